@@ -1,0 +1,124 @@
+//! Blocks: the header that is hashed, the seal that goes with it, and the body that it commits to.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::encoding::{List, encode};
+use crate::hash::{BlockHash, Hash, Tag};
+use crate::keys::{PublicKey, Signature};
+use crate::limits::BLOCK_TRANSACTIONS_MAX;
+use crate::merkle;
+use crate::transaction::{Outcome, SignedTransaction};
+
+/// A block's header: 160 bytes, little-endian.
+///
+/// Behind its 20-byte tag it fills, with the padding, three SHA-256 blocks exactly; the nonce
+/// is words 11 and 12 of the last one, so that an attempt costs one compression.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Header {
+    /// Version of the rules.
+    pub version: u32,
+    /// Distance from the genesis block.
+    pub height: u64,
+    /// When the producer says that it was made, milliseconds since 1970 UTC.
+    pub timestamp_ms: u64,
+    /// The hash of the block before.
+    pub previous: BlockHash,
+    /// Root over the number of transactions, the transactions and their outcomes (RFC 6962).
+    pub tx_root: Hash,
+    /// Root of the state after this block.
+    pub state_root: Hash,
+    /// Who made it and is rewarded.
+    pub producer: PublicKey,
+    /// The target, in compact form.
+    pub bits: u32,
+    /// Chosen so that the hash meets the target.
+    pub nonce: u64,
+}
+
+impl Header {
+    /// The version of the rules that this code implements.
+    pub const VERSION: u32 = 1;
+    /// Encoded length in bytes.
+    pub const BYTES: usize = 160;
+
+    /// The hash that names the block.
+    #[must_use]
+    pub fn hash(&self) -> BlockHash {
+        BlockHash(Tag::HEADER.hash_encoded(self).0)
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn encoded(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (to, from) in bytes.iter_mut().zip(encode(self)) {
+            *to = from;
+        }
+        bytes
+    }
+}
+
+/// What a kind of consensus needs beside the header to accept it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Seal {
+    /// Proof of work: the header's own hash is the proof.
+    Work,
+    /// Proof of stake: the producer's signature over the header's hash.
+    Stake(Signature),
+}
+
+/// A header with its seal: what travels in header-first synchronisation.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SealedHeader {
+    /// The header.
+    pub header: Header,
+    /// Its seal.
+    pub seal: Seal,
+}
+
+/// The transactions of a block and what each of them did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Body {
+    /// The transactions, in the order of execution.
+    pub transactions: List<SignedTransaction, BLOCK_TRANSACTIONS_MAX>,
+    /// As many outcomes, in the same order.
+    pub outcomes: List<Outcome, BLOCK_TRANSACTIONS_MAX>,
+}
+
+impl Body {
+    /// The tree under the header's `tx_root`: leaf 0 is the block record with the number of
+    /// transactions, without which one path would prove two positions; leaf i is the i-th
+    /// transaction with its outcome.
+    #[must_use]
+    pub fn tree(&self) -> merkle::Tree {
+        let count = u32::try_from(self.transactions.len()).unwrap_or(u32::MAX);
+        let record = Tag::BLOCK_RECORD.statement(&count);
+        let transactions = self
+            .transactions
+            .iter()
+            .zip(self.outcomes.iter())
+            .map(Self::leaf);
+        merkle::Tree::from_contents(core::iter::once(record).chain(transactions))
+    }
+
+    /// The content of the leaf of a transaction and its outcome.
+    #[must_use]
+    pub fn leaf(entry: (&SignedTransaction, &Outcome)) -> Vec<u8> {
+        Tag::BLOCK_TRANSACTION.statement(&entry)
+    }
+
+    /// The root that a header of this body has as `tx_root`.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.tree().root()
+    }
+}
+
+/// A whole block.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Block {
+    /// Header and seal.
+    pub sealed: SealedHeader,
+    /// Transactions and outcomes.
+    pub body: Body,
+}

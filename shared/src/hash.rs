@@ -1,0 +1,204 @@
+//! SHA-256 behind domain tags, and one type for each thing that is named by its hash.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use sha2::{Digest, Sha256};
+
+/// What a hash is computed over. Each kind of content has a tag of its own with a version,
+/// so that no bytes of one kind can pass for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(&'static [u8]);
+
+impl Tag {
+    /// A network's parameters: their hash is the network's id.
+    pub const NETWORK: Self = Self(b"tabchain/network/v1");
+    /// A block header; padded to 20 bytes, so that tag and header fill 180 bytes.
+    pub const HEADER: Self = Self(b"tabchain/header/v1\0\0");
+    /// The body of a transaction: what its sender signs, and its id.
+    pub const TRANSACTION: Self = Self(b"tabchain/transaction/v1");
+    /// A transaction with its signature: what is announced.
+    pub const SIGNED_TRANSACTION: Self = Self(b"tabchain/signed-transaction/v1");
+    /// Leaf 0 of a block's transaction tree.
+    pub const BLOCK_RECORD: Self = Self(b"tabchain/block-record/v1");
+    /// Leaf i of a block's transaction tree.
+    pub const BLOCK_TRANSACTION: Self = Self(b"tabchain/block-transaction/v1");
+    /// A leaf of the history tree.
+    pub const HISTORY: Self = Self(b"tabchain/history/v1");
+    /// The place of a ledger key in the state.
+    pub const STATE_KEY: Self = Self(b"tabchain/state/key/v1");
+    /// The place of an account in the state.
+    pub const STATE_ACCOUNT: Self = Self(b"tabchain/state/account/v1");
+    /// The place of an entry that consensus itself keeps in the state.
+    pub const STATE_SYSTEM: Self = Self(b"tabchain/state/system/v1");
+    /// The content of a state entry.
+    pub const STATE_VALUE: Self = Self(b"tabchain/state/value/v1");
+    /// A leaf of the state tree.
+    pub const STATE_LEAF: Self = Self(b"tabchain/state/leaf/v1");
+    /// A branch of the state tree.
+    pub const STATE_BRANCH: Self = Self(b"tabchain/state/branch/v1");
+    /// What a node signs to register with a relay.
+    pub const REGISTRATION: Self = Self(b"tabchain/registration/v1");
+    /// What a relay signs to prove itself to a node.
+    pub const RELAY_CHALLENGE: Self = Self(b"tabchain/relay-challenge/v1");
+    /// A roster.
+    pub const ROSTER: Self = Self(b"tabchain/roster/v1");
+    /// The value of a decision.
+    pub const DECISION: Self = Self(b"tabchain/decision/v1");
+    /// A leader's proposal.
+    pub const PROPOSAL: Self = Self(b"tabchain/proposal/v1");
+    /// A vote.
+    pub const VOTE: Self = Self(b"tabchain/vote/v1");
+    /// An entry of the decision log.
+    pub const LOG_ENTRY: Self = Self(b"tabchain/log-entry/v1");
+    /// A node's answer to a consistency check.
+    pub const CONSISTENCY: Self = Self(b"tabchain/consistency/v1");
+
+    /// The bytes that go before the content.
+    #[must_use]
+    pub const fn bytes(self) -> &'static [u8] {
+        self.0
+    }
+
+    /// SHA-256 over the tag and the parts, in order.
+    #[must_use]
+    pub fn hash(self, parts: &[&[u8]]) -> Hash {
+        Hash(self.digest(parts))
+    }
+
+    /// SHA-256 over the tag and the value's canonical encoding.
+    #[must_use]
+    pub fn hash_encoded<T: BorshSerialize>(self, value: &T) -> Hash {
+        Hash(self.digest(&[&crate::encoding::encode(value)]))
+    }
+
+    /// The tag followed by the value's canonical encoding: what is signed.
+    #[must_use]
+    pub fn statement<T: BorshSerialize>(self, value: &T) -> Vec<u8> {
+        let mut statement = self.0.to_vec();
+        statement.extend_from_slice(&crate::encoding::encode(value));
+        statement
+    }
+
+    fn digest(self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.0);
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize().into()
+    }
+}
+
+macro_rules! hash_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+        )]
+        pub struct $name(pub [u8; 32]);
+
+        impl $name {
+            /// All bytes zero.
+            pub const ZERO: Self = Self([0; 32]);
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+macro_rules! hex_text {
+    ($name:ident) => {
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = HexError;
+
+            fn from_str(text: &str) -> Result<Self, HexError> {
+                decode_hex(text).map(Self)
+            }
+        }
+    };
+}
+
+hash_type!(
+    /// Any SHA-256 hash without a more telling type.
+    Hash
+);
+hex_text!(Hash);
+
+hash_type!(
+    /// Names a network: the hash of its parameters.
+    NetworkId
+);
+hex_text!(NetworkId);
+
+hash_type!(
+    /// Names a transaction: the hash of its body, which the signature does not change.
+    TransactionId
+);
+hex_text!(TransactionId);
+
+hash_type!(
+    /// Names a block: the hash of its header. As a number it is little-endian and is
+    /// written with the most significant byte first, as in Bitcoin.
+    BlockHash
+);
+
+impl core::fmt::Display for BlockHash {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0
+            .iter()
+            .rev()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl core::str::FromStr for BlockHash {
+    type Err = HexError;
+
+    fn from_str(text: &str) -> Result<Self, HexError> {
+        decode_hex(text).map(|mut bytes| {
+            bytes.reverse();
+            Self(bytes)
+        })
+    }
+}
+
+/// A text that should be a hash is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HexError {
+    /// The length is wrong.
+    #[error("a hash has 64 hexadecimal digits, this text has {0} characters")]
+    Length(usize),
+    /// A character is no hexadecimal digit.
+    #[error("a hash has only the digits 0-9 and a-f, this text has another character at {0}")]
+    Digit(usize),
+}
+
+fn decode_hex(text: &str) -> Result<[u8; 32], HexError> {
+    if text.len() != 64 {
+        return Err(HexError::Length(text.chars().count()));
+    }
+    let mut bytes = [0; 32];
+    for (index, (byte, pair)) in bytes.iter_mut().zip(text.as_bytes().chunks(2)).enumerate() {
+        *byte = core::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .ok_or(HexError::Digit(index * 2))?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,128 @@
+//! Ed25519 keys and signatures (RFC 8032), with the one acceptance predicate of this protocol.
+
+use bech32::{Bech32m, Hrp};
+use borsh::{BorshDeserialize, BorshSerialize};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+
+/// The public key that names a node, a sender, a producer or a relay.
+#[derive(
+    Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
+)]
+pub struct PublicKey(pub [u8; 32]);
+
+/// An Ed25519 signature.
+#[derive(Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Signature(pub [u8; 64]);
+
+/// A signature that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The key's bytes are no point of the curve, or one of small order.
+    #[error("the public key {0} is no usable Ed25519 key")]
+    Key(PublicKey),
+    /// The signature is not this key's over these bytes.
+    #[error("the signature is not that of {0} over these bytes")]
+    Signature(PublicKey),
+}
+
+impl PublicKey {
+    const PREFIX: Hrp = Hrp::parse_unchecked("tab");
+
+    /// Whether `signature` is this key's over `statement`.
+    ///
+    /// Accepted is what `verify_strict` accepts: canonical S and R, the equation without
+    /// cofactor, neither the key nor R of small order.
+    pub fn verify(&self, statement: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| SignatureError::Key(*self))?;
+        if key.is_weak() {
+            return Err(SignatureError::Key(*self));
+        }
+        key.verify_strict(
+            statement,
+            &ed25519_dalek::Signature::from_bytes(&signature.0),
+        )
+        .map_err(|_| SignatureError::Signature(*self))
+    }
+
+    /// The last characters of the written form: enough to tell members of a class apart.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let text = self.to_string();
+        let tail = text.len().saturating_sub(8);
+        format!("…{}", text.get(tail..).unwrap_or_default())
+    }
+}
+
+impl core::fmt::Display for PublicKey {
+    /// Bech32m (BIP 350) with the prefix `tab`.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        bech32::encode_to_fmt::<Bech32m, _>(f, Self::PREFIX, &self.0).map_err(|_| core::fmt::Error)
+    }
+}
+
+impl core::fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that should be a public key is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a public key looks like tab1… with 62 characters and a check sum: this text does not")]
+pub struct ParseKeyError;
+
+impl core::str::FromStr for PublicKey {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(text)
+            .map_err(|_| ParseKeyError)?;
+        if checked.hrp() != Self::PREFIX {
+            return Err(ParseKeyError);
+        }
+        let bytes: Vec<u8> = checked.byte_iter().collect();
+        bytes.try_into().map(Self).map_err(|_| ParseKeyError)
+    }
+}
+
+impl core::fmt::Debug for Signature {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A secret key held in memory, erased when dropped. Browsers with WebCrypto Ed25519 do
+/// not need it; relays, command lines, tests and older browsers do.
+pub struct SecretKey(SigningKey);
+
+impl SecretKey {
+    /// The key of a 32-byte seed, which must come from a cryptographic source of randomness.
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// The seed, to be stored where nobody else reads.
+    #[must_use]
+    pub fn to_seed(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// The signature over `statement`.
+    #[must_use]
+    pub fn sign(&self, statement: &[u8]) -> Signature {
+        Signature(self.0.sign(statement).to_bytes())
+    }
+}
+
+impl core::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "SecretKey of {}", self.public_key())
+    }
+}

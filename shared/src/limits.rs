@@ -1,0 +1,78 @@
+//! Every limit of the protocol and of the node, once. `docs/limits.md` gives the reasons.
+
+/// Bytes in one WebSocket frame. A larger one ends the connection.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a key in the ledger (UTF-8).
+pub const KEY_BYTES_MAX: usize = 256;
+/// Bytes of a value in the ledger (UTF-8).
+pub const VALUE_BYTES_MAX: usize = 4096;
+/// Bytes of a network's name.
+pub const NETWORK_NAME_BYTES_MAX: usize = 64;
+/// Bytes of the text with which a client introduces its program.
+pub const AGENT_BYTES_MAX: usize = 64;
+/// Bytes of a human-readable explanation inside a message.
+pub const EXPLANATION_BYTES_MAX: usize = 512;
+
+/// Transactions in one block.
+pub const BLOCK_TRANSACTIONS_MAX: usize = 1000;
+/// Bytes of all transactions of one block, encoded.
+pub const BLOCK_BODY_BYTES_MAX: usize = 512 * 1024;
+
+/// Pending transactions that one mempool holds.
+pub const MEMPOOL_TRANSACTIONS_MAX: usize = 5000;
+/// Bytes of all pending transactions, encoded.
+pub const MEMPOOL_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Pending transactions of one sender.
+pub const MEMPOOL_PER_SENDER_MAX: usize = 1000;
+/// How far beyond the next expected sequence a pending transaction may lie.
+pub const SEQUENCE_GAP_MAX: u64 = 1000;
+
+/// Headers asked for, or sent, at once.
+pub const HEADERS_PER_MESSAGE_MAX: usize = 2000;
+/// Bodies asked for at once.
+pub const BODIES_PER_REQUEST_MAX: usize = 64;
+/// Hashes in a block locator: dense near the tip, then doubling distances.
+pub const LOCATOR_HASHES_MAX: usize = 64;
+/// Transactions in one message.
+pub const TRANSACTIONS_PER_MESSAGE_MAX: usize = 500;
+/// Entries of the decision log in one message.
+pub const LOG_ENTRIES_PER_MESSAGE_MAX: usize = 100;
+
+/// Bodies kept for headers that cannot be executed yet, and orphans, in blocks.
+pub const ORPHANS_MAX: usize = 64;
+/// Headers of blocks off the best chain, above the last decision.
+pub const SIDE_HEADERS_MAX: usize = 4096;
+
+/// Members of one network.
+pub const MEMBERS_MAX: usize = 2000;
+/// Members of a roster: those whose votes decide.
+pub const ROSTER_MEMBERS_MAX: usize = 100;
+
+/// Errors that a peer may cause in a sliding minute before it is dropped.
+pub const PEER_ERRORS_PER_MINUTE_MAX: u32 = 100;
+
+/// Time between two pings of the relay to a member.
+pub const PING_INTERVAL_MS: u64 = 5_000;
+/// The third consecutive ping without an answer removes a member.
+pub const PING_MISSES_MAX: u32 = 3;
+/// No eviction for this long after a relay's start: its members are still finding their way back.
+pub const STARTUP_GRACE_MS: u64 = 30_000;
+
+/// Blocks that may stand above the last decision. Mining pauses there, and nobody accepts more.
+pub const UNDECIDED_BLOCKS_MAX: u64 = 256;
+/// Every block at a multiple of this height above the last decision is proposed for decision.
+pub const DECISION_INTERVAL_BLOCKS: u64 = 2;
+/// Blocks grow and nothing is decided for this long: the relay appoints a new leader.
+pub const LEADER_STALL_MS: u64 = 20_000;
+/// Nothing is decided for this long and a third of the roster is gone: the relay forces a new roster.
+pub const FORCED_CHANGE_MS: u64 = 60_000;
+
+/// Timestamps of ancestors of which a block's own must exceed the median.
+pub const MEDIAN_TIME_BLOCKS: usize = 11;
+/// A block's timestamp may lie at most this many spacings ahead of the clock.
+pub const FUTURE_SPACINGS_MAX: u64 = 2;
+/// A block this many spacings after its parent is judged at its own timestamp.
+pub const LATE_BLOCK_SPACINGS: u64 = 6;
+/// Half-life of the difficulty, in block spacings.
+pub const DIFFICULTY_HALF_LIFE_SPACINGS: u64 = 12;

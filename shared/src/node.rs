@@ -1,0 +1,3 @@
+//! The node: `handle(now, event) -> effects`.
+
+pub mod interface;

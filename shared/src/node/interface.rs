@@ -1,0 +1,414 @@
+//! What goes into a node and what comes out: the whole contract between the pure node and the
+//! four adapters (browser, command line, relay, simulator) that give it a world.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::block::Header;
+use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
+use crate::keys::{PublicKey, Signature};
+use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
+use crate::state::KeyEntry;
+use crate::store::{Query, Row, Write};
+use crate::transaction::{Expect, Key, Outcome, SignedTransaction, TransactionError, Value};
+
+/// Pairs an effect with the event that reports on it.
+pub type RequestId = u64;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The connection asked for by [`Effect::Connect`] is open.
+    Connected {
+        /// Fresh random bytes for this connection.
+        nonce: [u8; 32],
+    },
+    /// The connection is closed, or could not be opened.
+    Disconnected {
+        /// Fresh random bits, for the jitter of the next attempt.
+        chance: u64,
+    },
+    /// A frame came in.
+    Frame(Vec<u8>),
+    /// The browser says that the network is back, or the device woke up: connect now, afresh.
+    Woken,
+    /// The page became visible or hidden.
+    Visible(bool),
+    /// The user wants something. Answered by [`Effect::Answer`] with the same number.
+    Command(RequestId, Command),
+    /// A batch is durable.
+    Written(RequestId),
+    /// A batch could not be written, and nothing of it was.
+    WriteFailed(RequestId, String),
+    /// Rows were read.
+    Loaded(RequestId, Vec<Row>),
+    /// Rows could not be read.
+    LoadFailed(RequestId, String),
+    /// A statement was signed.
+    Signed(RequestId, Signature),
+    /// A miner found a nonce for this work.
+    NonceFound {
+        /// The work's number.
+        work: RequestId,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// The miners' rate, measured over about a second.
+    HashRate(u64),
+    /// The time of the last [`Effect::WakeAt`] has come.
+    Wake,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Open a connection to the relay. Answered by `Connected` or `Disconnected`.
+    Connect,
+    /// Close the connection. Answered by `Disconnected`.
+    Disconnect,
+    /// Send a frame.
+    Send(Vec<u8>),
+    /// Write a batch: all of it or nothing, durably. Batches are written in order.
+    Write(RequestId, Vec<Write>),
+    /// Read rows. A read sees all batches before it.
+    Load(RequestId, Query),
+    /// Sign a statement with the node's key.
+    Sign(RequestId, Vec<u8>),
+    /// Search a nonce; replaces the work before.
+    Mine(MiningWork),
+    /// Search no more.
+    StopMining,
+    /// Send [`Event::Wake`] at this time, milliseconds since 1970 UTC; replaces the time before.
+    WakeAt(u64),
+    /// The answer to a command.
+    Answer(RequestId, Answer),
+    /// [`super::Node::view`] has changed.
+    ViewChanged,
+}
+
+/// Work for the miners.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MiningWork {
+    /// Its number, to be given back with a nonce.
+    pub work: RequestId,
+    /// The header whose nonce is searched.
+    pub header: Header,
+    /// The greatest hash that will do, as a little-endian number.
+    pub target: [u8; 32],
+}
+
+/// What a user can ask of a node.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Command {
+    /// Write a key. Answered by [`Answer::Submitted`] once it is signed and stored.
+    Put {
+        /// The key.
+        key: Key,
+        /// Its new value.
+        value: Value,
+        /// What it must be before.
+        expect: Expect,
+    },
+    /// Move balance. Answered by [`Answer::Submitted`].
+    Transfer {
+        /// Who receives.
+        to: PublicKey,
+        /// How much.
+        amount: u64,
+    },
+    /// Mine until told otherwise, or until a block of one's own is found.
+    StartMining {
+        /// Whether to stop after one block.
+        once: bool,
+    },
+    /// Mine no more.
+    StopMining,
+    /// Blocks from this height downwards. Answered by [`Answer::Blocks`].
+    Blocks {
+        /// The highest wanted; higher than the tip means the tip.
+        from: u64,
+        /// How many at most.
+        count: u32,
+    },
+    /// One block. Answered by [`Answer::Block`].
+    Block {
+        /// Its height.
+        height: u64,
+    },
+    /// Pending transactions. Answered by [`Answer::Pending`].
+    Pending {
+        /// How many to skip.
+        skip: u32,
+        /// How many at most.
+        count: u32,
+    },
+    /// A key's value and history. Answered by [`Answer::Lookup`].
+    Lookup {
+        /// The key.
+        key: Key,
+    },
+    /// Compare all replicas. The report arrives in the view.
+    CheckConsistency,
+    /// For demonstrations: change a stored block behind the node's back.
+    Tamper {
+        /// Which one.
+        height: u64,
+    },
+    /// Fetch the blocks that the last check found damaged.
+    Repair,
+    /// Connect again after a final refusal or a [`Command::Disconnect`].
+    Reconnect,
+    /// Leave the network and stay away.
+    Disconnect,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// A transaction is signed, stored here and on its way.
+    Submitted(TransactionId),
+    /// Blocks, highest first.
+    Blocks(Vec<BlockSummary>),
+    /// A block, if there is one at that height.
+    Block(Option<Box<BlockDetail>>),
+    /// Pending transactions, in the order in which they would be included.
+    Pending(Vec<PendingTransaction>),
+    /// A key's value and history.
+    Lookup(Lookup),
+    /// It was not done.
+    Failed(CommandError),
+}
+
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
+pub enum CommandError {
+    /// The key is empty.
+    #[error("the key is empty: enter one")]
+    EmptyKey,
+    /// The transaction would not be valid.
+    #[error("the transaction is not valid: {0}")]
+    Invalid(String),
+    /// The mempool is full.
+    #[error("the pool of pending transactions is full: wait for the next block and try again")]
+    MempoolFull,
+    /// No network is known yet.
+    #[error("no network is known yet: connect to a relay first")]
+    NoNetwork,
+    /// It needs a connection.
+    #[error("there is no connection to the relay: try again when it is back")]
+    NotConnected,
+    /// Nothing is final yet, so there is nothing to compare with.
+    #[error("no block is final yet: mine one and let the members decide it first")]
+    NothingFinal,
+    /// No leader is there to lead the check.
+    #[error("no member leads at the moment: try again in a few seconds")]
+    NoLeader,
+    /// There is no such block.
+    #[error("there is no block at height {0}")]
+    NoBlock(u64),
+    /// The storage did not do its part.
+    #[error("the storage failed: {0}")]
+    Storage(String),
+}
+
+impl From<TransactionError> for CommandError {
+    fn from(error: TransactionError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+/// A block in a list.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct BlockSummary {
+    /// Its header.
+    pub header: Header,
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Number of transactions.
+    pub transactions: u32,
+    /// Whether a logged decision stands on it.
+    pub is_final: bool,
+    /// Whether a check found that the stored bytes are not those of the certified history.
+    pub is_damaged: bool,
+}
+
+/// A block with its transactions, as stored.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct BlockDetail {
+    /// As in a list.
+    pub summary: BlockSummary,
+    /// Root over the stored transactions; differs from the header's where they were edited.
+    pub tx_root: Hash,
+    /// Transactions with their ids and outcomes.
+    pub transactions: Vec<(TransactionId, SignedTransaction, Outcome)>,
+}
+
+/// A pending transaction in a list.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PendingTransaction {
+    /// Its id.
+    pub id: TransactionId,
+    /// What it is.
+    pub signed: SignedTransaction,
+    /// The sender's number, if it is present.
+    pub sender: Option<MemberId>,
+    /// Whether the relay has stored it; only its sender needs to care.
+    pub is_acknowledged: bool,
+}
+
+/// A key's value and history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Lookup {
+    /// Its present value, if it was ever written.
+    pub entry: Option<KeyEntry>,
+    /// Writes of it in blocks of the best chain, newest first, at most 100.
+    pub history: Vec<HistoryItem>,
+}
+
+/// One write of a key.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct HistoryItem {
+    /// Height of the block.
+    pub height: u64,
+    /// The block's timestamp, milliseconds since 1970 UTC.
+    pub timestamp_ms: u64,
+    /// The transaction.
+    pub id: TransactionId,
+    /// Who wrote.
+    pub writer: PublicKey,
+    /// What was written.
+    pub value: Value,
+    /// Whether it took effect.
+    pub outcome: Outcome,
+}
+
+/// What a page shows of a node.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct View {
+    /// The node's key.
+    pub key: PublicKey,
+    /// The network, once it is known.
+    pub network: Option<NetworkView>,
+    /// The connection.
+    pub connection: Connection,
+    /// The node's number, once it has one.
+    pub id: Option<MemberId>,
+    /// Who leads.
+    pub leader: Option<Leader>,
+    /// Everyone present, by number.
+    pub members: Vec<Member>,
+    /// The replica.
+    pub chain: ChainView,
+    /// Pending transactions in the mempool.
+    pub pending: u32,
+    /// Of these, own ones that the relay has not stored yet.
+    pub unacknowledged: u32,
+    /// Mining.
+    pub mining: MiningView,
+    /// The last consistency check.
+    pub check: Option<CheckReport>,
+    /// Heights at which this replica's stored bytes are known to be damaged.
+    pub damaged: Vec<u64>,
+    /// How far the relay's clock is ahead of this one, in milliseconds.
+    pub clock_offset_ms: i64,
+    /// What was rejected lately, newest last, at most 20.
+    pub rejections: Vec<Rejection>,
+}
+
+/// What a page shows of a network.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NetworkView {
+    /// Its id.
+    pub id: NetworkId,
+    /// Its name.
+    pub name: String,
+    /// Time between blocks that it aims at.
+    pub spacing_ms: u64,
+    /// What a block's producer is credited.
+    pub block_reward: u64,
+}
+
+/// The state of the connection to the relay.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Connection {
+    /// Trying.
+    Connecting,
+    /// Waiting until the next attempt.
+    Waiting {
+        /// When it is, milliseconds since 1970 UTC.
+        until_ms: u64,
+        /// Failed attempts in a row.
+        attempts: u32,
+    },
+    /// Proving who we are.
+    Registering,
+    /// A member.
+    Joined,
+    /// Refused for good, until the user acts.
+    Refused(ErrorMessage),
+    /// Left by the user's wish.
+    Left,
+}
+
+/// What a page shows of the replica.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ChainView {
+    /// Height of the best block.
+    pub height: u64,
+    /// Its hash.
+    pub tip: BlockHash,
+    /// Its timestamp.
+    pub tip_timestamp_ms: u64,
+    /// Height of the best header; above `height` while bodies are being fetched.
+    pub best_header_height: u64,
+    /// Height of the last final block.
+    pub final_height: u64,
+    /// How many members signed its decision, of how many.
+    pub final_by: Option<(u32, u32)>,
+    /// How often the relay replaced a roster after the first.
+    pub forced_changes: u64,
+    /// Entries of the decision log.
+    pub log_length: u64,
+    /// The log's fingerprint, for comparison with that of others.
+    pub log_head: Hash,
+    /// Reorganisations since the start.
+    pub reorganisations: u64,
+    /// The node's own balance.
+    pub balance: u64,
+}
+
+/// What a page shows of mining.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MiningView {
+    /// Whether the user wants to mine.
+    pub wanted: bool,
+    /// Why it pauses although it is wanted, if it does.
+    pub paused: Option<MiningPause>,
+    /// The miners' rate.
+    pub hashes_per_second: u64,
+    /// Expected hashes for a block now.
+    pub expected_hashes: u64,
+    /// Blocks found since the start.
+    pub found: u64,
+}
+
+/// Why mining pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum MiningPause {
+    /// The chain is still being fetched.
+    Syncing,
+    /// Too many blocks stand above the last decision.
+    Undecided,
+    /// No network is known yet.
+    NoNetwork,
+}
+
+/// Something that a peer sent and that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Rejection {
+    /// When, milliseconds since 1970 UTC.
+    pub time_ms: u64,
+    /// What was expected and what came.
+    pub reason: String,
+}

@@ -1,0 +1,237 @@
+//! What members write: transactions, their signatures, and what became of them.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::encoding::{Text, TextError, encode};
+use crate::hash::{Hash, NetworkId, Tag, TransactionId};
+use crate::keys::{PublicKey, Signature, SignatureError};
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::network::NetworkParameters;
+
+/// A key of the ledger.
+pub type Key = Text<KEY_BYTES_MAX>;
+/// A value of the ledger.
+pub type Value = Text<VALUE_BYTES_MAX>;
+
+/// What a sender signs.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Transaction {
+    /// The network that it is meant for: on another one it is worth nothing.
+    pub network: NetworkId,
+    /// Who writes.
+    pub sender: PublicKey,
+    /// The sender's count of transactions before this one, so that none is executed twice.
+    pub sequence: u64,
+    /// The last height of a block that may include it.
+    pub valid_until: Option<u64>,
+    /// What it does.
+    pub action: Action,
+    /// Chosen by the sender so that the id has as many leading zero bits as the network asks for.
+    pub work: u64,
+}
+
+/// What a transaction does.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Action {
+    /// Writes a value under a key, if the key is as expected.
+    Put {
+        /// The key.
+        key: Key,
+        /// Its new value.
+        value: Value,
+        /// What the key must be before.
+        expect: Expect,
+    },
+    /// Moves balance to another account.
+    Transfer {
+        /// Who receives.
+        to: PublicKey,
+        /// How much.
+        amount: u64,
+    },
+}
+
+/// What a key must be for a `Put` to take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Expect {
+    /// Anything.
+    Anything,
+    /// Never written.
+    Absent,
+    /// Last written by this transaction. An id and no counter: after a reorganisation a
+    /// counter may name another write.
+    WrittenBy(TransactionId),
+}
+
+/// What an included transaction did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Outcome {
+    /// It took effect.
+    Applied = 0,
+    /// The key was not as expected; nothing changed.
+    ExpectFailed = 1,
+    /// The balance was too small; nothing changed.
+    BalanceTooSmall = 2,
+    /// The sender's quota of state was used up; nothing changed.
+    QuotaExceeded = 3,
+}
+
+/// A transaction with its sender's signature, not yet verified.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SignedTransaction {
+    /// What is signed.
+    pub transaction: Transaction,
+    /// The sender's signature over the tagged transaction.
+    pub signature: Signature,
+}
+
+/// Why a transaction is not valid in this network, whatever the state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactionError {
+    /// It is for another network.
+    #[error("the transaction is for network {came}, this is {expected}")]
+    Network {
+        /// This network.
+        expected: NetworkId,
+        /// The transaction's.
+        came: NetworkId,
+    },
+    /// The key or value is not allowed.
+    #[error("the key is not allowed: {0}")]
+    Key(TextError),
+    /// The id has too few leading zero bits.
+    #[error(
+        "the transaction's id has {came} leading zero bits, this network asks for {expected}: choose another `work`"
+    )]
+    Work {
+        /// Bits that the network asks for.
+        expected: u8,
+        /// Bits that the id has.
+        came: u32,
+    },
+    /// The signature does not hold.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+impl Transaction {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        TransactionId(Tag::TRANSACTION.hash_encoded(self).0)
+    }
+
+    /// The bytes that the sender signs.
+    #[must_use]
+    pub fn statement(&self) -> Vec<u8> {
+        Tag::TRANSACTION.statement(self)
+    }
+
+    /// Searches the `work` that the network asks for; about 2^bits hashes.
+    #[must_use]
+    pub fn with_work(mut self, leading_zero_bits: u8) -> Self {
+        while leading_zeros(&self.id().0) < u32::from(leading_zero_bits) {
+            self.work = self.work.wrapping_add(1);
+        }
+        self
+    }
+}
+
+impl SignedTransaction {
+    /// The hash of the transaction with its signature: what is announced and asked for.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Tag::SIGNED_TRANSACTION.hash_encoded(self)
+    }
+
+    /// Checks everything that does not depend on the state.
+    pub fn verify(self, network: &NetworkParameters) -> Result<Verified, TransactionError> {
+        let transaction = &self.transaction;
+        let expected = network.id();
+        if transaction.network != expected {
+            return Err(TransactionError::Network {
+                expected,
+                came: transaction.network,
+            });
+        }
+        if let Action::Put { key, .. } = &transaction.action
+            && key.as_str().is_empty()
+        {
+            return Err(TransactionError::Key(TextError::Empty));
+        }
+        let id = transaction.id();
+        let work = leading_zeros(&id.0);
+        if work < u32::from(network.transaction_work_bits) {
+            return Err(TransactionError::Work {
+                expected: network.transaction_work_bits,
+                came: work,
+            });
+        }
+        transaction
+            .sender
+            .verify(&transaction.statement(), &self.signature)?;
+        Ok(Verified::trusted(self))
+    }
+}
+
+/// A transaction that was verified once, with its names, so that nothing is computed twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    signed: SignedTransaction,
+    id: TransactionId,
+    hash: Hash,
+    bytes: usize,
+}
+
+impl Verified {
+    /// Wraps a transaction that this node itself verified before and has kept since.
+    #[must_use]
+    pub fn trusted(signed: SignedTransaction) -> Self {
+        let id = signed.transaction.id();
+        let encoded = encode(&signed);
+        Self {
+            id,
+            hash: Tag::SIGNED_TRANSACTION.hash(&[&encoded]),
+            bytes: encoded.len(),
+            signed,
+        }
+    }
+
+    /// What the sender signed.
+    #[must_use]
+    pub fn transaction(&self) -> &Transaction {
+        &self.signed.transaction
+    }
+
+    /// The transaction with its signature.
+    #[must_use]
+    pub fn signed(&self) -> &SignedTransaction {
+        &self.signed
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.id
+    }
+
+    /// The hash of the transaction with its signature.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// Encoded length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+fn leading_zeros(bytes: &[u8; 32]) -> u32 {
+    let zero_bytes = bytes.iter().take_while(|&&byte| byte == 0).count();
+    let partial = bytes.get(zero_bytes).map_or(0, |byte| byte.leading_zeros());
+    u32::try_from(zero_bytes * 8).unwrap_or(u32::MAX) + partial
+}
