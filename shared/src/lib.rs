@@ -15,6 +15,7 @@ pub mod merkle;
 pub mod message;
 pub mod network;
 pub mod node;
+pub mod relay;
 pub mod state;
 pub mod store;
 pub mod transaction;

@@ -1,0 +1,140 @@
+//! What goes into the relay's core and what comes out: the contract with sockets, timers,
+//! storage and the simulator.
+
+use std::sync::Arc;
+
+use crate::keys::PublicKey;
+use crate::message::{Admission, ErrorCode, Leader, Member};
+use crate::node::interface::{Answer, ChainView, Command, Rejection};
+use crate::store::{Query, Row, Write};
+use crate::transaction::SignedTransaction;
+
+/// Names a connection for as long as the process runs.
+pub type ConnectionId = u64;
+
+/// Pairs an effect with the event that reports on it.
+pub type RequestId = u64;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A connection was opened.
+    Opened {
+        /// Its name, never used before.
+        connection: ConnectionId,
+        /// Fresh random bytes for it.
+        nonce: [u8; 32],
+    },
+    /// A frame came in.
+    Frame {
+        /// From where.
+        connection: ConnectionId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// A connection is closed, by either side.
+    Closed {
+        /// Which one.
+        connection: ConnectionId,
+    },
+    /// A batch is durable.
+    Written(RequestId),
+    /// A batch could not be written, and nothing of it was.
+    WriteFailed(RequestId, String),
+    /// Rows were read.
+    Loaded(RequestId, Vec<Row>),
+    /// Rows could not be read.
+    LoadFailed(RequestId, String),
+    /// A read-only command over REST: `Blocks`, `Block`, `Pending` or `Lookup`.
+    Command(RequestId, Command),
+    /// A signed transaction over REST. Answered by [`Effect::Admitted`].
+    Submit(RequestId, SignedTransaction),
+    /// The relay is about to stop: tell everyone.
+    Stopping,
+    /// The time of the last [`Effect::WakeAt`] has come.
+    Wake,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Queue a frame on each of these connections. One that is full is closed by the shell with
+    /// [`ErrorCode::TooSlow`] and costs the others nothing.
+    Send {
+        /// To whom.
+        connections: Vec<ConnectionId>,
+        /// The frame, encoded once.
+        frame: Arc<[u8]>,
+    },
+    /// Close a connection once what is queued on it has been sent.
+    Close {
+        /// Which one.
+        connection: ConnectionId,
+        /// Why.
+        code: ErrorCode,
+        /// The same in words.
+        reason: String,
+    },
+    /// Write a batch: all of it or nothing, durably. Batches are written in order.
+    Write(RequestId, Vec<Write>),
+    /// Read rows. A read sees all batches before it.
+    Load(RequestId, Query),
+    /// The answer to a command.
+    Answer(RequestId, Answer),
+    /// What became of a submitted transaction.
+    Admitted(RequestId, Admission),
+    /// Send [`Event::Wake`] at this time, milliseconds since 1970 UTC; replaces the time before.
+    WakeAt(u64),
+    /// Something that an operator may want to read in the log.
+    Report(Report),
+}
+
+/// What an operator may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A member joined.
+    Joined(Member),
+    /// A member left, or was removed after three missed pings.
+    Left {
+        /// Its key.
+        key: PublicKey,
+        /// Whether it was removed.
+        evicted: bool,
+    },
+    /// Another leader, or none.
+    Led(Option<Leader>),
+    /// A block joined the best chain.
+    Block {
+        /// Its height.
+        height: u64,
+        /// Number of transactions.
+        transactions: usize,
+    },
+    /// A decision was logged.
+    Decided {
+        /// Height of the block.
+        height: u64,
+    },
+    /// The roster was replaced.
+    Forced {
+        /// Number of members of the new roster.
+        members: usize,
+    },
+    /// Something was refused.
+    Rejected(Rejection),
+}
+
+/// What REST and metrics show of a network.
+#[derive(Clone, Debug)]
+pub struct RelayView {
+    /// Everyone present, by number.
+    pub members: Vec<Member>,
+    /// Who leads.
+    pub leader: Option<Leader>,
+    /// The replica.
+    pub chain: ChainView,
+    /// Pending transactions.
+    pub pending: usize,
+    /// Open connections, registered or not.
+    pub connections: usize,
+}
