@@ -1,0 +1,188 @@
+//! What page, node worker and miner workers say to each other: borsh-encoded, one value a message.
+//!
+//! Start-up is a handshake: the starter repeats its `Hello` until it is answered, since messages
+//! to a worker that does not listen yet are lost; both sides compare their build ids, since a
+//! browser may have an older worker file cached.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use shared::node::interface::{Answer, Command, MiningWork, View};
+
+/// Page to node worker.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ToNode {
+    /// Are you there? With the page's build id.
+    Hello {
+        /// The page's build.
+        build: String,
+    },
+    /// Something that the user wants; answered under the same number.
+    Command(u64, Command),
+    /// The page became visible or hidden.
+    Visible(bool),
+    /// The browser is back online, the page was resumed from a freeze, or the device woke up.
+    Woken,
+    /// How to mine.
+    Miners(MinerSettings),
+}
+
+/// Node worker to page.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum FromNode {
+    /// Yes, with the worker's build id.
+    Hello {
+        /// The worker's build.
+        build: String,
+    },
+    /// What the node runs on: sent once after the start and when it changes.
+    Environment(Environment),
+    /// The node as it is now: at most once a frame (16 ms).
+    View(Box<View>),
+    /// What came of a command.
+    Answer(u64, Answer),
+    /// The node cannot go on.
+    Fatal(Fatal),
+}
+
+/// How to mine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MinerSettings {
+    /// Number of miner workers.
+    pub workers: u32,
+    /// Share of the time in which each of them works, in percent, 10 to 100.
+    pub duty_percent: u32,
+}
+
+/// What a node runs on, with the fallbacks that it had to take.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Environment {
+    /// The slot of this tab among the tabs of this browser, from 0.
+    pub slot: u32,
+    /// Who holds the key.
+    pub identity: Identity,
+    /// Where the replica is.
+    pub storage: Storage,
+    /// How slots are kept apart.
+    pub slots: Slots,
+    /// Whether the browser promised not to evict the storage.
+    pub is_persistent: bool,
+    /// Bytes used and allowed, where the browser tells.
+    pub quota: Option<(u64, u64)>,
+    /// Logical cores, as the browser tells.
+    pub cores: u32,
+    /// Present settings of the miners.
+    pub miners: MinerSettings,
+    /// How the miners hash.
+    pub kernel: Kernel,
+}
+
+/// Who holds the node's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Identity {
+    /// WebCrypto; it cannot be read out.
+    WebCrypto,
+    /// This program, in its own storage: insecure context, or a browser without Ed25519.
+    Wasm,
+}
+
+/// Where the replica is.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Storage {
+    /// In IndexedDB.
+    IndexedDb,
+    /// In memory only, since IndexedDB refused: it is lost when the tab closes.
+    Memory {
+        /// What the browser said.
+        reason: String,
+    },
+}
+
+/// How the slots of several tabs are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Slots {
+    /// By Web Locks.
+    WebLocks,
+    /// By leases in the storage: insecure context, or an older browser.
+    Leases,
+}
+
+/// How miners hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Kernel {
+    /// Four nonces at a time in 128-bit lanes.
+    Simd,
+    /// One at a time: the browser's wasm has no SIMD.
+    Scalar,
+}
+
+/// Why a node cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Fatal {
+    /// Page and worker are of different builds: reload, and if that does not help empty the cache.
+    Build {
+        /// The page's build.
+        page: String,
+        /// The worker's build.
+        worker: String,
+    },
+    /// The storage is full.
+    StorageFull,
+    /// The storage failed otherwise.
+    Storage {
+        /// What it said.
+        reason: String,
+    },
+    /// The worker crashed; it was started again.
+    Crashed {
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Node worker to miner worker.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ToMiner {
+    /// Are you there? With the node worker's build id.
+    Hello {
+        /// The node worker's build.
+        build: String,
+    },
+    /// Search, from this nonce on, every `stride`-th range.
+    Search {
+        /// What to search.
+        work: MiningWork,
+        /// The miner's index among all.
+        index: u32,
+        /// Number of all miners.
+        count: u32,
+        /// Share of the time to work, in percent.
+        duty_percent: u32,
+    },
+    /// Search no more.
+    Stop,
+}
+
+/// Miner worker to node worker.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum FromMiner {
+    /// Yes, with the miner's build id, and how it hashes.
+    Hello {
+        /// The miner's build.
+        build: String,
+        /// How it hashes.
+        kernel: Kernel,
+    },
+    /// A nonce was found.
+    Found {
+        /// The work's number.
+        work: u64,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// Hashes tried since the last report, and the time that they took.
+    Hashed {
+        /// Hashes.
+        hashes: u64,
+        /// Milliseconds since the last report.
+        elapsed_ms: u32,
+    },
+}
