@@ -1,0 +1,85 @@
+//! `cargo xtask ci`: everything that has to hold before a change lands.
+
+use std::process::Command;
+
+use crate::{
+    Failure, bench, process,
+    setup::{self, LintTools, PageTools},
+    test::{self, Tally, TestOptions},
+    workspace::Workspace,
+};
+
+const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
+
+/// Runs all checks and tests, also after one has failed, and adds up.
+pub(crate) fn run(workspace: &Workspace) -> Result<Tally, Failure> {
+    let tools = setup::for_page(workspace)?;
+    let lint_tools = setup::for_lints()?;
+    let mut tally = Tally::default();
+    for (name, mut command) in checks(workspace, &tools, &lint_tools) {
+        tally += check(name, || Ok(process::run(&mut command)?));
+    }
+    tally += test::run_all(workspace, &TestOptions::ALL)?;
+    tally += check("size", || bench::check(workspace, "size"));
+    Ok(tally)
+}
+
+fn checks(
+    workspace: &Workspace,
+    tools: &PageTools,
+    lint_tools: &LintTools,
+) -> [(&'static str, Command); 5] {
+    let mut format = process::command("cargo");
+    format.args(["fmt", "--all", "--check"]);
+
+    let mut clippy = process::command("cargo");
+    clippy
+        .args(["clippy", "--workspace", "--all-targets"])
+        .args(DENY_WARNINGS);
+
+    let mut wasm_clippy = tools.wasm.command("cargo", &workspace.wasm_target());
+    wasm_clippy
+        .args([
+            "clippy",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--package",
+            "shared",
+            "--package",
+            "web-node",
+        ])
+        .args(["--all-targets", "--all-features"])
+        .args(DENY_WARNINGS);
+
+    let mut deny = process::command(lint_tools.cargo_deny());
+    deny.args(["check", "bans", "licenses", "sources"]);
+
+    let mut checks = [
+        ("format", format),
+        ("clippy", clippy),
+        ("clippy on wasm", wasm_clippy),
+        ("dependencies", deny),
+        ("spelling", process::command(lint_tools.typos())),
+    ];
+    for (_, command) in &mut checks {
+        command.current_dir(workspace.root());
+    }
+    checks
+}
+
+fn check(name: &str, action: impl FnOnce() -> Result<(), Failure>) -> Tally {
+    eprintln!("==> check: {name}");
+    match action() {
+        Ok(()) => Tally {
+            passed: 1,
+            failed: 0,
+        },
+        Err(failure) => {
+            eprintln!("    {name}: {failure}");
+            Tally {
+                passed: 0,
+                failed: 1,
+            }
+        }
+    }
+}

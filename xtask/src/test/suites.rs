@@ -1,0 +1,186 @@
+//! The commands behind each suite.
+
+use std::{fs, path::Path, process::Command};
+
+use serde_json::json;
+
+use super::TestOptions;
+use crate::{
+    page,
+    process::{self, is_root},
+    relay,
+    setup::{Browser, PageTools},
+    workspace::Workspace,
+};
+
+/// Packages that run in browsers, and are tested there.
+pub(super) const WASM_PACKAGES: [&str; 2] = ["shared", "web-node"];
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// The package that drives whole browsers.
+const END_TO_END: &str = "e2e";
+/// Its test target that remakes docs/images/.
+const SCREENSHOTS: &str = "screenshots";
+
+/// A name, and the command to run, or why there is none.
+pub(super) struct Suite {
+    pub(super) name: String,
+    pub(super) command: Result<Command, String>,
+}
+
+/// All packages but the browser's tests, for this machine, with their documentation's examples.
+pub(super) fn native(workspace: &Workspace, options: &TestOptions) -> Suite {
+    let mut cargo = process::command("cargo");
+    cargo.current_dir(workspace.root()).args([
+        "test",
+        "--workspace",
+        "--exclude",
+        END_TO_END,
+        "--no-fail-fast",
+    ]);
+    select(&mut cargo, options);
+    Suite {
+        name: "native".to_owned(),
+        command: Ok(cargo),
+    }
+}
+
+/// One package as WebAssembly in a headless browser.
+pub(super) fn wasm(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+    package: &str,
+    options: &TestOptions,
+) -> Suite {
+    let target_dir = workspace.wasm_target();
+    let webdriver = target_dir.join("webdriver.json");
+    let command = write_capabilities(&webdriver, browser).map(|()| {
+        let mut cargo = tools.wasm.command("cargo", &target_dir);
+        cargo
+            .current_dir(workspace.root())
+            .args([
+                "test",
+                "--target",
+                WASM_TARGET,
+                "--package",
+                package,
+                "--lib",
+                "--tests",
+                "--no-fail-fast",
+            ])
+            .env(
+                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+                tools.wasm.bin().join("wasm-bindgen-test-runner"),
+            )
+            .env("CHROMEDRIVER", &browser.chromedriver)
+            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &webdriver)
+            // In seconds; the runner's own 20 are too few for a busy machine.
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
+            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")
+            .env("WASM_BINDGEN_USE_BROWSER", "1");
+        select(&mut cargo, options);
+        cargo
+    });
+    Suite {
+        name: format!("{package} in a browser"),
+        command,
+    }
+}
+
+/// Browsers with several tabs against a real relay with the release page inside.
+pub(super) fn end_to_end(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+    options: &TestOptions,
+) -> Suite {
+    let command = end_to_end_command(workspace, tools, browser).map(|mut cargo| {
+        select(&mut cargo, options);
+        cargo
+    });
+    Suite {
+        name: "end to end".to_owned(),
+        command,
+    }
+}
+
+/// The end-to-end package's own target that photographs the page.
+pub(super) fn screenshots(workspace: &Workspace, tools: &PageTools, browser: &Browser) -> Suite {
+    let command = end_to_end_command(workspace, tools, browser).map(|mut cargo| {
+        cargo.args(["--test", SCREENSHOTS, "--", "--ignored"]);
+        cargo.env("TABCHAIN_SCREENSHOTS", workspace.root().join("docs/images"));
+        cargo
+    });
+    Suite {
+        name: SCREENSHOTS.to_owned(),
+        command,
+    }
+}
+
+/// Builds page and relay, and names them to the tests by environment variables.
+fn end_to_end_command(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+) -> Result<Command, String> {
+    page::build(workspace, tools).map_err(|error| error.to_string())?;
+    let relay = relay::build_with_page(workspace).map_err(|error| error.to_string())?;
+    let failures = workspace.root().join("e2e/failures");
+    empty(&failures)?;
+
+    let mut cargo = process::command("cargo");
+    cargo
+        .current_dir(workspace.root())
+        .args(["test", "--package", END_TO_END, "--no-fail-fast"])
+        .env("RELAY_BIN", relay)
+        .env("PAGE_DIST", workspace.dist())
+        .env("CHROME", &browser.chrome)
+        .env("CHROMEDRIVER", &browser.chromedriver)
+        .env("E2E_FAILURES", failures)
+        // Each test is several browsers already.
+        .env("RUST_TEST_THREADS", "1");
+    Ok(cargo)
+}
+
+/// Hands filter and `--long` on to the test programs.
+fn select(cargo: &mut Command, options: &TestOptions) {
+    cargo.arg("--").args(&options.filter);
+    if options.long {
+        cargo.arg("--include-ignored").env("TABCHAIN_LONG", "1");
+    }
+}
+
+/// What wasm-bindgen-test-runner asks the driver for.
+fn write_capabilities(path: &Path, browser: &Browser) -> Result<(), String> {
+    let mut arguments = vec![
+        "--headless=new",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+    ];
+    if is_root() {
+        // Chromium's sandbox refuses root.
+        arguments.push("--no-sandbox");
+    }
+    let capabilities =
+        json!({ "goog:chromeOptions": { "binary": browser.chrome, "args": arguments } });
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, capabilities.to_string()))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// An empty folder, so that what lies there afterwards comes from this run.
+fn empty(folder: &Path) -> Result<(), String> {
+    let removed = if folder.exists() {
+        fs::remove_dir_all(folder)
+    } else {
+        Ok(())
+    };
+    removed
+        .and_then(|()| fs::create_dir_all(folder))
+        .map_err(|error| format!("{}: {error}", folder.display()))
+}
