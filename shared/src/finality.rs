@@ -4,6 +4,9 @@
 //! round is the leader's term, which the relay issues, so that tabs need no timers. A decision
 //! is *certified* once its certificate verifies, and *final* once it is in the relay's log.
 
+pub mod certificate;
+pub mod log;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::encoding::List;

@@ -61,12 +61,27 @@ pub const STARTUP_GRACE_MS: u64 = 30_000;
 
 /// Blocks that may stand above the last decision. Mining pauses there, and nobody accepts more.
 pub const UNDECIDED_BLOCKS_MAX: u64 = 256;
-/// Every block at a multiple of this height above the last decision is proposed for decision.
-pub const DECISION_INTERVAL_BLOCKS: u64 = 2;
+/// A tip at least this many blocks above the last decision is proposed for decision.
+pub const DECISION_INTERVAL_BLOCKS: u64 = 1;
 /// Blocks grow and nothing is decided for this long: the relay appoints a new leader.
 pub const LEADER_STALL_MS: u64 = 20_000;
 /// Nothing is decided for this long and a third of the roster is gone: the relay forces a new roster.
 pub const FORCED_CHANGE_MS: u64 = 60_000;
+
+/// Newest entries of the decision log that are kept in memory, to serve peers from.
+pub const LOG_TAIL_ENTRIES_MAX: usize = 128;
+/// Terms before and after the present one of which votes are counted.
+pub const VOTE_ROUNDS_AROUND: u64 = 8;
+/// Decisions ahead of the present one of which votes and proposals are kept until they can be judged.
+pub const EARLY_INSTANCES_MAX: u64 = 2;
+/// Votes of one member that are kept until they can be judged.
+pub const EARLY_VOTES_PER_MEMBER_MAX: usize = 8;
+/// Votes that are kept until they can be judged.
+pub const EARLY_VOTES_MAX: usize = 800;
+/// Proposals that are kept until they can be judged, one of each proposer.
+pub const EARLY_PROPOSALS_MAX: usize = 8;
+/// Proofs of equivocation that are kept.
+pub const EQUIVOCATIONS_MAX: usize = 64;
 
 /// Timestamps of ancestors of which a block's own must exceed the median.
 pub const MEDIAN_TIME_BLOCKS: usize = 11;

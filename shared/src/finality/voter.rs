@@ -1,0 +1,476 @@
+//! A member's part in finality: Tendermint (arXiv 1807.04938, algorithm 1) without timers. The
+//! round is the term of the leader, which the relay issues.
+//!
+//! The voter is as pure as the node around it. What it wants done comes out as [`Action`]s, in
+//! this order for each vote: [`Action::Persist`]; after [`Voter::on_persisted`], [`Action::Sign`];
+//! after [`Voter::on_signed`], [`Action::Send`]. So nothing is signed that a crash could make it
+//! forget, and it never signs two different ballots for one step.
+
+mod early;
+mod rounds;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use self::early::Early;
+use self::rounds::{Counted, Rounds};
+use super::certificate::{CertificateError, Equivocation};
+use super::log::DecisionLog;
+use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
+use crate::hash::{BlockHash, Hash, NetworkId};
+use crate::keys::{PublicKey, Signature, SignatureError};
+use crate::limits::{DECISION_INTERVAL_BLOCKS, EQUIVOCATIONS_MAX};
+use crate::message::{Certified, Leader, Message, Term};
+
+/// What a voter asks about the replica and about who is here.
+pub trait ChainOracle {
+    /// How a block stands to the replica and to the last decision.
+    fn standing(&self, height: u64, block: &BlockHash) -> BlockStanding;
+
+    /// Root of the history tree over the blocks 0 to `height` of the chain that ends in `block`.
+    /// Nothing where that chain is not known completely.
+    fn history_root_to(&self, height: u64, block: &BlockHash) -> Option<Hash>;
+
+    /// The best block that is verified in full: its height and hash.
+    fn tip(&self) -> (u64, BlockHash);
+
+    /// Whether a member is present or left so recently that others may not know it yet.
+    fn is_present(&self, member: &PublicKey) -> bool;
+
+    /// The members present, this one included.
+    fn present(&self) -> Vec<PresentMember>;
+}
+
+/// How a block stands to a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockStanding {
+    /// It and all before it are verified in full, and it descends from the last decided block.
+    Verified,
+    /// It, or something before it, has not come yet or is not verified yet.
+    Unknown,
+    /// It is invalid, stands at another height, or does not descend from the last decided block.
+    Conflicting,
+}
+
+/// A member who may be in the next roster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentMember {
+    /// Its key.
+    pub key: PublicKey,
+    /// Whether it follows the chain. One that does not stays in the roster, but does not join it.
+    pub synced: bool,
+}
+
+/// What a voter has bound itself to. It is durable before a vote that follows from it is signed:
+/// the node stores it in [`crate::store::Table::Meta`] as `votes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct VoteState {
+    /// Length of the decision log under which this was voted. A longer log ends it.
+    pub log_length: u64,
+    /// The number of the decision.
+    pub instance: u64,
+    /// The first round in which it may vote: after a forced change, the one after its last vote,
+    /// which the change has made void.
+    pub first_round: u64,
+    /// The prevote of the greatest round.
+    pub prevote: Option<Ballot>,
+    /// The precommit of the greatest round.
+    pub precommit: Option<Ballot>,
+    /// What it precommitted last, and in which round: `lockedValue` and `lockedRound`.
+    pub locked: Option<(u64, Decision)>,
+    /// What had its prevotes last, and these: `validValue` and `validRound`.
+    pub valid: Option<Certified>,
+    /// What it proposed as a leader last, and in which round.
+    pub proposed: Option<Proposed>,
+}
+
+/// A proposal before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Proposed {
+    /// The round.
+    pub round: u64,
+    /// What is proposed.
+    pub decision: Decision,
+    /// The prevotes that it had in an earlier round.
+    pub valid: Option<Certificate>,
+}
+
+/// Something to be done for the voter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Store this durably, then call [`Voter::on_persisted`] with the number.
+    Persist {
+        /// Ascending.
+        number: u64,
+        /// What to store; replaces what was stored before.
+        state: Box<VoteState>,
+    },
+    /// Sign this with the member's key, then call [`Voter::on_signed`] with the number.
+    Sign {
+        /// Pairs request and answer.
+        number: u64,
+        /// The bytes to be signed.
+        statement: Vec<u8>,
+    },
+    /// Send this to the relay: a proposal, a vote, or a certified decision.
+    Send(Message),
+}
+
+/// A vote that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VoteError {
+    /// It belongs to another network.
+    #[error("a vote of network {expected} was expected, one of {came} came")]
+    Network {
+        /// This network.
+        expected: NetworkId,
+        /// The vote's.
+        came: NetworkId,
+    },
+    /// The voter is not in the roster.
+    #[error("{voter} is not in the roster that votes on decision {instance}")]
+    NotMember {
+        /// Who voted.
+        voter: PublicKey,
+        /// The number of the decision.
+        instance: u64,
+    },
+    /// The signature is not the voter's.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The member voted differently in this step before. The proof is kept.
+    #[error("{voter} has cast two different votes in round {round} of decision {instance}")]
+    Equivocation {
+        /// Who voted.
+        voter: PublicKey,
+        /// The number of the decision.
+        instance: u64,
+        /// The round.
+        round: u64,
+    },
+}
+
+/// A proposal that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposalError {
+    /// It belongs to another network.
+    #[error("a proposal of network {expected} was expected, one of {came} came")]
+    Network {
+        /// This network.
+        expected: NetworkId,
+        /// The proposal's.
+        came: NetworkId,
+    },
+    /// Its proposer does not lead in its term.
+    #[error("{expected} leads in term {round}, a proposal of {came} came")]
+    NotLeader {
+        /// Who leads.
+        expected: PublicKey,
+        /// Who proposed.
+        came: PublicKey,
+        /// The term.
+        round: u64,
+    },
+    /// The leader has proposed something else in this term.
+    #[error("{proposer} has proposed something else in term {round} before")]
+    Second {
+        /// The leader.
+        proposer: PublicKey,
+        /// The term.
+        round: u64,
+    },
+    /// The prevotes that it rests on are of no earlier round.
+    #[error("a proposal of round {round} rests on prevotes of an earlier round, those of round {came} came")]
+    ValidRound {
+        /// The proposal's round.
+        round: u64,
+        /// The round of the prevotes.
+        came: u64,
+    },
+    /// The prevotes that it rests on do not hold.
+    #[error("the prevotes of an earlier round do not hold: {0}")]
+    Valid(#[from] CertificateError),
+    /// The signature is not the proposer's.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+/// One member's state machine for the decisions of one network. A member that is not in the
+/// roster follows along, and, if it leads, proposes.
+#[derive(Debug)]
+pub struct Voter {
+    key: PublicKey,
+    log: LogPosition,
+    term: Option<Term>,
+    leaders: BTreeMap<Term, PublicKey>,
+    rounds: Rounds,
+    early: Early,
+    state: VoteState,
+    certified: Option<Certified>,
+    certified_sent_in: Option<Term>,
+    equivocations: VecDeque<Equivocation>,
+    last_number: u64,
+    unwritten: Vec<Statement>,
+    persisting: VecDeque<(u64, Statement)>,
+    signing: BTreeMap<u64, Statement>,
+    sent_votes: Vec<Vote>,
+    sent_proposal: Option<Proposal>,
+}
+
+/// Where the log stands, as far as it matters for votes.
+#[derive(Clone, Debug)]
+struct LogPosition {
+    network: NetworkId,
+    length: u64,
+    instance: u64,
+    decided_height: u64,
+    roster: Roster,
+    roster_hash: Hash,
+}
+
+/// Something to be signed, and the log under which it means something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Statement {
+    log_length: u64,
+    content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Ballot(Ballot),
+    Proposal(Box<Proposed>),
+}
+
+/// What a voter makes of a proposed decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Acceptable,
+    NotYet,
+    Refused,
+}
+
+impl VoteState {
+    /// The state at the present end of the log: this one, if it was voted there; otherwise a
+    /// fresh one, in which no round is voted in twice.
+    fn continued(self, log: &LogPosition) -> Self {
+        if self.log_length >= log.length {
+            return self;
+        }
+        let voted = [self.prevote, self.precommit].into_iter().flatten();
+        let first_round = voted
+            .map(|ballot| ballot.round.saturating_add(1))
+            .fold(self.first_round, u64::max);
+        Self {
+            log_length: log.length,
+            instance: log.instance,
+            first_round: if self.instance == log.instance {
+                first_round
+            } else {
+                0
+            },
+            ..Self::default()
+        }
+    }
+}
+
+impl LogPosition {
+    fn of(log: &DecisionLog) -> Self {
+        Self {
+            network: log.network(),
+            length: log.length(),
+            instance: log.next_instance(),
+            decided_height: log.last().height,
+            roster: log.roster().clone(),
+            roster_hash: log.roster_hash(),
+        }
+    }
+}
+
+impl Voter {
+    /// A voter at the end of `log`, with what it had bound itself to before a restart.
+    #[must_use]
+    pub fn new(key: PublicKey, log: &DecisionLog, restored: Option<VoteState>) -> Self {
+        let log = LogPosition::of(log);
+        Self {
+            key,
+            state: restored.unwrap_or_default().continued(&log),
+            log,
+            term: None,
+            leaders: BTreeMap::new(),
+            rounds: Rounds::default(),
+            early: Early::default(),
+            certified: None,
+            certified_sent_in: None,
+            equivocations: VecDeque::new(),
+            last_number: 0,
+            unwritten: Vec::new(),
+            persisting: VecDeque::new(),
+            signing: BTreeMap::new(),
+            sent_votes: Vec::new(),
+            sent_proposal: None,
+        }
+    }
+
+    /// What it has bound itself to.
+    #[must_use]
+    pub fn state(&self) -> &VoteState {
+        &self.state
+    }
+
+    /// The present decision, once more than two thirds have precommitted it. Not final yet.
+    #[must_use]
+    pub fn certified(&self) -> Option<&Certified> {
+        self.certified.as_ref()
+    }
+
+    /// Proofs of members that voted twice in one step, newest last.
+    pub fn equivocations(&self) -> impl Iterator<Item = &Equivocation> {
+        self.equivocations.iter()
+    }
+
+    /// The relay has named a leader. Terms that are not newer are ignored.
+    pub fn set_term(&mut self, leader: &Leader, oracle: &dyn ChainOracle) -> Vec<Action> {
+        if self.term.is_some_and(|term| leader.term <= term) {
+            return Vec::new();
+        }
+        self.term = Some(leader.term);
+        self.leaders.insert(leader.term, leader.key);
+        let oldest = self.rounds.enter(leader.term);
+        self.leaders.retain(|&term, _| term >= oldest);
+        self.judge_early();
+        self.advance(oracle)
+    }
+
+    /// The connection to the relay is new: send again what it may not have.
+    pub fn on_connected(&mut self) -> Vec<Action> {
+        self.resend()
+    }
+
+    /// A member has joined, and may have missed votes: send it those of this decision again.
+    pub fn on_member_joined(&mut self, member: &PublicKey) -> Vec<Action> {
+        let leads = self.leader() == Some(member);
+        if leads || self.log.roster.index_of(member).is_some() {
+            self.resend()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The replica or the members present have changed.
+    pub fn on_chain_changed(&mut self, oracle: &dyn ChainOracle) -> Vec<Action> {
+        self.advance(oracle)
+    }
+
+    /// The log has grown: the next decision begins, or this one again with another roster.
+    pub fn on_log_appended(
+        &mut self,
+        log: &DecisionLog,
+        oracle: &dyn ChainOracle,
+    ) -> Vec<Action> {
+        if log.length() <= self.log.length {
+            return Vec::new();
+        }
+        self.log = LogPosition::of(log);
+        self.state = std::mem::take(&mut self.state).continued(&self.log);
+        self.rounds.clear();
+        self.certified = None;
+        self.certified_sent_in = None;
+        self.persisting.clear();
+        self.signing.clear();
+        self.sent_votes.clear();
+        self.sent_proposal = None;
+        self.judge_early();
+        self.advance(oracle)
+    }
+
+    /// A proposal has come. One that cannot be judged yet is kept.
+    pub fn on_proposal(
+        &mut self,
+        proposal: Proposal,
+        oracle: &dyn ChainOracle,
+    ) -> Result<Vec<Action>, ProposalError> {
+        if proposal.decision.network != self.log.network {
+            return Err(ProposalError::Network {
+                expected: self.log.network,
+                came: proposal.decision.network,
+            });
+        }
+        if proposal.decision.instance < self.log.instance {
+            return Ok(Vec::new());
+        }
+        proposal.verify()?;
+        self.take_proposal(proposal)?;
+        Ok(self.advance(oracle))
+    }
+
+    /// A vote has come. One that cannot be judged yet is kept.
+    pub fn on_vote(
+        &mut self,
+        vote: Vote,
+        oracle: &dyn ChainOracle,
+    ) -> Result<Vec<Action>, VoteError> {
+        if vote.ballot.network != self.log.network {
+            return Err(VoteError::Network {
+                expected: self.log.network,
+                came: vote.ballot.network,
+            });
+        }
+        if vote.ballot.instance < self.log.instance || self.rounds.has(&vote) {
+            return Ok(Vec::new());
+        }
+        vote.verify()?;
+        self.take_vote(vote)?;
+        Ok(self.advance(oracle))
+    }
+
+    /// The state with this number, and with it all before it, is durable.
+    pub fn on_persisted(&mut self, number: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        while let Some((_, statement)) = self.persisting.pop_front_if(|(at, _)| *at <= number) {
+            self.sign(statement, &mut actions);
+        }
+        actions
+    }
+
+    /// The statement with this number is signed.
+    pub fn on_signed(
+        &mut self,
+        number: u64,
+        signature: Signature,
+        oracle: &dyn ChainOracle,
+    ) -> Vec<Action> {
+        let Some(statement) = self.signing.remove(&number) else {
+            return Vec::new();
+        };
+        let mut actions = Vec::new();
+        match statement.content {
+            Content::Ballot(ballot) => {
+                let vote = Vote {
+                    ballot,
+                    voter: self.key,
+                    signature,
+                };
+                self.sent_votes.retain(|sent| sent.ballot.step != ballot.step);
+                self.sent_votes.push(vote);
+                actions.push(Action::Send(Message::Vote(vote)));
+                self.count(vote);
+            }
+            Content::Proposal(proposed) => {
+                let proposal = Proposal {
+                    decision: proposed.decision,
+                    roster: self.log.roster_hash,
+                    round: proposed.round,
+                    valid: proposed.valid,
+                    proposer: self.key,
+                    signature,
+                };
+                self.rounds.insert_proposal(proposal.clone());
+                actions.push(Action::Send(Message::Proposal(Box::new(proposal.clone()))));
+                self.sent_proposal = Some(proposal);
+            }
+        }
+        actions.append(&mut self.advance(oracle));
+        actions
+    }
+}
