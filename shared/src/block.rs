@@ -76,13 +76,16 @@ pub struct SealedHeader {
     pub seal: Seal,
 }
 
+/// The outcomes of a block's transactions.
+pub type Outcomes = List<Outcome, BLOCK_TRANSACTIONS_MAX>;
+
 /// The transactions of a block and what each of them did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Body {
     /// The transactions, in the order of execution.
     pub transactions: List<SignedTransaction, BLOCK_TRANSACTIONS_MAX>,
     /// As many outcomes, in the same order.
-    pub outcomes: List<Outcome, BLOCK_TRANSACTIONS_MAX>,
+    pub outcomes: Outcomes,
 }
 
 impl Body {

@@ -5,17 +5,20 @@
 #![forbid(unsafe_code)]
 
 pub mod block;
+pub mod chain;
 pub mod difficulty;
 pub mod encoding;
 pub mod finality;
 pub mod hash;
 pub mod keys;
 pub mod limits;
+pub mod mempool;
 pub mod merkle;
 pub mod message;
 pub mod network;
 pub mod node;
 pub mod relay;
+pub mod replica;
 pub mod state;
 pub mod store;
 pub mod transaction;

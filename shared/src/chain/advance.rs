@@ -1,0 +1,440 @@
+//! The executed chain follows the best header: forward, and back where another branch is better.
+
+use super::{Chain, Known, history_leaf};
+use crate::block::{Body, Header, Outcomes};
+use crate::difficulty;
+use crate::encoding::{List, encode};
+use crate::hash::{BlockHash, Hash, TransactionId};
+use crate::keys::PublicKey;
+use crate::limits::BLOCK_BODY_BYTES_MAX;
+use crate::state::{BlockContext, Entry, ExecutionError, Path, State, Undo, key_path};
+use crate::store::{Place, Table, Write, number_key};
+use crate::transaction::{Action, SignedTransaction, TransactionError, Verified};
+
+/// Why a block is invalid although its body matches its header. It stays condemned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// The body is too long.
+    #[error("a body has at most {BLOCK_BODY_BYTES_MAX} bytes, this one has {0}")]
+    BodyBytes(usize),
+    /// A transaction is not valid at all.
+    #[error("transaction {index}: {error}")]
+    Transaction {
+        /// Its position, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: TransactionError,
+    },
+    /// A transaction may not stand at this point.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    /// An outcome is not the one that execution yields.
+    #[error("execution yields other outcomes than the block says")]
+    Outcomes,
+    /// The state root is not the one that execution yields.
+    #[error("execution yields state root {expected}, the header has {came}")]
+    StateRoot {
+        /// By execution.
+        expected: Hash,
+        /// The header's.
+        came: Hash,
+    },
+}
+
+/// A transaction that a block of the best chain includes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncludedTransaction {
+    /// The hash of the signed transaction.
+    pub hash: Hash,
+    /// Its id.
+    pub id: TransactionId,
+    /// Who wrote it.
+    pub sender: PublicKey,
+    /// Its sequence.
+    pub sequence: u64,
+}
+
+/// What an advance changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// For the store; to be written as one batch.
+    pub writes: Vec<Write>,
+    /// Blocks that joined the best chain: height, hash, number of transactions.
+    pub applied: Vec<(u64, BlockHash, usize)>,
+    /// Number of blocks that left it.
+    pub reverted: usize,
+    /// Transactions of blocks that joined.
+    pub included: Vec<IncludedTransaction>,
+    /// Transactions of blocks that left; some of them may stand in those that joined.
+    pub returned: Vec<SignedTransaction>,
+    /// Blocks that were found invalid.
+    pub condemned: Vec<(BlockHash, BlockError)>,
+}
+
+impl Changes {
+    /// Whether the best chain is another one than before.
+    #[must_use]
+    pub fn moved_tip(&self) -> bool {
+        !self.applied.is_empty() || self.reverted > 0
+    }
+}
+
+impl Chain {
+    /// Executes what can be executed on the way to the best header. `is_verified` tells by its
+    /// hash whether a signed transaction was verified before.
+    pub fn advance(&mut self, is_verified: &dyn Fn(&Hash) -> bool) -> Changes {
+        let mut changes = Changes::default();
+        while let Some(&next) = self.plan.front() {
+            if !self.bodies.contains_key(&next) || !self.make_way_for(&next, &mut changes) {
+                break;
+            }
+            match self.apply(&next, is_verified, &mut changes) {
+                Ok(()) => {
+                    self.plan.pop_front();
+                }
+                Err(error) => {
+                    self.condemn(&next);
+                    changes.condemned.push((next, error));
+                    self.choose_target();
+                }
+            }
+        }
+        if changes.reverted > 0 {
+            self.reorganisations += 1;
+        }
+        self.settle(&mut changes.writes);
+        changes
+    }
+
+    /// A block to be mined upon the tip: header without nonce, and body.
+    pub fn template(
+        &mut self,
+        producer: PublicKey,
+        timestamp_ms: u64,
+        transactions: &[Verified],
+    ) -> Result<(Header, Body), ExecutionError> {
+        let parent = self.difficulty_parent();
+        let (bits, schedule) = difficulty::next(self.work_rules(), &parent, timestamp_ms);
+        let context = BlockContext {
+            height: self.height() + 1,
+            producer,
+            schedule,
+        };
+        let executed = transactions
+            .iter()
+            .map(|verified| (verified.id(), verified.transaction()));
+        let (outcomes, undo) = self.state.execute(&self.network, &context, executed)?;
+        let state_root = self.state.root();
+        self.state.revert(&undo);
+        let body = Body {
+            transactions: List::truncated(
+                transactions
+                    .iter()
+                    .map(|verified| verified.signed().clone()),
+            ),
+            outcomes: Outcomes::truncated(outcomes),
+        };
+        let header = Header {
+            version: Header::VERSION,
+            height: context.height,
+            timestamp_ms,
+            previous: self.tip_hash(),
+            tx_root: body.root(),
+            state_root,
+            producer,
+            bits,
+            nonce: 0,
+        };
+        Ok((header, body))
+    }
+
+    /// Takes blocks back until the next planned block's parent is the tip, if what is planned
+    /// and here outweighs them. False where it does not.
+    fn make_way_for(&mut self, next: &BlockHash, changes: &mut Changes) -> bool {
+        let Some(parent) = self
+            .headers
+            .get(next)
+            .map(|known| known.sealed.header.previous)
+        else {
+            return false;
+        };
+        if parent == self.tip_hash() {
+            return true;
+        }
+        let Some(shared) = self.height_of(&parent) else {
+            return false;
+        };
+        let tip = self.tip_hash();
+        let candidate = self
+            .plan
+            .iter()
+            .take_while(|hash| self.bodies.contains_key(*hash))
+            .last()
+            .copied()
+            .unwrap_or(*next);
+        let is_better = self.rank(&candidate) > self.rank(&tip) || !self.leads_from_decision(&tip);
+        if !is_better || shared < self.final_height {
+            return false;
+        }
+        while self.height() > shared {
+            if !self.revert_tip(changes) {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(super) fn rank(
+        &self,
+        hash: &BlockHash,
+    ) -> (difficulty::ChainWork, core::cmp::Reverse<BlockHash>) {
+        (self.work_of(hash), core::cmp::Reverse(*hash))
+    }
+
+    fn apply(
+        &mut self,
+        hash: &BlockHash,
+        is_verified: &dyn Fn(&Hash) -> bool,
+        changes: &mut Changes,
+    ) -> Result<(), BlockError> {
+        let (Some(known), Some(body)) = (self.headers.get(hash), self.bodies.get(hash)) else {
+            return Ok(());
+        };
+        let header = &known.sealed.header;
+        let verified = verify_body(&self.network, body, is_verified)?;
+        let context = BlockContext {
+            height: header.height,
+            producer: header.producer,
+            schedule: known.schedule,
+        };
+        let undo = execute(
+            &mut self.state,
+            &self.network,
+            &context,
+            known,
+            body,
+            &verified,
+        )?;
+
+        let writes = &mut changes.writes;
+        let key = number_key(header.height);
+        writes.push(Write::put(Table::Headers, key.clone(), &known.sealed));
+        writes.push(Write::put(Table::Bodies, key.clone(), body));
+        write_state(&self.state, &undo, writes);
+        write_index(header.height, &verified, writes, true);
+        if header.height > self.decided.height {
+            writes.push(Write::put(Table::Undo, key, &undo));
+            self.undo.insert(header.height, undo);
+        }
+        changes.applied.push((header.height, *hash, verified.len()));
+        changes.included.extend(verified.iter().map(included));
+        self.best.push(*hash);
+        self.history.push(history_leaf(hash));
+        Ok(())
+    }
+
+    fn revert_tip(&mut self, changes: &mut Changes) -> bool {
+        let height = self.height();
+        let hash = self.tip_hash();
+        let (Some(undo), Some(body)) = (self.undo.remove(&height), self.bodies.get(&hash)) else {
+            return false;
+        };
+        self.state.revert(&undo);
+        let verified: Vec<_> = body
+            .transactions
+            .iter()
+            .cloned()
+            .map(Verified::trusted)
+            .collect();
+        let writes = &mut changes.writes;
+        for table in [Table::Headers, Table::Bodies, Table::Undo] {
+            writes.push(Write::remove(table, number_key(height)));
+        }
+        write_state(&self.state, &undo, writes);
+        write_index(height, &verified, writes, false);
+        changes.applied.retain(|(applied, _, _)| *applied != height);
+        changes.included.retain(|included| {
+            !verified
+                .iter()
+                .any(|verified| verified.hash() == included.hash)
+        });
+        changes.returned.extend(
+            verified
+                .into_iter()
+                .map(|verified| verified.signed().clone()),
+        );
+        changes.reverted += 1;
+        self.best.pop();
+        self.history.truncate(self.best.len());
+        true
+    }
+
+    fn condemn(&mut self, hash: &BlockHash) {
+        if let Some(known) = self.headers.get_mut(hash) {
+            known.is_invalid = true;
+        }
+        self.bodies.remove(hash);
+        let first = self
+            .headers
+            .get(hash)
+            .map_or(0, |known| known.sealed.header.height);
+        let above: Vec<_> = self
+            .unsettled
+            .range(first.saturating_add(1)..)
+            .flat_map(|(_, hashes)| hashes.iter().copied())
+            .collect();
+        for descendant in above {
+            let extends_invalid = self
+                .headers
+                .get(&descendant)
+                .and_then(|known| self.headers.get(&known.sealed.header.previous))
+                .is_some_and(|parent| parent.is_invalid);
+            if extends_invalid {
+                self.bodies.remove(&descendant);
+                if let Some(known) = self.headers.get_mut(&descendant) {
+                    known.is_invalid = true;
+                }
+            }
+        }
+    }
+
+    /// Raises the final height to the last decision, as far as the executed chain has come, and
+    /// forgets how to take back what is final.
+    fn settle(&mut self, writes: &mut Vec<Write>) {
+        let is_on_chain = self.hash_at(self.decided.height) == Some(self.decided.hash);
+        let is_ahead = self.decided.height > self.height()
+            && self.headers.contains_key(&self.decided.hash)
+            && self.leads_to_decision_from_tip();
+        if !is_on_chain && !is_ahead {
+            return;
+        }
+        let settled = self.decided.height.min(self.height());
+        for height in self.final_height + 1..=settled {
+            if self.undo.remove(&height).is_some() {
+                writes.push(Write::remove(Table::Undo, number_key(height)));
+            }
+            let kept = self.hash_at(height);
+            for hash in self.unsettled.remove(&height).unwrap_or_default() {
+                self.bodies.remove(&hash);
+                if Some(hash) != kept {
+                    self.headers.remove(&hash);
+                }
+            }
+        }
+        self.final_height = settled;
+    }
+
+    fn leads_to_decision_from_tip(&self) -> bool {
+        let first = self.plan.front().and_then(|hash| self.headers.get(hash));
+        first.is_some_and(|known| known.sealed.header.previous == self.tip_hash())
+            && self.plan.contains(&self.decided.hash)
+    }
+
+    pub(super) fn put_back(&mut self, height: u64, body: Body) {
+        if let Some(hash) = self.hash_at(height).filter(|_| height > self.final_height) {
+            self.bodies.insert(hash, body);
+        }
+    }
+}
+
+fn verify_body(
+    network: &crate::network::NetworkParameters,
+    body: &Body,
+    is_verified: &dyn Fn(&Hash) -> bool,
+) -> Result<Vec<Verified>, BlockError> {
+    let bytes = encode(body).len();
+    if bytes > BLOCK_BODY_BYTES_MAX {
+        return Err(BlockError::BodyBytes(bytes));
+    }
+    let mut verified = Vec::with_capacity(body.transactions.len());
+    for (index, signed) in body.transactions.iter().enumerate() {
+        let candidate = Verified::trusted(signed.clone());
+        verified.push(if is_verified(&candidate.hash()) {
+            candidate
+        } else {
+            signed
+                .clone()
+                .verify(network)
+                .map_err(|error| BlockError::Transaction { index, error })?
+        });
+    }
+    Ok(verified)
+}
+
+fn execute(
+    state: &mut State,
+    network: &crate::network::NetworkParameters,
+    context: &BlockContext,
+    known: &Known,
+    body: &Body,
+    verified: &[Verified],
+) -> Result<Undo, BlockError> {
+    let transactions = verified
+        .iter()
+        .map(|verified| (verified.id(), verified.transaction()));
+    let (outcomes, undo) = state.execute(network, context, transactions)?;
+    let expected = state.root();
+    let came = known.sealed.header.state_root;
+    let error = if outcomes.as_slice() != &*body.outcomes {
+        BlockError::Outcomes
+    } else if expected != came {
+        BlockError::StateRoot { expected, came }
+    } else {
+        return Ok(undo);
+    };
+    state.revert(&undo);
+    Err(error)
+}
+
+fn write_state(state: &State, undo: &Undo, writes: &mut Vec<Write>) {
+    for (path, _) in &undo.0 {
+        writes.push(state_row(state.entry(path), path));
+    }
+}
+
+fn state_row(entry: Option<&Entry>, path: &Path) -> Write {
+    match entry {
+        Some(entry) => Write::put(Table::State, path.0, entry),
+        None => Write::remove(Table::State, path.0),
+    }
+}
+
+fn write_index(height: u64, verified: &[Verified], writes: &mut Vec<Write>, is_applied: bool) {
+    for (index, verified) in verified.iter().enumerate() {
+        let place = Place {
+            height,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+        };
+        let mut rows = vec![(
+            Table::Transactions,
+            verified.id().0.to_vec(),
+            encode(&place),
+        )];
+        if let Action::Put { key, .. } = &verified.transaction().action {
+            let key = history_key(&key_path(key), place);
+            rows.push((Table::KeyHistory, key, encode(&verified.id())));
+        }
+        writes.extend(rows.into_iter().map(|(table, key, value)| Write {
+            table,
+            key,
+            value: is_applied.then_some(value),
+        }));
+    }
+}
+
+/// The key of a row in [`Table::KeyHistory`].
+#[must_use]
+pub fn history_key(path: &Path, place: Place) -> Vec<u8> {
+    let mut key = path.0.to_vec();
+    key.extend_from_slice(&place.key_bytes());
+    key
+}
+
+fn included(verified: &Verified) -> IncludedTransaction {
+    IncludedTransaction {
+        hash: verified.hash(),
+        id: verified.id(),
+        sender: verified.transaction().sender,
+        sequence: verified.transaction().sequence,
+    }
+}

@@ -1,0 +1,329 @@
+//! Headers and bodies as they come in: what is judged at once, and what is kept for later.
+
+use super::{Chain, Checkpoint, Known};
+use crate::block::{Body, Header, Seal, SealedHeader};
+use crate::difficulty::{self, Target, TargetError};
+use crate::hash::{BlockHash, Hash};
+use crate::limits::{FUTURE_SPACINGS_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX};
+
+/// Why a header was not accepted. Only those that [`HeaderError::is_forged`] are the sender's fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// The block before it is not known.
+    #[error("the block before, {0}, is not known here")]
+    Orphan(BlockHash),
+    /// It is of other rules.
+    #[error("headers have version {expected}, this one has {came}")]
+    Version {
+        /// The version of the rules.
+        expected: u32,
+        /// The header's.
+        came: u32,
+    },
+    /// Its height does not follow.
+    #[error("the height after the block before is {expected}, the header has {came}")]
+    Height {
+        /// The parent's height and one.
+        expected: u64,
+        /// The header's.
+        came: u64,
+    },
+    /// It extends a block that was found invalid.
+    #[error("it extends block {0}, which is invalid")]
+    InvalidParent(BlockHash),
+    /// It leaves the decided chain.
+    #[error("block {} at height {} is final, this header leaves it", .0.hash, .0.height)]
+    Undecided(Checkpoint),
+    /// Too many blocks stand above the last decision.
+    #[error(
+        "at most {UNDECIDED_BLOCKS_MAX} blocks may stand above the last decision, at height {decided}; this one has height {came}"
+    )]
+    TooFar {
+        /// Height of the last decision.
+        decided: u64,
+        /// The header's.
+        came: u64,
+    },
+    /// Too many headers on side branches.
+    #[error("{SIDE_HEADERS_MAX} headers off the best chain are kept, and they are")]
+    TooManySides,
+    /// Its timestamp is not above the median of those before.
+    #[error(
+        "the timestamp must be above {median_ms}, the median of the blocks before; {came_ms} came"
+    )]
+    TooOld {
+        /// Median of the ancestors, milliseconds since 1970 UTC.
+        median_ms: u64,
+        /// The header's.
+        came_ms: u64,
+    },
+    /// Its timestamp lies ahead of the clock: not wrong, but not yet acceptable.
+    #[error(
+        "the timestamp is {ahead_ms} ms ahead of this clock, at most {allowed_ms} ms are allowed: it will be tried again"
+    )]
+    Future {
+        /// How far ahead it is.
+        ahead_ms: u64,
+        /// How far ahead it may be.
+        allowed_ms: u64,
+    },
+    /// Its compact target is malformed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Its target is not the one due.
+    #[error("the compact target due is {expected:#010x}, the header has {came:#010x}")]
+    Bits {
+        /// The target due.
+        expected: u32,
+        /// The header's.
+        came: u32,
+    },
+    /// Its hash does not meet its target.
+    #[error("the hash {0} does not meet the header's target")]
+    Work(BlockHash),
+    /// Its seal is of another kind of consensus.
+    #[error("this network is sealed by proof of work, the header carries another seal")]
+    Seal,
+}
+
+impl HeaderError {
+    /// Whether no honest node would have sent this.
+    #[must_use]
+    pub fn is_forged(&self) -> bool {
+        !matches!(
+            self,
+            Self::Orphan(_)
+                | Self::Future { .. }
+                | Self::Undecided(_)
+                | Self::TooFar { .. }
+                | Self::TooManySides
+        )
+    }
+}
+
+/// Why a body was not kept. The header is not condemned by it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// No header of this hash was accepted.
+    #[error("no header {0} is known here")]
+    NoHeader(BlockHash),
+    /// Transactions and outcomes do not go together.
+    #[error("the body has {transactions} transactions and {outcomes} outcomes")]
+    Outcomes {
+        /// Number of transactions.
+        transactions: usize,
+        /// Number of outcomes.
+        outcomes: usize,
+    },
+    /// The header commits to another body.
+    #[error("the header's tx_root is {expected}, the body has {came}")]
+    Root {
+        /// The header's.
+        expected: Hash,
+        /// The body's.
+        came: Hash,
+    },
+}
+
+impl Chain {
+    /// Judges a header and keeps it. True where it was not known before.
+    pub fn insert_header(
+        &mut self,
+        sealed: &SealedHeader,
+        now_ms: u64,
+    ) -> Result<bool, HeaderError> {
+        let header = &sealed.header;
+        let hash = header.hash();
+        if self.headers.contains_key(&hash) {
+            return Ok(false);
+        }
+        let known = self.judge(sealed, &hash, now_ms)?;
+        let work = known.work;
+        self.headers.insert(hash, known);
+        self.unsettled.entry(header.height).or_default().push(hash);
+        if hash == self.decided.hash {
+            self.choose_target();
+        } else if (work, core::cmp::Reverse(hash))
+            > (self.work_of(&self.target), core::cmp::Reverse(self.target))
+            && self.leads_from_decision(&hash)
+        {
+            self.aim_at(hash);
+        }
+        Ok(true)
+    }
+
+    /// Keeps the body of a block that is not executed yet, if it is what its header commits to.
+    pub fn insert_body(&mut self, hash: &BlockHash, body: Body) -> Result<(), BodyError> {
+        let header = &self
+            .headers
+            .get(hash)
+            .ok_or(BodyError::NoHeader(*hash))?
+            .sealed
+            .header;
+        if body.transactions.len() != body.outcomes.len() {
+            return Err(BodyError::Outcomes {
+                transactions: body.transactions.len(),
+                outcomes: body.outcomes.len(),
+            });
+        }
+        let came = body.root();
+        if came != header.tx_root {
+            return Err(BodyError::Root {
+                expected: header.tx_root,
+                came,
+            });
+        }
+        if self.height_of(hash).is_none() {
+            self.bodies.insert(*hash, body);
+        }
+        Ok(())
+    }
+
+    /// Binds the chain to a logged decision. What contradicts it is left at the next advance.
+    pub fn decide(&mut self, decided: Checkpoint) {
+        if decided.height <= self.decided.height {
+            return;
+        }
+        self.decided = decided;
+        if !self.leads_from_decision(&self.target) {
+            self.choose_target();
+        }
+    }
+
+    fn judge(
+        &self,
+        sealed: &SealedHeader,
+        hash: &BlockHash,
+        now_ms: u64,
+    ) -> Result<Known, HeaderError> {
+        let header = &sealed.header;
+        if header.version != Header::VERSION {
+            return Err(HeaderError::Version {
+                expected: Header::VERSION,
+                came: header.version,
+            });
+        }
+        let parent = self
+            .headers
+            .get(&header.previous)
+            .ok_or(HeaderError::Orphan(header.previous))?;
+        if parent.is_invalid {
+            return Err(HeaderError::InvalidParent(header.previous));
+        }
+        let expected = parent.sealed.header.height.saturating_add(1);
+        if header.height != expected {
+            return Err(HeaderError::Height {
+                expected,
+                came: header.height,
+            });
+        }
+        self.check_place(header)?;
+        self.check_time(header, now_ms)?;
+        if sealed.seal != Seal::Work {
+            return Err(HeaderError::Seal);
+        }
+        let before = self.parent_of_successor(&header.previous);
+        let (bits, schedule) = difficulty::next(self.work_rules(), &before, header.timestamp_ms);
+        if header.bits != bits {
+            return Err(HeaderError::Bits {
+                expected: bits,
+                came: header.bits,
+            });
+        }
+        let target = Target::from_compact(bits)?;
+        if !target.is_met_by(hash) {
+            return Err(HeaderError::Work(*hash));
+        }
+        Ok(Known {
+            sealed: sealed.clone(),
+            work: parent.work.plus(target.work()),
+            schedule,
+            is_invalid: false,
+        })
+    }
+
+    fn check_place(&self, header: &Header) -> Result<(), HeaderError> {
+        if header.height <= self.final_height() {
+            return Err(HeaderError::Undecided(self.decided));
+        }
+        if header.height > self.decided.height.saturating_add(UNDECIDED_BLOCKS_MAX) {
+            return Err(HeaderError::TooFar {
+                decided: self.decided.height,
+                came: header.height,
+            });
+        }
+        let on_the_way = self.best.len() + self.plan.len();
+        let sides = self.headers.len().saturating_sub(on_the_way);
+        if sides >= SIDE_HEADERS_MAX {
+            return Err(HeaderError::TooManySides);
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, header: &Header, now_ms: u64) -> Result<(), HeaderError> {
+        let median_ms = self.median_time_ms(&header.previous);
+        if header.timestamp_ms <= median_ms {
+            return Err(HeaderError::TooOld {
+                median_ms,
+                came_ms: header.timestamp_ms,
+            });
+        }
+        let allowed_ms = FUTURE_SPACINGS_MAX * self.network.spacing_ms();
+        let ahead_ms = header.timestamp_ms.saturating_sub(now_ms);
+        if ahead_ms > allowed_ms {
+            return Err(HeaderError::Future {
+                ahead_ms,
+                allowed_ms,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a header may be aimed at: it descends from the last decision, as far as that one
+    /// is known here.
+    pub(super) fn leads_from_decision(&self, hash: &BlockHash) -> bool {
+        if !self.headers.contains_key(&self.decided.hash) {
+            return true;
+        }
+        let mut at = *hash;
+        while let Some(known) = self.headers.get(&at) {
+            let height = known.sealed.header.height;
+            if height <= self.decided.height {
+                return at == self.decided.hash;
+            }
+            if let Some(own) = self.height_of(&at) {
+                // On the executed chain: does that one contain the decision?
+                return own >= self.decided.height
+                    && self.hash_at(self.decided.height) == Some(self.decided.hash);
+            }
+            at = known.sealed.header.previous;
+        }
+        false
+    }
+
+    /// Looks for the best header anew, after a decision or after a block was found invalid.
+    pub(super) fn choose_target(&mut self) {
+        let best = self
+            .headers
+            .iter()
+            .filter(|(hash, known)| !known.is_invalid && self.leads_from_decision(hash))
+            .max_by_key(|(hash, known)| (known.work, core::cmp::Reverse(**hash)))
+            .map(|(hash, _)| *hash);
+        if let Some(best) = best {
+            self.aim_at(best);
+        }
+    }
+
+    pub(super) fn aim_at(&mut self, target: BlockHash) {
+        let extends_plan = self
+            .headers
+            .get(&target)
+            .is_some_and(|known| known.sealed.header.previous == self.target);
+        self.target = target;
+        if extends_plan {
+            self.plan.push_back(target);
+        } else {
+            self.plan = self.branch_to(&target).unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A chain from the rows of a store: what was verified before it was written is not verified
+//! again, but that the rows are still those that were written is.
+
+use super::{Chain, Checkpoint, Known, history_leaf};
+use crate::block::SealedHeader;
+use crate::difficulty::{self, Target};
+use crate::encoding::{DecodeError, decode};
+use crate::hash::Hash;
+use crate::network::NetworkParameters;
+use crate::state::{Entry, State, Undo};
+use crate::store::{Rows, Table, key_number};
+
+/// Why the rows of a store are no chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A row does not decode.
+    #[error("a row of table {table} is damaged: {error}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// What was wrong.
+        error: DecodeError,
+    },
+    /// A header does not follow the one before.
+    #[error("the stored header at height {0} does not follow the one before it")]
+    Header(u64),
+    /// The state is not that of the last block.
+    #[error("the stored state has root {came}, the last block says {expected}")]
+    State {
+        /// The last header's.
+        expected: Hash,
+        /// Of the rows.
+        came: Hash,
+    },
+    /// The decided block is not on the stored chain.
+    #[error("the stored chain does not contain the block decided at height {0}")]
+    Decision(u64),
+    /// The decision log is damaged.
+    #[error("the stored decision log is damaged: {0}")]
+    Log(String),
+}
+
+impl Chain {
+    /// The chain of these rows, bound to the last logged decision.
+    pub fn restore(
+        network: NetworkParameters,
+        rows: &Rows,
+        decided: Option<Checkpoint>,
+    ) -> Result<Self, RestoreError> {
+        let mut chain = Self::new(network);
+        for row in rows.table(Table::Headers) {
+            let sealed: SealedHeader = row_value(Table::Headers, &row.value)?;
+            chain.push_stored(sealed)?;
+        }
+        for row in rows.table(Table::Undo) {
+            let undo: Undo = row_value(Table::Undo, &row.value)?;
+            if let Some(height) = key_number(&row.key) {
+                chain.undo.insert(height, undo);
+            }
+        }
+        let entries: Result<Vec<Entry>, _> = rows
+            .table(Table::State)
+            .iter()
+            .map(|row| row_value(Table::State, &row.value))
+            .collect();
+        chain.state = State::from_entries(entries?);
+        let came = chain.state.root();
+        let expected = chain
+            .header(chain.height())
+            .map(|sealed| sealed.header.state_root)
+            .unwrap_or_default();
+        if came != expected {
+            return Err(RestoreError::State { expected, came });
+        }
+        if let Some(decided) = decided {
+            chain.bind(decided)?;
+        }
+        Ok(chain)
+    }
+
+    fn push_stored(&mut self, sealed: SealedHeader) -> Result<(), RestoreError> {
+        let header = &sealed.header;
+        let height = self.height() + 1;
+        let damaged = RestoreError::Header(height);
+        let parent = self.difficulty_parent();
+        let (bits, schedule) = difficulty::next(self.work_rules(), &parent, header.timestamp_ms);
+        let hash = header.hash();
+        let target = Target::from_compact(header.bits).map_err(|_| damaged.clone())?;
+        let follows = header.height == height
+            && header.previous == self.tip_hash()
+            && header.bits == bits
+            && target.is_met_by(&hash);
+        if !follows {
+            return Err(damaged);
+        }
+        let work = self.work_of(&self.tip_hash()).plus(target.work());
+        self.headers.insert(
+            hash,
+            Known {
+                sealed,
+                work,
+                schedule,
+                is_invalid: false,
+            },
+        );
+        self.unsettled.entry(height).or_default().push(hash);
+        self.best.push(hash);
+        self.history.push(history_leaf(&hash));
+        self.target = hash;
+        Ok(())
+    }
+
+    /// A stored chain may lag behind the log, but not contradict it.
+    fn bind(&mut self, decided: Checkpoint) -> Result<(), RestoreError> {
+        self.decided = decided;
+        match self.hash_at(decided.height) {
+            Some(hash) if hash != decided.hash => Err(RestoreError::Decision(decided.height)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back the stored body of a block that may still be taken back.
+    pub fn restore_body(&mut self, height: u64, body: crate::block::Body) {
+        self.put_back(height, body);
+    }
+}
+
+pub(crate) fn row_value<T: borsh::BorshDeserialize>(
+    table: Table,
+    bytes: &[u8],
+) -> Result<T, RestoreError> {
+    decode("stored value", bytes).map_err(|error| RestoreError::Row {
+        table: table.name(),
+        error,
+    })
+}

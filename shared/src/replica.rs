@@ -1,0 +1,358 @@
+//! A replica: the chain and the pending transactions together, as node and relay both keep them,
+//! with the rows that every change asks the store to write.
+
+use crate::block::{Block, Body, Outcomes, SealedHeader};
+use crate::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError, RestoreError};
+use crate::encoding::List;
+use crate::hash::{BlockHash, Hash};
+use crate::keys::PublicKey;
+use crate::limits::{
+    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, ORPHANS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
+};
+use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
+use crate::message::{AnnouncedBody, BlockAnnouncement};
+use crate::network::NetworkParameters;
+use crate::store::{Query, Rows, Table, Write, number_key};
+use crate::transaction::{SignedTransaction, TransactionError, Verified};
+
+mod consistency;
+mod queries;
+
+pub use consistency::{ConsistencyRequest, expected_root, stored_root};
+pub use queries::{Lookups, NextStep, Surroundings, query_rows};
+
+/// The chain, the mempool, and blocks whose time has not come.
+#[derive(Debug)]
+pub struct Replica {
+    chain: Chain,
+    mempool: Mempool,
+    /// Announcements whose timestamp lies ahead of the clock, with the time to try them again.
+    deferred: Vec<(u64, BlockAnnouncement)>,
+}
+
+/// Why a transaction was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedTransaction {
+    /// It is not valid.
+    #[error(transparent)]
+    Invalid(#[from] TransactionError),
+    /// It does not fit now.
+    #[error(transparent)]
+    NotAdmitted(#[from] AdmissionError),
+}
+
+/// What became of an announced block.
+#[derive(Debug)]
+pub enum Announced {
+    /// It was known before.
+    Known,
+    /// Its header is accepted, and its body is here.
+    Complete,
+    /// Its header is accepted, its body must be fetched.
+    BodyMissing,
+    /// The block before it is not known: headers must be fetched.
+    Orphan,
+    /// Its time has not come; it will be tried again.
+    Deferred,
+    /// It was refused.
+    Refused(HeaderError),
+}
+
+/// What changed, for the store and for those who want to know.
+#[derive(Debug, Default)]
+pub struct Update {
+    /// What the chain did.
+    pub changes: Changes,
+    /// Everything to be written, as one batch.
+    pub writes: Vec<Write>,
+}
+
+impl Replica {
+    /// The replica of these rows.
+    pub fn restore(
+        network: NetworkParameters,
+        rows: &Rows,
+        decided: Option<Checkpoint>,
+    ) -> Result<Self, RestoreError> {
+        let chain = Chain::restore(network, rows, decided)?;
+        let mut mempool = Mempool::default();
+        for row in rows.table(Table::Pending) {
+            let row: PendingRow = crate::chain::row_value(Table::Pending, &row.value)?;
+            let pending = Pending {
+                verified: Verified::trusted(row.signed),
+                submitter: row.submitter,
+                is_acknowledged: row.is_acknowledged,
+            };
+            // A row that fits no more is one that a crash kept from being removed.
+            let _ = mempool.admit(pending, chain.state(), chain.height() + 1);
+        }
+        Ok(Self {
+            chain,
+            mempool,
+            deferred: Vec::new(),
+        })
+    }
+
+    /// The bodies that must be loaded before anything else: those of blocks that may be taken back.
+    #[must_use]
+    pub fn bodies_to_restore(&self) -> Option<Query> {
+        let first = self.chain.final_height() + 1;
+        (first <= self.chain.height()).then(|| Query::Range {
+            table: Table::Bodies,
+            from: number_key(first),
+            to: number_key(u64::MAX),
+            rows_max: u32::MAX,
+            newest_first: false,
+        })
+    }
+
+    /// Gives back the stored body of a block that may still be taken back.
+    pub fn restore_body(&mut self, height: u64, body: Body) {
+        self.chain.restore_body(height, body);
+    }
+
+    /// The chain.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The pending transactions.
+    #[must_use]
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// Admits a transaction that came through `submitter`; what must be written before anyone is
+    /// told that it was.
+    pub fn admit(
+        &mut self,
+        signed: SignedTransaction,
+        submitter: PublicKey,
+    ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
+        let verified = signed.verify(self.chain.network())?;
+        let mut writes = Vec::new();
+        self.admit_verified(&verified, submitter, &mut writes)?;
+        Ok((verified, writes))
+    }
+
+    /// Notes that the relay has stored a transaction.
+    pub fn acknowledge(&mut self, hash: &Hash) -> Option<Write> {
+        self.mempool.acknowledge(hash).then_some(())?;
+        self.mempool.get(hash).map(pending_row)
+    }
+
+    /// Gives up a pending transaction.
+    pub fn withdraw(&mut self, hash: &Hash) -> Option<Write> {
+        self.mempool
+            .remove(hash)
+            .map(|_| Write::remove(Table::Pending, hash.0))
+    }
+
+    /// Judges an announced block and takes its body as far as it is here.
+    pub fn announced(&mut self, announcement: BlockAnnouncement, now_ms: u64) -> Announced {
+        let hash = announcement.sealed.header.hash();
+        match self.chain.insert_header(&announcement.sealed, now_ms) {
+            Ok(true) => {}
+            Ok(false) => {
+                let is_here =
+                    self.chain.height_of(&hash).is_some() || self.chain.body(&hash).is_some();
+                if is_here {
+                    return Announced::Known;
+                }
+            }
+            Err(HeaderError::Orphan(_)) => return Announced::Orphan,
+            Err(HeaderError::Future {
+                ahead_ms,
+                allowed_ms,
+            }) => {
+                if self.deferred.len() < ORPHANS_MAX {
+                    let at_ms = now_ms + ahead_ms.saturating_sub(allowed_ms);
+                    self.deferred.push((at_ms, announcement));
+                }
+                return Announced::Deferred;
+            }
+            Err(error) => return Announced::Refused(error),
+        }
+        let is_complete = self
+            .rebuild(announcement.body)
+            .is_some_and(|body| self.chain.insert_body(&hash, body).is_ok());
+        if is_complete {
+            Announced::Complete
+        } else {
+            Announced::BodyMissing
+        }
+    }
+
+    /// Announcements whose time has come.
+    pub fn due(&mut self, now_ms: u64) -> Vec<BlockAnnouncement> {
+        let (due, later) = core::mem::take(&mut self.deferred)
+            .into_iter()
+            .partition(|(at_ms, _)| *at_ms <= now_ms);
+        self.deferred = later;
+        let due: Vec<(u64, BlockAnnouncement)> = due;
+        due.into_iter()
+            .map(|(_, announcement)| announcement)
+            .collect()
+    }
+
+    /// When the next deferred announcement is due.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<u64> {
+        self.deferred.iter().map(|(at_ms, _)| *at_ms).min()
+    }
+
+    /// Judges a header. True where it was not known before.
+    pub fn insert_header(
+        &mut self,
+        sealed: &SealedHeader,
+        now_ms: u64,
+    ) -> Result<bool, HeaderError> {
+        self.chain.insert_header(sealed, now_ms)
+    }
+
+    /// Takes a body that was asked for.
+    pub fn insert_body(&mut self, hash: &BlockHash, body: Body) -> Result<(), BodyError> {
+        self.chain.insert_body(hash, body)
+    }
+
+    /// Binds the chain to a logged decision.
+    pub fn decide(&mut self, decided: Checkpoint) {
+        self.chain.decide(decided);
+    }
+
+    /// Executes what can be executed, and brings the mempool in line with it.
+    pub fn advance(&mut self) -> Update {
+        let mempool = &self.mempool;
+        let changes = self.chain.advance(&|hash| mempool.get(hash).is_some());
+        let mut writes = Vec::new();
+        if changes.moved_tip() {
+            for signed in &changes.returned {
+                let verified = Verified::trusted(signed.clone());
+                let sender = verified.transaction().sender;
+                // What stands in the new branch as well, or is outdated, is not pending again.
+                let _ = self.admit_verified(&verified, sender, &mut writes);
+            }
+            let gone = self
+                .mempool
+                .refresh(self.chain.state(), self.chain.height() + 1);
+            writes.extend(
+                gone.iter()
+                    .map(|hash| Write::remove(Table::Pending, hash.0)),
+            );
+        }
+        let mut update = Update { changes, writes };
+        let mut writes = core::mem::take(&mut update.changes.writes);
+        writes.append(&mut update.writes);
+        update.writes = writes;
+        update
+    }
+
+    /// A block to be mined upon the tip.
+    pub fn template(&mut self, producer: PublicKey, now_ms: u64) -> (crate::block::Header, Body) {
+        let timestamp_ms = now_ms.max(self.chain.timestamp_min_ms());
+        let next_height = self.chain.height() + 1;
+        let selected = self.mempool.select(
+            self.chain.state(),
+            next_height,
+            BLOCK_TRANSACTIONS_MAX,
+            BLOCK_BODY_BYTES_MAX - 16 * 1024,
+        );
+        match self.chain.template(producer, timestamp_ms, &selected) {
+            Ok(template) => template,
+            Err(_) => self
+                .chain
+                .template(producer, timestamp_ms, &[])
+                .unwrap_or_else(|_| (self.chain.network().genesis(), Body::default())),
+        }
+    }
+
+    /// A block as it is announced to those who have its transactions.
+    #[must_use]
+    pub fn compact(block: &Block) -> BlockAnnouncement {
+        BlockAnnouncement {
+            sealed: block.sealed.clone(),
+            body: AnnouncedBody::Compact {
+                transactions: List::truncated(
+                    block.body.transactions.iter().map(SignedTransaction::hash),
+                ),
+                outcomes: block.body.outcomes.clone(),
+            },
+        }
+    }
+
+    /// All pending transactions in messages' portions; only those that the relay has not stored
+    /// yet where `unacknowledged_only`.
+    #[must_use]
+    pub fn pending_portions(
+        &self,
+        unacknowledged_only: bool,
+    ) -> Vec<List<SignedTransaction, TRANSACTIONS_PER_MESSAGE_MAX>> {
+        let mut portions = Vec::new();
+        let (mut portion, mut bytes) = (Vec::new(), 0);
+        for pending in self.mempool.iter() {
+            if unacknowledged_only && pending.is_acknowledged {
+                continue;
+            }
+            bytes += pending.verified.bytes();
+            if portion.len() == TRANSACTIONS_PER_MESSAGE_MAX || bytes > BLOCK_BODY_BYTES_MAX {
+                portions.push(List::truncated(core::mem::take(&mut portion)));
+                bytes = pending.verified.bytes();
+            }
+            portion.push(pending.verified.signed().clone());
+        }
+        if !portion.is_empty() {
+            portions.push(List::truncated(portion));
+        }
+        portions
+    }
+
+    fn admit_verified(
+        &mut self,
+        verified: &Verified,
+        submitter: PublicKey,
+        writes: &mut Vec<Write>,
+    ) -> Result<(), AdmissionError> {
+        let pending = Pending {
+            verified: verified.clone(),
+            submitter,
+            is_acknowledged: false,
+        };
+        let row = pending_row(&pending);
+        let replaced = self
+            .mempool
+            .admit(pending, self.chain.state(), self.chain.height() + 1)?;
+        writes.extend(replaced.map(|hash| Write::remove(Table::Pending, hash.0)));
+        writes.push(row);
+        Ok(())
+    }
+
+    /// The body of an announcement, from the mempool where it came in compact form.
+    fn rebuild(&self, body: AnnouncedBody) -> Option<Body> {
+        match body {
+            AnnouncedBody::Full(body) => Some(body),
+            AnnouncedBody::Compact {
+                transactions,
+                outcomes,
+            } => {
+                let transactions: Option<Vec<_>> = transactions
+                    .iter()
+                    .map(|hash| Some(self.mempool.get(hash)?.verified.signed().clone()))
+                    .collect();
+                Some(Body {
+                    transactions: List::new(transactions?)?,
+                    outcomes: Outcomes::truncated(outcomes),
+                })
+            }
+        }
+    }
+}
+
+fn pending_row(pending: &Pending) -> Write {
+    let row = PendingRow {
+        signed: pending.verified.signed().clone(),
+        submitter: pending.submitter,
+        is_acknowledged: pending.is_acknowledged,
+    };
+    Write::put(Table::Pending, pending.verified.hash().0, &row)
+}

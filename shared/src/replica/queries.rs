@@ -1,0 +1,269 @@
+//! Questions of people to a replica: blocks, pending transactions, a key and its history.
+//!
+//! What is on disk is loaded in between, so a question is a small state machine of its own.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Replica;
+use crate::block::Body;
+use crate::chain::index_of;
+use crate::encoding::decode;
+use crate::keys::PublicKey;
+use crate::message::MemberId;
+use crate::node::interface::{
+    Answer, BlockDetail, BlockSummary, Command, CommandError, HistoryItem, Lookup,
+    PendingTransaction, RequestId,
+};
+use crate::state::{Path, key_path};
+use crate::store::{Place, Query, Row, Table, key_number, number_key};
+use crate::transaction::{Action, Key};
+
+/// Blocks in one answer.
+const BLOCKS_PER_ANSWER_MAX: u32 = 200;
+/// Pending transactions in one answer.
+const PENDING_PER_ANSWER_MAX: u32 = 500;
+/// Writes in the history of a key.
+const HISTORY_ITEMS_MAX: u32 = 100;
+
+/// Questions that wait for rows.
+#[derive(Debug, Default)]
+pub struct Lookups {
+    waiting: HashMap<RequestId, (RequestId, Stage)>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Blocks { heights: Vec<u64> },
+    Block { height: u64 },
+    History { key: Key },
+    HistoryBodies { key: Key, places: Vec<Place> },
+}
+
+/// What a question needs next.
+#[derive(Debug)]
+pub enum NextStep {
+    /// Rows.
+    Load(RequestId, Query),
+    /// Nothing: here is the answer.
+    Answer(RequestId, Answer),
+}
+
+/// What a replica does not know by itself but an answer mentions.
+pub struct Surroundings<'a> {
+    /// Heights whose stored bytes are known to be damaged.
+    pub damaged: &'a BTreeSet<u64>,
+    /// The numbers of members that are present.
+    pub member_of: &'a dyn Fn(&PublicKey) -> Option<MemberId>,
+}
+
+/// The query for rows of one table by heights.
+#[must_use]
+pub fn query_rows(table: Table, heights: impl IntoIterator<Item = u64>) -> Query {
+    Query::Keys {
+        table,
+        keys: heights.into_iter().map(number_key).collect(),
+    }
+}
+
+impl Lookups {
+    /// Begins to answer a question; nothing where the command is none.
+    pub fn ask(
+        &mut self,
+        id: RequestId,
+        command: &Command,
+        replica: &Replica,
+        around: &Surroundings<'_>,
+        load: RequestId,
+    ) -> Option<NextStep> {
+        let chain = replica.chain();
+        let (stage, query) = match command {
+            Command::Blocks { from, count } => {
+                let newest = (*from).min(chain.height());
+                let count = u64::from((*count).min(BLOCKS_PER_ANSWER_MAX));
+                let heights: Vec<_> = (0..=newest).rev().take(index_of(count)).collect();
+                let query = query_rows(Table::Bodies, heights.iter().copied());
+                (Stage::Blocks { heights }, query)
+            }
+            Command::Block { height } => {
+                if *height > chain.height() {
+                    return Some(NextStep::Answer(id, Answer::Block(None)));
+                }
+                let query = query_rows(Table::Bodies, [*height]);
+                (Stage::Block { height: *height }, query)
+            }
+            Command::Lookup { key } => {
+                let path = key_path(key);
+                let query = Query::Range {
+                    table: Table::KeyHistory,
+                    from: path.0.to_vec(),
+                    to: after(&path),
+                    rows_max: HISTORY_ITEMS_MAX,
+                    newest_first: true,
+                };
+                (Stage::History { key: key.clone() }, query)
+            }
+            Command::Pending { skip, count } => {
+                let answer = pending(replica, around, *skip, *count);
+                return Some(NextStep::Answer(id, answer));
+            }
+            _ => return None,
+        };
+        self.waiting.insert(load, (id, stage));
+        Some(NextStep::Load(load, query))
+    }
+
+    /// Goes on with the rows of a load; nothing where no question waits for it. A further load
+    /// takes the number `next_load`.
+    pub fn loaded(
+        &mut self,
+        load: RequestId,
+        rows: &[Row],
+        replica: &Replica,
+        around: &Surroundings<'_>,
+        next_load: RequestId,
+    ) -> Option<NextStep> {
+        let (id, stage) = self.waiting.remove(&load)?;
+        let answer = match stage {
+            Stage::Blocks { heights } => {
+                let bodies = bodies_by_height(rows);
+                let blocks = heights
+                    .into_iter()
+                    .filter_map(|height| summary(replica, around, height, bodies.get(&height)))
+                    .collect();
+                Answer::Blocks(blocks)
+            }
+            Stage::Block { height } => {
+                let bodies = bodies_by_height(rows);
+                Answer::Block(detail(replica, around, height, bodies.get(&height)).map(Box::new))
+            }
+            Stage::History { key } => {
+                let places: Vec<_> = rows.iter().filter_map(|row| place(&row.key)).collect();
+                if !places.is_empty() {
+                    let heights: BTreeSet<_> = places.iter().map(|place| place.height).collect();
+                    let query = query_rows(Table::Bodies, heights);
+                    let stage = Stage::HistoryBodies { key, places };
+                    self.waiting.insert(next_load, (id, stage));
+                    return Some(NextStep::Load(next_load, query));
+                }
+                lookup(replica, &key, &[], rows)
+            }
+            Stage::HistoryBodies { key, places } => lookup(replica, &key, &places, rows),
+        };
+        Some(NextStep::Answer(id, answer))
+    }
+
+    /// Gives a question up whose load failed.
+    pub fn failed(&mut self, load: RequestId, reason: &str) -> Option<NextStep> {
+        let (id, _) = self.waiting.remove(&load)?;
+        let error = CommandError::Storage(reason.to_owned());
+        Some(NextStep::Answer(id, Answer::Failed(error)))
+    }
+}
+
+fn pending(replica: &Replica, around: &Surroundings<'_>, skip: u32, count: u32) -> Answer {
+    let transactions = replica
+        .mempool()
+        .iter()
+        .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        .take(usize::try_from(count.min(PENDING_PER_ANSWER_MAX)).unwrap_or(0))
+        .map(|pending| PendingTransaction {
+            id: pending.verified.id(),
+            signed: pending.verified.signed().clone(),
+            sender: (around.member_of)(&pending.verified.transaction().sender),
+            is_acknowledged: pending.is_acknowledged,
+        })
+        .collect();
+    Answer::Pending(transactions)
+}
+
+fn summary(
+    replica: &Replica,
+    around: &Surroundings<'_>,
+    height: u64,
+    body: Option<&Body>,
+) -> Option<BlockSummary> {
+    let chain = replica.chain();
+    let transactions = body.map_or(0, |body| body.transactions.len());
+    Some(BlockSummary {
+        header: chain.header(height)?.header.clone(),
+        hash: chain.hash_at(height)?,
+        transactions: u32::try_from(transactions).unwrap_or(u32::MAX),
+        is_final: height <= chain.final_height(),
+        is_damaged: around.damaged.contains(&height),
+    })
+}
+
+fn detail(
+    replica: &Replica,
+    around: &Surroundings<'_>,
+    height: u64,
+    body: Option<&Body>,
+) -> Option<BlockDetail> {
+    let summary = summary(replica, around, height, body)?;
+    let genesis = Body::default();
+    let body = body.unwrap_or(&genesis);
+    Some(BlockDetail {
+        summary,
+        tx_root: body.root(),
+        transactions: body
+            .transactions
+            .iter()
+            .zip(body.outcomes.iter())
+            .map(|(signed, outcome)| (signed.transaction.id(), signed.clone(), *outcome))
+            .collect(),
+    })
+}
+
+fn lookup(replica: &Replica, key: &Key, places: &[Place], rows: &[Row]) -> Answer {
+    let bodies = bodies_by_height(rows);
+    let history = places
+        .iter()
+        .filter_map(|place| {
+            let body = bodies.get(&place.height)?;
+            let index = usize::try_from(place.index).ok()?;
+            let signed = body.transactions.get(index)?;
+            let Action::Put { value, .. } = &signed.transaction.action else {
+                return None;
+            };
+            Some(HistoryItem {
+                height: place.height,
+                timestamp_ms: replica.chain().header(place.height)?.header.timestamp_ms,
+                id: signed.transaction.id(),
+                writer: signed.transaction.sender,
+                value: value.clone(),
+                outcome: *body.outcomes.get(index)?,
+            })
+        })
+        .collect();
+    Answer::Lookup(Lookup {
+        entry: replica.chain().state().key(key).cloned(),
+        history,
+    })
+}
+
+fn bodies_by_height(rows: &[Row]) -> HashMap<u64, Body> {
+    rows.iter()
+        .filter_map(|row| Some((key_number(&row.key)?, decode("body", &row.value).ok()?)))
+        .collect()
+}
+
+fn place(key: &[u8]) -> Option<Place> {
+    let place: &[u8; 12] = key.get(32..)?.try_into().ok()?;
+    let (height, index) = place.split_first_chunk::<8>()?;
+    Some(Place {
+        height: u64::from_be_bytes(*height),
+        index: u32::from_be_bytes(index.try_into().ok()?),
+    })
+}
+
+/// The first key that does not begin with the path.
+fn after(path: &Path) -> Vec<u8> {
+    let mut end = path.0.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}
