@@ -1,0 +1,296 @@
+//! A tab with the page under test: what a user can do in it.
+
+pub mod page;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use thirtyfour::error::WebDriverResult;
+use thirtyfour::{By, WebDriver, WebElement, WindowHandle};
+
+use crate::browser::Browser;
+use crate::wait::{self, Look};
+
+pub use page::Page;
+
+/// Reads [`Page`].
+const LOOK: &str = include_str!("look.js");
+
+/// Within this time whatever a user sets off must have shown itself, where the test is not about
+/// time. Generous: the machine may be busy.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// A tab of a [`Browser`]. Any command to it makes it the visible one.
+#[derive(Clone, Debug)]
+pub struct Tab {
+    name: String,
+    browser: Arc<Browser>,
+    window: WindowHandle,
+}
+
+impl Tab {
+    pub(crate) fn new(name: String, browser: Arc<Browser>, window: WindowHandle) -> Self {
+        Self {
+            name,
+            browser,
+            window,
+        }
+    }
+
+    /// Its name in messages and files.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The browser that it belongs to.
+    #[must_use]
+    pub fn browser(&self) -> &Arc<Browser> {
+        &self.browser
+    }
+
+    pub(crate) async fn run<T>(
+        &self,
+        command: impl AsyncFnOnce(&WebDriver) -> WebDriverResult<T>,
+    ) -> Result<T> {
+        self.browser
+            .run_in(&self.window, command)
+            .await
+            .with_context(|| self.name.clone())
+    }
+
+    /// Goes to an address.
+    pub async fn go_to(&self, url: &str) -> Result<()> {
+        self.run(async |driver| driver.goto(url).await).await
+    }
+
+    /// Loads the page again, as a user does.
+    pub async fn reload(&self) -> Result<()> {
+        self.run(async |driver| driver.refresh().await).await
+    }
+
+    /// Closes the tab.
+    pub async fn close(self) -> Result<()> {
+        self.browser.close_tab(&self.window).await
+    }
+
+    /// Brings the tab to the front.
+    pub async fn show(&self) -> Result<()> {
+        self.run(async |driver| driver.execute("return 0", vec![]).await)
+            .await?;
+        Ok(())
+    }
+
+    /// Sends a command of the Chrome DevTools Protocol.
+    pub async fn devtools(&self, method: &str, parameters: Value) -> Result<Value> {
+        self.run(async |driver| driver.cdp().send_raw(method, parameters).await)
+            .await
+    }
+
+    /// Stops the page and its workers as the browser does with hidden tabs to save energy;
+    /// their sockets stay open.
+    pub async fn freeze(&self) -> Result<()> {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" }))
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a [`Self::freeze`].
+    pub async fn thaw(&self) -> Result<()> {
+        self.devtools("Page.setWebLifecycleState", json!({ "state": "active" }))
+            .await?;
+        Ok(())
+    }
+
+    /// Writes a picture of what the tab shows.
+    pub async fn screenshot(&self, path: &Path) -> Result<()> {
+        self.run(async |driver| driver.screenshot(path).await).await
+    }
+
+    /// The page as it is now.
+    pub async fn look(&self) -> Result<Page> {
+        let seen: String = self
+            .run(async |driver| driver.execute(LOOK, vec![]).await?.convert())
+            .await?;
+        serde_json::from_str(&seen).with_context(|| format!("{}: {seen}", self.name))
+    }
+
+    /// Waits until the page satisfies `holds`, [`SOON`].
+    pub async fn wait_for(&self, condition: &str, holds: impl Fn(&Page) -> bool) -> Result<Page> {
+        self.wait_within(SOON, condition, holds).await
+    }
+
+    /// Waits until the page satisfies `holds`, at most for `deadline`.
+    pub async fn wait_within(
+        &self,
+        deadline: Duration,
+        condition: &str,
+        holds: impl Fn(&Page) -> bool,
+    ) -> Result<Page> {
+        let condition = format!("{}: {condition}", self.name);
+        wait::until(&condition, deadline, async || {
+            let page = self.look().await?;
+            Ok(if holds(&page) {
+                Look::Holds(page)
+            } else {
+                Look::NotYet(page.to_string())
+            })
+        })
+        .await
+    }
+
+    /// Waits until the node is a member with all blocks, and returns its number.
+    pub async fn wait_until_joined(&self) -> Result<u64> {
+        let page = self
+            .wait_for("joined with a number and synced", |page| {
+                page.is_joined() && page.id().is_some() && page.is_synced()
+            })
+            .await?;
+        page.id().context("a joined node has a number")
+    }
+
+    /// Clicks an element once it is there and enabled.
+    pub async fn click(&self, test_id: &str) -> Result<()> {
+        let condition = format!("{}: {test_id} can be clicked", self.name);
+        wait::until(&condition, SOON, async || {
+            self.run(async |driver| {
+                let element = find(driver, test_id).await?;
+                if element.is_enabled().await? {
+                    element.click().await?;
+                    Ok(Look::Holds(()))
+                } else {
+                    Ok(Look::NotYet("it is disabled".to_owned()))
+                }
+            })
+            .await
+        })
+        .await
+    }
+
+    /// Replaces the content of a field.
+    pub async fn fill(&self, test_id: &str, text: &str) -> Result<()> {
+        self.run(async |driver| {
+            let field = find(driver, test_id).await?;
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await
+    }
+
+    /// Sets a range input, as dragging it does.
+    pub async fn slide(&self, test_id: &str, value: u32) -> Result<()> {
+        self.run(async |driver| {
+            driver
+                .execute(
+                    "const slider = document.querySelector(`[data-testid='${arguments[0]}']`);
+                     slider.value = arguments[1];
+                     slider.dispatchEvent(new Event('input', { bubbles: true }));
+                     slider.dispatchEvent(new Event('change', { bubbles: true }));",
+                    vec![json!(test_id), json!(value)],
+                )
+                .await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Enters a transaction and waits until the node has it among its pending ones and the relay
+    /// has acknowledged it. Returns its id in hex.
+    pub async fn put(&self, key: &str, value: &str) -> Result<String> {
+        self.submit(key, value).await?;
+        let page = self
+            .wait_for(&format!("{key} = {value} is pending and stored"), |page| {
+                page.pending(key, value)
+                    .is_some_and(|pending| pending.is_acknowledged)
+            })
+            .await?;
+        Ok(page
+            .pending(key, value)
+            .context("seen a moment ago")?
+            .id
+            .clone())
+    }
+
+    /// Enters a transaction, and waits for nothing.
+    pub async fn submit(&self, key: &str, value: &str) -> Result<()> {
+        self.fill("tx-key", key).await?;
+        self.fill("tx-value", value).await?;
+        self.click("tx-submit").await
+    }
+
+    /// Mines one block and waits until this replica has appended it. Returns its height.
+    pub async fn mine_one(&self) -> Result<u64> {
+        let found = self.look().await?.found();
+        self.click("mine-once").await?;
+        let page = self
+            .wait_within(Duration::from_secs(60), "one more block found", |page| {
+                page.found() > found
+            })
+            .await?;
+        Ok(page.height())
+    }
+
+    /// Looks a key up and returns its present value, or nothing where it was never written.
+    pub async fn look_up(&self, key: &str) -> Result<Option<String>> {
+        self.fill("lookup-key", key).await?;
+        self.click("lookup-submit").await?;
+        let page = self
+            .wait_for(&format!("an answer about {key}"), |page| {
+                page.element("lookup-value").is_some() || page.element("lookup-none").is_some()
+            })
+            .await?;
+        Ok(page
+            .element("lookup-value")
+            .map(|element| element.text.clone()))
+    }
+}
+
+async fn find(driver: &WebDriver, test_id: &str) -> WebDriverResult<WebElement> {
+    driver
+        .find(By::Css(format!("[data-testid='{test_id}']")))
+        .await
+}
+
+/// Waits until all pages satisfy `holds` at the same look, [`SOON`].
+pub async fn wait_for_all(
+    tabs: &[&Tab],
+    condition: &str,
+    holds: impl Fn(&Page) -> bool,
+) -> Result<Vec<Page>> {
+    wait_for_group(tabs, SOON, condition, |pages| pages.iter().all(&holds)).await
+}
+
+/// Waits until the pages of all tabs together satisfy `holds`, at most for `deadline`.
+pub async fn wait_for_group(
+    tabs: &[&Tab],
+    deadline: Duration,
+    condition: &str,
+    holds: impl Fn(&[Page]) -> bool,
+) -> Result<Vec<Page>> {
+    wait::until(condition, deadline, async || {
+        let mut pages = Vec::with_capacity(tabs.len());
+        for tab in tabs {
+            pages.push(tab.look().await?);
+        }
+        Ok(if holds(&pages) {
+            Look::Holds(pages)
+        } else {
+            let seen = tabs.iter().zip(&pages);
+            let seen: Vec<_> = seen
+                .map(|(tab, page)| format!("\n  {}: {page}", tab.name()))
+                .collect();
+            Look::NotYet(seen.concat())
+        })
+    })
+    .await
+}
+
+/// Whether `part` is there and the same on all pages.
+pub fn all_agree<T: PartialEq>(pages: &[Page], part: impl Fn(&Page) -> Option<T>) -> bool {
+    let mut parts = pages.iter().map(part);
+    let first = parts.next().flatten();
+    first.is_some() && parts.all(|other| other == first)
+}
