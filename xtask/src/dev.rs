@@ -13,9 +13,9 @@ pub(crate) struct DevOptions {
     /// Port of the page; its API calls are proxied to a relay on port 18001
     #[arg(long, default_value_t = 18000)]
     port: u16,
-    /// Folder of the relay's database, apart from that of `run`
-    #[arg(long, value_name = "DIR", default_value = "target/dev-data")]
-    data: PathBuf,
+    /// Folder of the relay's database [default: dev-data in cargo's target folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 /// Runs Trunk's server and a relay until one of them ends or a signal comes.
@@ -23,12 +23,13 @@ pub(crate) fn run(workspace: &Workspace, options: &DevOptions) -> Result<ExitCod
     let tools = setup::for_page(workspace)?;
     page::fetch(workspace, &tools.wasm)?;
 
+    let default_data = || workspace.target().join("dev-data");
+    let data = options.data.clone().unwrap_or_else(default_data);
+    let port = RELAY_PORT.to_string();
     let mut relay = process::command(relay::build_without_page(workspace)?);
     relay
-        .args(["--bind", "127.0.0.1", "--port"])
-        .arg(RELAY_PORT.to_string())
-        .arg("--data")
-        .arg(&options.data);
+        .args(["--bind", "127.0.0.1", "--port", &port, "--data"])
+        .arg(data);
 
     let mut trunk = page::trunk(workspace, &tools.wasm);
     trunk

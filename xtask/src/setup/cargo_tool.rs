@@ -68,6 +68,8 @@ pub(super) fn ensure(tools: &ToolsDir, tool: &CargoTool) -> Result<(), SetupErro
             .args(tool.locked.then_some("--locked"))
             // Tools are built outside the workspace, so that its settings and target folder do not touch them.
             .current_dir(tools.join(""))
+            // Else cargo warns that nobody will find what it installs.
+            .env("PATH", tools.search_path(None))
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", tool.opt_level)

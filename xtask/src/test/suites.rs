@@ -64,6 +64,8 @@ pub(super) fn wasm(
                 WASM_TARGET,
                 "--package",
                 package,
+                // The page's own modules are behind a feature.
+                "--all-features",
                 "--lib",
                 "--tests",
                 "--no-fail-fast",
