@@ -7,20 +7,22 @@
 //! forget, and it never signs two different ballots for one step.
 
 mod early;
+mod outbox;
 mod rounds;
+mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use self::early::Early;
-use self::rounds::{Counted, Rounds};
+use self::rounds::Rounds;
 use super::certificate::{CertificateError, Equivocation};
 use super::log::DecisionLog;
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::keys::{PublicKey, Signature, SignatureError};
-use crate::limits::{DECISION_INTERVAL_BLOCKS, EQUIVOCATIONS_MAX};
+use crate::limits::{EARLY_INSTANCES_MAX, EQUIVOCATIONS_MAX};
 use crate::message::{Certified, Leader, Message, Term};
 
 /// What a voter asks about the replica and about who is here.
@@ -181,7 +183,9 @@ pub enum ProposalError {
         round: u64,
     },
     /// The prevotes that it rests on are of no earlier round.
-    #[error("a proposal of round {round} rests on prevotes of an earlier round, those of round {came} came")]
+    #[error(
+        "a proposal of round {round} rests on prevotes of an earlier round, those of round {came} came"
+    )]
     ValidRound {
         /// The proposal's round.
         round: u64,
@@ -229,25 +233,11 @@ struct LogPosition {
     roster_hash: Hash,
 }
 
-/// Something to be signed, and the log under which it means something.
+/// Something to be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Statement {
-    log_length: u64,
-    content: Content,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Content {
+enum Statement {
     Ballot(Ballot),
     Proposal(Box<Proposed>),
-}
-
-/// What a voter makes of a proposed decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
-    Acceptable,
-    NotYet,
-    Refused,
 }
 
 impl VoteState {
@@ -363,11 +353,7 @@ impl Voter {
     }
 
     /// The log has grown: the next decision begins, or this one again with another roster.
-    pub fn on_log_appended(
-        &mut self,
-        log: &DecisionLog,
-        oracle: &dyn ChainOracle,
-    ) -> Vec<Action> {
+    pub fn on_log_appended(&mut self, log: &DecisionLog, oracle: &dyn ChainOracle) -> Vec<Action> {
         if log.length() <= self.log.length {
             return Vec::new();
         }
@@ -444,19 +430,21 @@ impl Voter {
             return Vec::new();
         };
         let mut actions = Vec::new();
-        match statement.content {
-            Content::Ballot(ballot) => {
+        match statement {
+            Statement::Ballot(ballot) => {
                 let vote = Vote {
                     ballot,
                     voter: self.key,
                     signature,
                 };
-                self.sent_votes.retain(|sent| sent.ballot.step != ballot.step);
+                self.sent_votes
+                    .retain(|sent| sent.ballot.step != ballot.step);
                 self.sent_votes.push(vote);
                 actions.push(Action::Send(Message::Vote(vote)));
-                self.count(vote);
+                // A vote against an own one comes from another session of this key: kept as proof.
+                let _ = self.count(vote);
             }
-            Content::Proposal(proposed) => {
+            Statement::Proposal(proposed) => {
                 let proposal = Proposal {
                     decision: proposed.decision,
                     roster: self.log.roster_hash,
@@ -472,5 +460,105 @@ impl Voter {
         }
         actions.append(&mut self.advance(oracle));
         actions
+    }
+
+    fn take_vote(&mut self, vote: Vote) -> Result<(), VoteError> {
+        let Ballot {
+            instance, roster, ..
+        } = vote.ballot;
+        if !self.is_near(instance) {
+            return Ok(());
+        }
+        if instance != self.log.instance || roster != self.log.roster_hash || self.term.is_none() {
+            self.early.keep_vote(vote);
+            return Ok(());
+        }
+        if self.log.roster.index_of(&vote.voter).is_none() {
+            return Err(VoteError::NotMember {
+                voter: vote.voter,
+                instance,
+            });
+        }
+        self.count(vote)
+    }
+
+    fn count(&mut self, vote: Vote) -> Result<(), VoteError> {
+        let Some(first) = self.rounds.count(vote) else {
+            return Ok(());
+        };
+        if !self.equivocations.iter().any(|kept| kept.first == first) {
+            self.equivocations.push_back(Equivocation {
+                first,
+                second: vote,
+            });
+            if self.equivocations.len() > EQUIVOCATIONS_MAX {
+                self.equivocations.pop_front();
+            }
+        }
+        Err(VoteError::Equivocation {
+            voter: vote.voter,
+            instance: vote.ballot.instance,
+            round: vote.ballot.round,
+        })
+    }
+
+    fn take_proposal(&mut self, proposal: Proposal) -> Result<(), ProposalError> {
+        let Proposal {
+            round, proposer, ..
+        } = proposal;
+        if !self.is_near(proposal.decision.instance) {
+            return Ok(());
+        }
+        if proposal.decision.instance != self.log.instance
+            || proposal.roster != self.log.roster_hash
+            || self.term.is_none_or(|term| term < round)
+        {
+            self.early.keep_proposal(proposal);
+            return Ok(());
+        }
+        let Some(&leader) = self.leaders.get(&round) else {
+            return Ok(());
+        };
+        if leader != proposer {
+            return Err(ProposalError::NotLeader {
+                expected: leader,
+                came: proposer,
+                round,
+            });
+        }
+        if let Some((_, first)) = self.rounds.proposal(round) {
+            return if first.decision == proposal.decision {
+                Ok(())
+            } else {
+                Err(ProposalError::Second { proposer, round })
+            };
+        }
+        if let Some(valid) = &proposal.valid {
+            if valid.round >= round {
+                return Err(ProposalError::ValidRound {
+                    round,
+                    came: valid.round,
+                });
+            }
+            valid.verify(&proposal.decision, &self.log.roster, Step::Prevote)?;
+        }
+        self.rounds.insert_proposal(proposal);
+        Ok(())
+    }
+
+    fn is_near(&self, instance: u64) -> bool {
+        let last = self.log.instance.saturating_add(EARLY_INSTANCES_MAX);
+        (self.log.instance..=last).contains(&instance)
+    }
+
+    fn judge_early(&mut self) {
+        let (votes, proposals) = self.early.take();
+        // Nobody is blamed for what came too early to be judged.
+        for proposal in proposals {
+            let _ = self.take_proposal(proposal);
+        }
+        for vote in votes {
+            let _ = self.take_vote(vote);
+        }
     }
 }
