@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod log;
+pub mod policy;
 pub mod voter;
 
 use borsh::{BorshDeserialize, BorshSerialize};
