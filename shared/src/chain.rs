@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::{ChainWork, Parent, Schedule, Target};
+use crate::finality::voter::BlockStanding;
 use crate::hash::{BlockHash, Hash, NetworkId, Tag};
 use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX};
 use crate::merkle;
@@ -31,17 +32,6 @@ pub struct Checkpoint {
     pub height: u64,
     /// Its hash.
     pub hash: BlockHash,
-}
-
-/// How a chain stands to a block that somebody names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockStanding {
-    /// It was executed on the best chain, or could be, and extends the last decision.
-    Verified,
-    /// It, or a body on the way to it, is not here yet.
-    Unknown,
-    /// It contradicts the last decision or was found invalid.
-    Conflicting,
 }
 
 #[derive(Clone, Debug)]

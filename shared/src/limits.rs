@@ -91,3 +91,28 @@ pub const FUTURE_SPACINGS_MAX: u64 = 2;
 pub const LATE_BLOCK_SPACINGS: u64 = 6;
 /// Half-life of the difficulty, in block spacings.
 pub const DIFFICULTY_HALF_LIFE_SPACINGS: u64 = 12;
+
+/// Rejections that a node keeps to show.
+pub const REJECTIONS_KEPT_MAX: usize = 20;
+/// Members that left lately and that a node remembers, since others may not know it yet.
+pub const LEFT_MEMBERS_KEPT_MAX: usize = 100;
+/// How long it remembers them.
+pub const LEFT_MEMBERS_KEPT_MS: u64 = 60_000;
+/// Delay before the first attempt to connect again; it doubles with each failure.
+pub const BACKOFF_MIN_MS: u64 = 200;
+/// Delay between attempts to connect at most.
+pub const BACKOFF_MAX_MS: u64 = 30_000;
+/// A relay that is silent for this long, four pings, is taken for dead.
+pub const SILENCE_MAX_MS: u64 = 20_000;
+/// A question to a peer that is not answered for this long is asked again.
+pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
+/// A peer that lacks bodies which it should have is asked again after this time.
+pub const BODIES_RETRY_MS: u64 = 2_000;
+/// Bytes of bodies in one answer.
+pub const BODIES_ANSWER_BYTES_MAX: usize = 900 * 1024;
+/// A member that does not answer a consistency check for this long counts as silent.
+pub const CHECK_TIMEOUT_MS: u64 = 8_000;
+/// Pending transactions get into the block that is being mined at most this late.
+pub const TEMPLATE_REFRESH_MS: u64 = 1_000;
+/// The timestamp of the block that is being mined is renewed at least this often.
+pub const TEMPLATE_AGE_MAX_MS: u64 = 10_000;

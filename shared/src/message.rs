@@ -101,7 +101,7 @@ pub enum Message {
     RequestCheck,
     /// Leader to all: what does your stored chain hash to?
     Check(CheckQuery),
-    /// Each member to all: this.
+    /// Each member to the leader: this.
     CheckAnswer(CheckAnswer),
     /// Leader to all: who differs, and where first.
     CheckReport(CheckReport),

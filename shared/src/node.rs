@@ -1,3 +1,360 @@
 //! The node: `handle(now, event) -> effects`.
+//!
+//! Time and chance come in with events, everything that touches the world goes out as effects;
+//! what must be durable before it is sent is written first and sent on the event that says so.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::encoding::Text;
+use crate::finality::log::DecisionLog;
+use crate::finality::voter::Voter;
+use crate::keys::PublicKey;
+use crate::limits::{AGENT_BYTES_MAX, REJECTIONS_KEPT_MAX};
+use crate::message::{CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message};
+use crate::network::NetworkParameters;
+use crate::replica::{Lookups, Replica};
+use crate::store::{Query, Row, Rows, Table, Write};
+
+mod check;
+mod commands;
+mod finality;
 pub mod interface;
+mod ledger;
+mod mining;
+mod session;
+mod view;
+
+use check::Checks;
+use interface::{Answer, Effect, Event, Rejection, RequestId};
+use ledger::Sync;
+use mining::Mining;
+use session::Session;
+
+/// The name of the row in [`Table::Meta`] that holds the network's parameters.
+const NETWORK_ROW: &[u8] = b"network";
+/// The name of the row in [`Table::Meta`] that holds what this node has voted.
+const VOTES_ROW: &[u8] = b"votes";
+
+/// One member of one network: replica, votes, connection, mining.
+#[derive(Debug)]
+pub struct Node {
+    key: PublicKey,
+    agent: Text<AGENT_BYTES_MAX>,
+    ledger: Option<Ledger>,
+    session: Session,
+    members: BTreeMap<MemberId, Member>,
+    /// Members that left lately, with the time, since others may not know it yet.
+    left: VecDeque<(u64, PublicKey)>,
+    leader: Option<Leader>,
+    mining: Mining,
+    checks: Checks,
+    report: Option<CheckReport>,
+    rejections: VecDeque<Rejection>,
+    is_visible: bool,
+    /// How far the relay's clock is ahead of this one.
+    clock_offset_ms: i64,
+    next_request: RequestId,
+    /// What is done once a batch is durable.
+    after_write: HashMap<RequestId, Vec<Followup>>,
+    /// What is done once a statement is signed.
+    after_sign: HashMap<RequestId, Signing>,
+    /// What is done with rows.
+    after_load: HashMap<RequestId, Loading>,
+    effects: Vec<Effect>,
+    wake_at_ms: Option<u64>,
+    view_changed: bool,
+}
+
+/// What a node has once it knows its network.
+#[derive(Debug)]
+struct Ledger {
+    replica: Replica,
+    log: DecisionLog,
+    voter: Voter,
+    lookups: Lookups,
+    sync: Sync,
+    /// Heights at which stored bytes are known to differ from the certified history.
+    damaged: std::collections::BTreeSet<u64>,
+}
+
+/// What follows once a batch is durable.
+#[derive(Debug)]
+enum Followup {
+    Send(Message),
+    Answer(RequestId, Answer),
+    Persisted(u64),
+    Repaired(u64),
+    Cleared,
+}
+
+/// What a requested signature is for.
+#[derive(Debug)]
+enum Signing {
+    Registration,
+    Transaction(RequestId, Box<crate::transaction::Transaction>),
+    Voter(u64),
+    CheckAnswer(crate::message::CheckQuery, Option<crate::hash::Hash>),
+}
+
+/// What requested rows are for.
+#[derive(Debug)]
+enum Loading {
+    RestoredBodies,
+    ServedBodies(Vec<crate::hash::BlockHash>),
+    ServedLog,
+    Check(check::Reading),
+    Tamper(RequestId, u64),
+    Lookup,
+}
+
+impl Node {
+    /// The node of a key, with what its store holds. The effects begin its life.
+    #[must_use]
+    pub fn new(key: PublicKey, agent: &str, rows: &Rows, now_ms: u64) -> (Self, Vec<Effect>) {
+        let mut node = Self {
+            key,
+            agent: Text::truncated(agent),
+            ledger: None,
+            session: Session::default(),
+            members: BTreeMap::new(),
+            left: VecDeque::new(),
+            leader: None,
+            mining: Mining::default(),
+            checks: Checks::default(),
+            report: None,
+            rejections: VecDeque::new(),
+            is_visible: true,
+            clock_offset_ms: 0,
+            next_request: 0,
+            after_write: HashMap::new(),
+            after_sign: HashMap::new(),
+            after_load: HashMap::new(),
+            effects: Vec::new(),
+            wake_at_ms: None,
+            view_changed: true,
+        };
+        match Ledger::restore(key, rows) {
+            Ok(ledger) => {
+                node.ledger = ledger;
+                node.begin(now_ms);
+            }
+            Err(reason) => node.refuse(
+                ErrorCode::Unavailable,
+                &format!("the stored replica is damaged: {reason}; start afresh to fetch it anew"),
+            ),
+        }
+        let effects = node.finish(now_ms);
+        (node, effects)
+    }
+
+    /// Takes in something that happened and says what is to be done about it.
+    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Connected { nonce } => self.connected(now_ms, nonce),
+            Event::Disconnected { chance } => self.disconnected(now_ms, chance),
+            Event::Frame(frame) => self.frame(now_ms, &frame),
+            Event::Woken => self.woken(now_ms),
+            Event::Visible(is_visible) => self.set_visible(is_visible),
+            Event::Command(id, command) => self.command(now_ms, id, command),
+            Event::Written(id) => self.written(now_ms, id),
+            Event::WriteFailed(id, reason) => self.write_failed(id, &reason),
+            Event::Loaded(id, rows) => self.loaded(now_ms, id, rows),
+            Event::LoadFailed(id, reason) => self.load_failed(now_ms, id, &reason),
+            Event::Signed(id, signature) => self.signed(now_ms, id, signature),
+            Event::NonceFound { work, nonce } => self.nonce_found(now_ms, work, nonce),
+            Event::HashRate(rate) => self.set_hash_rate(rate),
+            Event::Wake => self.wake(now_ms),
+        }
+        self.finish(now_ms)
+    }
+
+    /// Restored bodies come before anything else; then the first connection.
+    fn begin(&mut self, now_ms: u64) {
+        let bodies = self
+            .ledger
+            .as_ref()
+            .and_then(|ledger| ledger.replica.bodies_to_restore());
+        match bodies {
+            Some(query) => self.load(query, Loading::RestoredBodies),
+            None => self.connect(now_ms),
+        }
+    }
+
+    fn written(&mut self, now_ms: u64, id: RequestId) {
+        for followup in self.after_write.remove(&id).unwrap_or_default() {
+            match followup {
+                Followup::Send(message) => self.send(&message),
+                Followup::Answer(command, answer) => {
+                    self.effects.push(Effect::Answer(command, answer));
+                }
+                Followup::Persisted(number) => self.votes_persisted(number),
+                Followup::Repaired(height) => self.repaired(height),
+                Followup::Cleared => self.cleared(now_ms),
+            }
+        }
+    }
+
+    /// What is in memory is ahead of the store from here on: nothing more is written, so that the
+    /// store keeps the consistent state it has.
+    fn write_failed(&mut self, id: RequestId, reason: &str) {
+        for followup in self.after_write.remove(&id).unwrap_or_default() {
+            if let Followup::Answer(command, _) = followup {
+                let error = interface::CommandError::Storage(reason.to_owned());
+                self.effects
+                    .push(Effect::Answer(command, Answer::Failed(error)));
+            }
+        }
+        self.after_write.clear();
+        self.halt_mining();
+        self.refuse(
+            ErrorCode::Unavailable,
+            &format!("the storage failed ({reason}): free some space and reload"),
+        );
+        self.session.is_halted = true;
+    }
+
+    fn loaded(&mut self, now_ms: u64, id: RequestId, rows: Vec<Row>) {
+        match self.after_load.remove(&id) {
+            Some(Loading::RestoredBodies) => self.restored_bodies(now_ms, &rows),
+            Some(Loading::ServedBodies(hashes)) => self.serve_loaded_bodies(&hashes, &rows),
+            Some(Loading::ServedLog) => self.serve_loaded_log(&rows),
+            Some(Loading::Check(reading)) => self.check_rows(now_ms, reading, rows),
+            Some(Loading::Tamper(command, height)) => self.tamper_row(command, height, &rows),
+            Some(Loading::Lookup) => self.lookup_rows(id, &rows),
+            None => {}
+        }
+    }
+
+    fn load_failed(&mut self, now_ms: u64, id: RequestId, reason: &str) {
+        match self.after_load.remove(&id) {
+            Some(Loading::Lookup) => self.lookup_failed(id, reason),
+            Some(Loading::Tamper(command, _)) => {
+                self.fail(command, interface::CommandError::Storage(reason.to_owned()))
+            }
+            Some(_) => self.reject(now_ms, format!("the storage could not be read: {reason}")),
+            None => {}
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.next_request += 1;
+        self.next_request
+    }
+
+    fn write(&mut self, writes: Vec<Write>, followups: Vec<Followup>) {
+        if self.session.is_halted {
+            return;
+        }
+        let id = self.request();
+        self.after_write.insert(id, followups);
+        self.effects.push(Effect::Write(id, writes));
+    }
+
+    fn load(&mut self, query: Query, loading: Loading) {
+        let id = self.request();
+        self.after_load.insert(id, loading);
+        self.effects.push(Effect::Load(id, query));
+    }
+
+    fn sign(&mut self, statement: Vec<u8>, signing: Signing) {
+        let id = self.request();
+        self.after_sign.insert(id, signing);
+        self.effects.push(Effect::Sign(id, statement));
+    }
+
+    fn send(&mut self, message: &Message) {
+        if self.session.is_open() {
+            self.effects.push(Effect::Send(message.to_frame()));
+        }
+    }
+
+    fn fail(&mut self, command: RequestId, error: interface::CommandError) {
+        self.effects
+            .push(Effect::Answer(command, Answer::Failed(error)));
+    }
+
+    /// Notes something that a peer sent and that was refused.
+    fn reject(&mut self, now_ms: u64, reason: String) {
+        if self.rejections.len() == REJECTIONS_KEPT_MAX {
+            self.rejections.pop_front();
+        }
+        self.rejections.push_back(Rejection {
+            time_ms: now_ms,
+            reason,
+        });
+        self.view_changed = true;
+    }
+
+    /// Ends the connection for good, until the user acts.
+    fn refuse(&mut self, code: ErrorCode, explanation: &str) {
+        self.refused_by(ErrorMessage {
+            code,
+            explanation: Text::truncated(explanation),
+        });
+    }
+
+    fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
+        self.set_timer(now_ms);
+        if core::mem::take(&mut self.view_changed) {
+            self.effects.push(Effect::ViewChanged);
+        }
+        core::mem::take(&mut self.effects)
+    }
+
+    /// The relay's clock, by which blocks are dated and judged.
+    fn network_time_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_add_signed(self.clock_offset_ms)
+    }
+}
+
+impl Ledger {
+    /// The ledger of stored rows; nothing where none was stored yet.
+    fn restore(key: PublicKey, rows: &Rows) -> Result<Option<Self>, String> {
+        let Some(bytes) = rows.get(Table::Meta, NETWORK_ROW) else {
+            return Ok(None);
+        };
+        let network: NetworkParameters =
+            crate::encoding::decode("network", bytes).map_err(|error| error.to_string())?;
+        let entries: Result<Vec<_>, _> = rows
+            .table(Table::Log)
+            .iter()
+            .map(|row| crate::encoding::decode("log entry", &row.value))
+            .collect();
+        let entries = entries.map_err(|error| error.to_string())?;
+        let log = DecisionLog::restore(&network, entries).map_err(|error| error.to_string())?;
+        let replica = Replica::restore(network, rows, finality::checkpoint(&log))
+            .map_err(|error| error.to_string())?;
+        let votes = match rows.get(Table::Meta, VOTES_ROW) {
+            Some(bytes) => {
+                Some(crate::encoding::decode("votes", bytes).map_err(|error| error.to_string())?)
+            }
+            None => None,
+        };
+        Ok(Some(Self::of(key, replica, log, votes)))
+    }
+
+    /// The empty ledger of a network.
+    fn new(key: PublicKey, network: NetworkParameters) -> Result<Self, String> {
+        let log = DecisionLog::new(&network);
+        let replica =
+            Replica::restore(network, &Rows::default(), None).map_err(|error| error.to_string())?;
+        Ok(Self::of(key, replica, log, None))
+    }
+
+    fn of(
+        key: PublicKey,
+        replica: Replica,
+        log: DecisionLog,
+        votes: Option<crate::finality::voter::VoteState>,
+    ) -> Self {
+        let voter = Voter::new(key, &log, votes);
+        Self {
+            replica,
+            log,
+            voter,
+            lookups: Lookups::default(),
+            sync: Sync::default(),
+            damaged: std::collections::BTreeSet::new(),
+        }
+    }
+}

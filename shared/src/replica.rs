@@ -17,6 +17,7 @@ use crate::transaction::{SignedTransaction, TransactionError, Verified};
 
 mod consistency;
 mod queries;
+mod serve;
 
 pub use consistency::{ConsistencyRequest, expected_root, stored_root};
 pub use queries::{Lookups, NextStep, Surroundings, query_rows};

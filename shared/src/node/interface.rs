@@ -69,6 +69,8 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Write a batch: all of it or nothing, durably. Batches are written in order.
     Write(RequestId, Vec<Write>),
+    /// Remove all rows of all tables. The key, which is in no table, stays. Answered like a batch.
+    Clear(RequestId),
     /// Read rows. A read sees all batches before it.
     Load(RequestId, Query),
     /// Sign a statement with the node's key.
@@ -155,6 +157,9 @@ pub enum Command {
     },
     /// Fetch the blocks that the last check found damaged.
     Repair,
+    /// Forget the replica, but not the key, and fetch everything anew: where the replica is
+    /// damaged, or the relay runs another network.
+    StartAfresh,
     /// Connect again after a final refusal or a [`Command::Disconnect`].
     Reconnect,
     /// Leave the network and stay away.

@@ -1,0 +1,148 @@
+//! The voter in the node: what it is told, and what it wants done.
+
+use super::{Followup, Ledger, Node, Signing, VOTES_ROW};
+use crate::chain::Checkpoint;
+use crate::finality::log::DecisionLog;
+use crate::finality::voter::{Action, BlockStanding, ChainOracle, PresentMember, Voter};
+use crate::finality::{Proposal, Vote};
+use crate::hash::{BlockHash, Hash};
+use crate::keys::{PublicKey, Signature};
+use crate::message::{Member, MemberId};
+use crate::replica::Replica;
+use crate::store::{Table, Write};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The block that the log's last decision stands on.
+pub(super) fn checkpoint(log: &DecisionLog) -> Option<Checkpoint> {
+    let last = log.last();
+    (last.instance > 0).then_some(Checkpoint {
+        height: last.height,
+        hash: last.block,
+    })
+}
+
+/// What the voter sees of the node around it.
+struct Surroundings<'a> {
+    replica: &'a Replica,
+    key: PublicKey,
+    members: &'a BTreeMap<MemberId, Member>,
+    left: &'a VecDeque<(u64, PublicKey)>,
+}
+
+impl ChainOracle for Surroundings<'_> {
+    fn standing(&self, height: u64, block: &BlockHash) -> BlockStanding {
+        self.replica.chain().standing(height, block)
+    }
+
+    fn history_root_to(&self, height: u64, block: &BlockHash) -> Option<Hash> {
+        self.replica.chain().history_root_to(height, block)
+    }
+
+    fn tip(&self) -> (u64, BlockHash) {
+        let tip = self.replica.chain().tip();
+        (tip.height, tip.hash)
+    }
+
+    fn is_present(&self, member: &PublicKey) -> bool {
+        self.members.values().any(|present| present.key == *member)
+            || self.left.iter().any(|(_, left)| left == member)
+    }
+
+    fn present(&self) -> Vec<PresentMember> {
+        self.members
+            .values()
+            .map(|member| PresentMember {
+                key: member.key,
+                synced: member.status.synced || member.key == self.key,
+            })
+            .collect()
+    }
+}
+
+impl Node {
+    pub(super) fn proposal(&mut self, now_ms: u64, proposal: Proposal) {
+        let mut refused = None;
+        self.vote_step(|voter, oracle| {
+            voter.on_proposal(proposal, oracle).unwrap_or_else(|error| {
+                refused = Some(error.to_string());
+                Vec::new()
+            })
+        });
+        if let Some(reason) = refused {
+            self.reject(now_ms, format!("a proposal was refused: {reason}"));
+        }
+    }
+
+    pub(super) fn vote(&mut self, now_ms: u64, vote: Vote) {
+        let mut refused = None;
+        self.vote_step(|voter, oracle| {
+            voter.on_vote(vote, oracle).unwrap_or_else(|error| {
+                refused = Some(error.to_string());
+                Vec::new()
+            })
+        });
+        if let Some(reason) = refused {
+            self.reject(now_ms, format!("a vote was refused: {reason}"));
+        }
+    }
+
+    pub(super) fn votes_persisted(&mut self, number: u64) {
+        self.vote_step(|voter, _| voter.on_persisted(number));
+    }
+
+    pub(super) fn vote_signed(&mut self, number: u64, signature: Signature) {
+        self.vote_step(|voter, oracle| voter.on_signed(number, signature, oracle));
+    }
+
+    pub(super) fn chain_changed(&mut self) {
+        self.vote_step(|voter, oracle| voter.on_chain_changed(oracle));
+    }
+
+    pub(super) fn log_appended(&mut self) {
+        let Some(log) = self.ledger.as_ref().map(|ledger| ledger.log.clone()) else {
+            return;
+        };
+        self.vote_step(|voter, oracle| voter.on_log_appended(&log, oracle));
+    }
+
+    pub(super) fn rejoin_vote(&mut self) {
+        self.vote_step(|voter, _| voter.on_connected());
+    }
+
+    pub(super) fn presence_changed(&mut self, joined: &[PublicKey]) {
+        if let Some(leader) = self.leader {
+            self.vote_step(|voter, oracle| voter.set_term(&leader, oracle));
+        }
+        for key in joined {
+            if *key != self.key {
+                self.vote_step(|voter, _| voter.on_member_joined(key));
+            }
+        }
+        self.chain_changed();
+    }
+
+    fn vote_step(&mut self, step: impl FnOnce(&mut Voter, &dyn ChainOracle) -> Vec<Action>) {
+        let Some(Ledger { replica, voter, .. }) = &mut self.ledger else {
+            return;
+        };
+        let oracle = Surroundings {
+            replica,
+            key: self.key,
+            members: &self.members,
+            left: &self.left,
+        };
+        let actions = step(voter, &oracle);
+        for action in actions {
+            match action {
+                Action::Persist { number, state } => {
+                    let row = Write::put(Table::Meta, VOTES_ROW, &*state);
+                    self.write(vec![row], vec![Followup::Persisted(number)]);
+                }
+                Action::Sign { number, statement } => {
+                    self.sign(statement, Signing::Voter(number));
+                }
+                Action::Send(message) => self.send(&message),
+            }
+        }
+    }
+}

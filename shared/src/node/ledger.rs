@@ -1,0 +1,505 @@
+//! The replica in the node: transactions, blocks, and catching up with the relay.
+
+use super::interface::{Answer, CommandError, RequestId};
+use super::{Followup, Loading, Node, Signing, finality};
+use crate::block::{Block, Body};
+use crate::encoding::{List, decode};
+use crate::finality::LogEntry;
+use crate::finality::log::{Appended, LogError};
+use crate::hash::BlockHash;
+use crate::keys::Signature;
+use crate::limits::{
+    BODIES_PER_REQUEST_MAX, BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, LOG_ENTRIES_PER_MESSAGE_MAX,
+    REQUEST_TIMEOUT_MS,
+};
+use crate::message::{Admission, BlockAnnouncement, Message};
+use crate::replica::{Announced, RefusedTransaction, Replica, Update};
+use crate::store::{Query, Row, Table, Write, key_number, number_key};
+use crate::transaction::{Action, SignedTransaction, Transaction};
+
+/// What was asked of the relay, and when.
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    relay_log_length: u64,
+    log_asked_ms: Option<u64>,
+    wants_headers: bool,
+    headers_asked_ms: Option<u64>,
+    bodies_asked_ms: Option<u64>,
+    bodies_retry_ms: Option<u64>,
+}
+
+impl Sync {
+    /// A connection begins: what was asked over the one before is not answered any more.
+    pub(super) fn begin(&mut self, relay_log_length: u64) {
+        *self = Self {
+            relay_log_length,
+            ..Self::default()
+        };
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn want_headers(&mut self) {
+        self.wants_headers = true;
+    }
+
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        let asked = [
+            self.log_asked_ms,
+            self.headers_asked_ms,
+            self.bodies_asked_ms,
+        ];
+        asked
+            .into_iter()
+            .flatten()
+            .map(|asked_ms| asked_ms + REQUEST_TIMEOUT_MS)
+            .chain(self.bodies_retry_ms)
+            .min()
+    }
+
+    fn forget_unanswered(&mut self, now_ms: u64) {
+        let is_late =
+            |asked: &mut Option<u64>| asked.is_some_and(|at| at + REQUEST_TIMEOUT_MS <= now_ms);
+        if is_late(&mut self.log_asked_ms) {
+            self.log_asked_ms = None;
+        }
+        if is_late(&mut self.headers_asked_ms) {
+            self.headers_asked_ms = None;
+        }
+        if is_late(&mut self.bodies_asked_ms) {
+            self.bodies_asked_ms = None;
+        }
+        if self.bodies_retry_ms.is_some_and(|at| at <= now_ms) {
+            self.bodies_retry_ms = None;
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn ledger_message(&mut self, now_ms: u64, message: Message) {
+        match message {
+            Message::Transactions(transactions) => {
+                self.transactions(now_ms, transactions.into_vec())
+            }
+            Message::Admitted(admissions) => self.admitted(now_ms, &admissions),
+            Message::Block(announcement) => self.block(now_ms, *announcement),
+            Message::GetHeaders(locator) => {
+                if let Some(ledger) = &self.ledger {
+                    let answer = ledger.replica.answer_headers(&locator);
+                    self.send(&answer);
+                }
+            }
+            Message::Headers(headers) => self.headers(now_ms, headers.into_vec()),
+            Message::GetBodies(hashes) => self.serve_bodies(hashes.into_vec()),
+            Message::Bodies(bodies) => self.bodies(now_ms, bodies.into_vec()),
+            Message::Log(entries) => self.log_entries(now_ms, entries.into_vec()),
+            Message::GetLog { from } => self.serve_log(from),
+            Message::Proposal(proposal) => self.proposal(now_ms, *proposal),
+            Message::Vote(vote) => self.vote(now_ms, vote),
+            Message::RequestCheck => self.begin_check(now_ms),
+            Message::Check(query) => self.answer_check(&query),
+            Message::CheckAnswer(answer) => self.check_answered(now_ms, &answer),
+            Message::CheckReport(report) => self.check_reported(report),
+            other => self.reject(now_ms, format!("a relay does not send this: {other:?}")),
+        }
+    }
+
+    /// Makes, signs and stores a transaction of this node's own.
+    pub(super) fn submit(&mut self, command: RequestId, action: Action) {
+        let Some(ledger) = &self.ledger else {
+            return self.fail(command, CommandError::NoNetwork);
+        };
+        let replica = &ledger.replica;
+        let waiting = self
+            .after_sign
+            .values()
+            .filter(|signing| matches!(signing, Signing::Transaction(..)))
+            .count();
+        let next = replica
+            .mempool()
+            .next_sequence(&self.key, replica.chain().state());
+        let network = replica.chain().network();
+        let transaction = Transaction {
+            network: replica.chain().network_id(),
+            sender: self.key,
+            sequence: next + crate::chain::height_of(waiting),
+            valid_until: None,
+            action,
+            work: 0,
+        }
+        .with_work(network.transaction_work_bits);
+        let statement = transaction.statement();
+        self.sign(
+            statement,
+            Signing::Transaction(command, Box::new(transaction)),
+        );
+    }
+
+    pub(super) fn transaction_signed(
+        &mut self,
+        command: RequestId,
+        transaction: Transaction,
+        signature: Signature,
+    ) {
+        let Some(ledger) = &mut self.ledger else {
+            return self.fail(command, CommandError::NoNetwork);
+        };
+        let signed = SignedTransaction {
+            transaction,
+            signature,
+        };
+        match ledger.replica.admit(signed, self.key) {
+            Ok((verified, writes)) => {
+                let message = Message::Transactions(List::truncated([verified.signed().clone()]));
+                let followups = vec![
+                    Followup::Answer(command, Answer::Submitted(verified.id())),
+                    Followup::Send(message),
+                ];
+                self.write(writes, followups);
+                self.pool_changed();
+            }
+            Err(RefusedTransaction::Invalid(error)) => self.fail(command, error.into()),
+            Err(RefusedTransaction::NotAdmitted(_)) => {
+                self.fail(command, CommandError::MempoolFull);
+            }
+        }
+    }
+
+    /// Sends the relay what it has not stored yet.
+    pub(super) fn offer_pending(&mut self) {
+        let portions = match &self.ledger {
+            Some(ledger) => ledger.replica.pending_portions(true),
+            None => return,
+        };
+        for portion in portions {
+            self.send(&Message::Transactions(portion));
+        }
+    }
+
+    pub(super) fn restored_bodies(&mut self, now_ms: u64, rows: &[Row]) {
+        if let Some(ledger) = &mut self.ledger {
+            for row in rows {
+                let body = decode("body", &row.value).ok();
+                if let (Some(height), Some(body)) = (key_number(&row.key), body) {
+                    ledger.replica.restore_body(height, body);
+                }
+            }
+        }
+        self.connect(now_ms);
+    }
+
+    fn transactions(&mut self, now_ms: u64, transactions: Vec<SignedTransaction>) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let mut writes = Vec::new();
+        let mut refused = Vec::new();
+        for signed in transactions {
+            let submitter = signed.transaction.sender;
+            match ledger.replica.admit(signed, submitter) {
+                Ok((verified, rows)) => {
+                    writes.extend(rows);
+                    // The relay sends only what it has stored.
+                    writes.extend(ledger.replica.acknowledge(&verified.hash()));
+                }
+                Err(RefusedTransaction::Invalid(error)) => refused.push(error.to_string()),
+                // Mined, known or outdated: nothing that the relay did wrong.
+                Err(RefusedTransaction::NotAdmitted(_)) => {}
+            }
+        }
+        for reason in refused {
+            self.reject(now_ms, reason);
+        }
+        if !writes.is_empty() {
+            self.write(writes, Vec::new());
+            self.pool_changed();
+        }
+    }
+
+    fn admitted(&mut self, now_ms: u64, admissions: &[(crate::hash::TransactionId, Admission)]) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let mut writes = Vec::new();
+        let mut refused = Vec::new();
+        for (id, admission) in admissions {
+            let found = ledger
+                .replica
+                .mempool()
+                .iter()
+                .find(|pending| pending.verified.id() == *id)
+                .map(|pending| pending.verified.hash());
+            let Some(hash) = found else {
+                continue;
+            };
+            match admission {
+                Admission::Pending | Admission::Mined => {
+                    writes.extend(ledger.replica.acknowledge(&hash));
+                }
+                Admission::Refused(reason) => {
+                    writes.extend(ledger.replica.withdraw(&hash));
+                    refused.push(format!("the relay refused transaction {id}: {reason}"));
+                }
+            }
+        }
+        for reason in refused {
+            self.reject(now_ms, reason);
+        }
+        if !writes.is_empty() {
+            self.write(writes, Vec::new());
+            self.pool_changed();
+        }
+    }
+
+    fn block(&mut self, now_ms: u64, announcement: BlockAnnouncement) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        match ledger.replica.announced(announcement, network_time_ms) {
+            Announced::Complete | Announced::BodyMissing => self.advance(now_ms),
+            Announced::Orphan => ledger.sync.want_headers(),
+            Announced::Known | Announced::Deferred => {}
+            Announced::Refused(error) => {
+                self.reject(now_ms, format!("a block was refused: {error}"));
+            }
+        }
+        self.continue_sync(now_ms);
+    }
+
+    fn headers(&mut self, now_ms: u64, headers: Vec<crate::block::SealedHeader>) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        ledger.sync.headers_asked_ms = None;
+        ledger.sync.wants_headers = headers.len() == HEADERS_PER_MESSAGE_MAX;
+        for sealed in &headers {
+            if let Err(error) = ledger.replica.insert_header(sealed, network_time_ms) {
+                ledger.sync.wants_headers = false;
+                self.reject(now_ms, format!("a header was refused: {error}"));
+                break;
+            }
+        }
+        self.view_changed = true;
+        self.advance(now_ms);
+        self.continue_sync(now_ms);
+    }
+
+    fn bodies(&mut self, now_ms: u64, bodies: Vec<(BlockHash, Body)>) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        ledger.sync.bodies_asked_ms = None;
+        if bodies.is_empty() {
+            ledger.sync.bodies_retry_ms = Some(now_ms + BODIES_RETRY_MS);
+        }
+        for (hash, body) in bodies {
+            self.take_body(now_ms, &hash, body);
+        }
+        self.advance(now_ms);
+        self.continue_sync(now_ms);
+    }
+
+    fn take_body(&mut self, now_ms: u64, hash: &BlockHash, body: Body) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let height = ledger.replica.chain().height_of(hash);
+        if let Some(height) = height.filter(|height| ledger.damaged.contains(height)) {
+            self.repair(now_ms, height, &body);
+        } else if let Err(error) = ledger.replica.insert_body(hash, body) {
+            self.reject(now_ms, format!("a body was refused: {error}"));
+        }
+    }
+
+    /// Executes what can be executed, and tells everyone concerned.
+    pub(super) fn advance(&mut self, now_ms: u64) {
+        self.advance_and(now_ms, Vec::new());
+    }
+
+    /// The same with something to be done once it is durable.
+    pub(super) fn advance_and(&mut self, now_ms: u64, followups: Vec<Followup>) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let Update { changes, writes } = ledger.replica.advance();
+        if !writes.is_empty() {
+            self.write(writes, followups);
+        }
+        for (hash, error) in &changes.condemned {
+            self.reject(now_ms, format!("block {hash} is invalid: {error}"));
+        }
+        if changes.moved_tip() {
+            self.view_changed = true;
+            self.send_status();
+            self.renew_work(now_ms);
+            self.chain_changed();
+        }
+    }
+
+    /// Asks the relay for what is lacking: the log first, since it bounds the headers; then
+    /// headers; then bodies.
+    pub(super) fn continue_sync(&mut self, now_ms: u64) {
+        if !self.session.is_joined() {
+            return;
+        }
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let sync = &mut ledger.sync;
+        sync.forget_unanswered(now_ms);
+        let mut questions = Vec::new();
+        if ledger.log.length() < sync.relay_log_length {
+            if sync.log_asked_ms.is_none() {
+                sync.log_asked_ms = Some(now_ms);
+                questions.push(Message::GetLog {
+                    from: ledger.log.length(),
+                });
+            }
+        } else if sync.wants_headers && sync.headers_asked_ms.is_none() {
+            sync.headers_asked_ms = Some(now_ms);
+            let locator = ledger.replica.chain().locator();
+            questions.push(Message::GetHeaders(List::truncated(locator)));
+        }
+        if sync.bodies_asked_ms.is_none() && sync.bodies_retry_ms.is_none() {
+            let missing: Vec<_> = ledger
+                .replica
+                .chain()
+                .missing_bodies()
+                .take(BODIES_PER_REQUEST_MAX)
+                .collect();
+            if !missing.is_empty() {
+                sync.bodies_asked_ms = Some(now_ms);
+                questions.push(Message::GetBodies(List::truncated(missing)));
+            }
+        }
+        for question in &questions {
+            self.send(question);
+        }
+    }
+
+    /// Blocks whose time has come, and questions whose answer has not.
+    pub(super) fn wake_ledger(&mut self, now_ms: u64) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        let due = match &mut self.ledger {
+            Some(ledger) => ledger.replica.due(network_time_ms),
+            None => return,
+        };
+        for announcement in due {
+            self.block(now_ms, announcement);
+        }
+        self.continue_sync(now_ms);
+    }
+
+    fn serve_bodies(&mut self, hashes: Vec<BlockHash>) {
+        if let Some(ledger) = &self.ledger {
+            let query = ledger.replica.bodies_query(&hashes);
+            self.load(query, Loading::ServedBodies(hashes));
+        }
+    }
+
+    pub(super) fn serve_loaded_bodies(&mut self, hashes: &[BlockHash], rows: &[Row]) {
+        if let Some(ledger) = &self.ledger {
+            let answer = ledger.replica.answer_bodies(hashes, rows);
+            self.send(&answer);
+        }
+    }
+
+    fn serve_log(&mut self, from: u64) {
+        let rows_max = u32::try_from(LOG_ENTRIES_PER_MESSAGE_MAX).unwrap_or(u32::MAX);
+        let query = Query::Range {
+            table: Table::Log,
+            from: number_key(from),
+            to: number_key(u64::MAX),
+            rows_max,
+            newest_first: false,
+        };
+        self.load(query, Loading::ServedLog);
+    }
+
+    pub(super) fn serve_loaded_log(&mut self, rows: &[Row]) {
+        let entries = rows
+            .iter()
+            .filter_map(|row| decode("log entry", &row.value).ok());
+        let answer = Message::Log(List::truncated(entries));
+        self.send(&answer);
+    }
+
+    fn log_entries(&mut self, now_ms: u64, entries: Vec<LogEntry>) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        ledger.sync.log_asked_ms = None;
+        let mut writes = Vec::new();
+        let mut problem = None;
+        for entry in entries {
+            match ledger.log.append(&entry) {
+                Ok(Appended::Held) => {}
+                Ok(Appended::Decided { .. } | Appended::Forced { .. }) => {
+                    let key = number_key(entry.record.index);
+                    writes.push(Write::put(Table::Log, key, &entry));
+                }
+                Err(LogError::Gap { came, .. }) => {
+                    ledger.sync.relay_log_length = ledger.sync.relay_log_length.max(came + 1);
+                    break;
+                }
+                Err(error) => {
+                    problem = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        let length = ledger.log.length();
+        ledger.sync.relay_log_length = ledger.sync.relay_log_length.max(length);
+        if let Some(decided) = finality::checkpoint(&ledger.log) {
+            ledger.replica.decide(decided);
+            if ledger
+                .replica
+                .chain()
+                .header_by_hash(&decided.hash)
+                .is_none()
+            {
+                ledger.sync.want_headers();
+            }
+        }
+        if let Some(problem) = problem {
+            self.reject(now_ms, format!("the relay's log was refused: {problem}"));
+        }
+        if !writes.is_empty() {
+            self.write(writes, Vec::new());
+            self.view_changed = true;
+            self.advance(now_ms);
+            self.log_appended();
+            self.renew_work_if_paused(now_ms);
+        }
+        self.continue_sync(now_ms);
+    }
+
+    /// A block of this node's own joins the chain and is announced once it is durable.
+    pub(super) fn own_block(&mut self, now_ms: u64, block: &Block) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let hash = block.sealed.header.hash();
+        let replica = &mut ledger.replica;
+        let accepted = replica
+            .insert_header(&block.sealed, network_time_ms)
+            .map_err(|error| error.to_string())
+            .and_then(|_| {
+                replica
+                    .insert_body(&hash, block.body.clone())
+                    .map_err(|error| error.to_string())
+            });
+        match accepted {
+            Ok(()) => {
+                let announcement = Message::Block(Box::new(Replica::compact(block)));
+                self.advance_and(now_ms, vec![Followup::Send(announcement)]);
+            }
+            Err(reason) => self.reject(now_ms, format!("an own block was refused: {reason}")),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Mining: what is searched, when it is searched anew, and what becomes of a nonce.
+
+use super::Node;
+use super::interface::{Effect, MiningPause, MiningWork};
+use crate::block::{Block, Body, Header, Seal, SealedHeader};
+use crate::difficulty::Target;
+use crate::limits::{TEMPLATE_AGE_MAX_MS, TEMPLATE_REFRESH_MS};
+
+/// What is being mined.
+#[derive(Debug, Default)]
+pub(super) struct Mining {
+    /// Whether the user wants to mine.
+    pub(super) wanted: bool,
+    /// Whether to stop after one block.
+    once: bool,
+    work: Option<Work>,
+    /// Whether the miners have been given work and not been told to stop.
+    is_searching: bool,
+    /// Whether transactions came in since the work was given out.
+    is_pool_newer: bool,
+    pub(super) hashes_per_second: u64,
+    /// Blocks found since the start.
+    pub(super) found: u64,
+}
+
+#[derive(Debug)]
+struct Work {
+    number: u64,
+    header: Header,
+    body: Body,
+    since_ms: u64,
+}
+
+impl Mining {
+    /// When the work has to be renewed.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        let work = self.work.as_ref()?;
+        let age_max_ms = if self.is_pool_newer {
+            TEMPLATE_REFRESH_MS
+        } else {
+            TEMPLATE_AGE_MAX_MS
+        };
+        Some(work.since_ms + age_max_ms)
+    }
+}
+
+impl Node {
+    pub(super) fn start_mining(&mut self, now_ms: u64, once: bool) {
+        self.mining.wanted = true;
+        self.mining.once = once;
+        self.view_changed = true;
+        self.renew_work(now_ms);
+    }
+
+    pub(super) fn halt_mining(&mut self) {
+        self.mining.wanted = false;
+        self.stop_work();
+    }
+
+    pub(super) fn set_hash_rate(&mut self, hashes_per_second: u64) {
+        if self.mining.work.is_some() {
+            self.mining.hashes_per_second = hashes_per_second;
+            self.view_changed = true;
+        }
+    }
+
+    /// Why there is nothing to search although it is wanted.
+    pub(super) fn mining_pause(&self) -> Option<MiningPause> {
+        let Some(ledger) = &self.ledger else {
+            return Some(MiningPause::NoNetwork);
+        };
+        let chain = ledger.replica.chain();
+        if chain.is_paused() {
+            Some(MiningPause::Undecided)
+        } else if chain.decided().height > chain.height() || chain.missing_bodies().next().is_some()
+        {
+            Some(MiningPause::Syncing)
+        } else {
+            None
+        }
+    }
+
+    /// Gives out new work upon the present tip.
+    pub(super) fn renew_work(&mut self, now_ms: u64) {
+        if !self.mining.wanted {
+            return;
+        }
+        if self.mining_pause().is_some() {
+            return self.stop_work();
+        }
+        let time_ms = self.network_time_ms(now_ms);
+        let number = self.request();
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let (header, body) = ledger.replica.template(self.key, time_ms);
+        let Ok(target) = Target::from_compact(header.bits) else {
+            return;
+        };
+        self.effects.push(Effect::Mine(MiningWork {
+            work: number,
+            header: header.clone(),
+            target: target.to_bytes(),
+        }));
+        self.mining.is_searching = true;
+        self.mining.is_pool_newer = false;
+        self.mining.work = Some(Work {
+            number,
+            header,
+            body,
+            since_ms: now_ms,
+        });
+    }
+
+    /// A decision may have ended a pause.
+    pub(super) fn renew_work_if_paused(&mut self, now_ms: u64) {
+        if self.mining.work.is_none() {
+            self.renew_work(now_ms);
+        }
+    }
+
+    pub(super) fn wake_mining(&mut self, now_ms: u64) {
+        if self.mining.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+            self.renew_work(now_ms);
+        }
+    }
+
+    /// Transactions came in or went.
+    pub(super) fn pool_changed(&mut self) {
+        self.mining.is_pool_newer = true;
+        self.view_changed = true;
+    }
+
+    pub(super) fn nonce_found(&mut self, now_ms: u64, number: u64, nonce: u64) {
+        let Some(work) = self.mining.work.take_if(|work| work.number == number) else {
+            return;
+        };
+        let mut header = work.header;
+        header.nonce = nonce;
+        self.mining.found += 1;
+        if self.mining.once {
+            self.halt_mining();
+        }
+        let block = Block {
+            sealed: SealedHeader {
+                header,
+                seal: Seal::Work,
+            },
+            body: work.body,
+        };
+        self.own_block(now_ms, &block);
+        self.renew_work_if_paused(now_ms);
+    }
+
+    fn stop_work(&mut self) {
+        self.mining.work = None;
+        if core::mem::take(&mut self.mining.is_searching) {
+            self.effects.push(Effect::StopMining);
+        }
+        self.mining.hashes_per_second = 0;
+        self.view_changed = true;
+    }
+}

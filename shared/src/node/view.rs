@@ -1,0 +1,153 @@
+//! What a page shows of a node, what other members see of it, and when it has to be woken.
+
+use super::Node;
+use super::interface::{ChainView, Effect, MiningView, NetworkView, View};
+use crate::chain::Chain;
+use crate::finality::log::DecisionLog;
+use crate::keys::PublicKey;
+use crate::message::NodeStatus;
+use crate::replica::Replica;
+
+impl Node {
+    /// What a page shows.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let ledger = self.ledger.as_ref();
+        View {
+            key: self.key,
+            network: ledger.map(|ledger| network_view(ledger.replica.chain())),
+            connection: self.session.connection(),
+            id: self.session.id,
+            leader: self.leader,
+            members: self.members.values().cloned().collect(),
+            chain: ledger
+                .map(|ledger| chain_view(&ledger.replica, &ledger.log, &self.key))
+                .unwrap_or_default(),
+            pending: ledger.map_or(0, |ledger| count(ledger.replica.mempool().len())),
+            unacknowledged: ledger.map_or(0, |ledger| {
+                count(
+                    ledger
+                        .replica
+                        .mempool()
+                        .iter()
+                        .filter(|pending| !pending.is_acknowledged)
+                        .count(),
+                )
+            }),
+            mining: self.mining_view(),
+            check: self.report.clone(),
+            damaged: ledger
+                .map_or_else(Vec::new, |ledger| ledger.damaged.iter().copied().collect()),
+            clock_offset_ms: self.clock_offset_ms,
+            rejections: self.rejections.iter().cloned().collect(),
+        }
+    }
+
+    pub(super) fn status(&self) -> NodeStatus {
+        let Some(ledger) = &self.ledger else {
+            return NodeStatus::default();
+        };
+        let chain = ledger.replica.chain();
+        NodeStatus {
+            tip: chain.tip(),
+            log_length: ledger.log.length(),
+            log_head: ledger.log.head(),
+            synced: chain.best_header().hash == chain.tip().hash
+                && chain.decided().height <= chain.height(),
+            visible: self.is_visible,
+            hashes_per_second: self.mining.hashes_per_second,
+        }
+    }
+
+    pub(super) fn wake(&mut self, now_ms: u64) {
+        self.wake_at_ms = None;
+        self.wake_session(now_ms);
+        self.wake_ledger(now_ms);
+        self.wake_mining(now_ms);
+        self.wake_check(now_ms);
+    }
+
+    pub(super) fn set_timer(&mut self, now_ms: u64) {
+        let ledger = self.ledger.as_ref();
+        let due_ms = [
+            self.session.due_ms(),
+            self.mining.due_ms(),
+            self.checks.due_ms(),
+            ledger.and_then(|ledger| ledger.sync.due_ms()),
+            ledger
+                .and_then(|ledger| ledger.replica.next_due_ms())
+                .map(|due_ms| due_ms.saturating_add_signed(-self.clock_offset_ms)),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        if due_ms != self.wake_at_ms
+            && let Some(due_ms) = due_ms
+        {
+            self.wake_at_ms = Some(due_ms);
+            self.effects.push(Effect::WakeAt(due_ms.max(now_ms)));
+        }
+    }
+
+    fn mining_view(&self) -> MiningView {
+        let expected = self.ledger.as_ref().map_or(0.0, |ledger| {
+            let chain = ledger.replica.chain();
+            chain
+                .header(chain.height())
+                .map_or(0.0, |sealed| Chain::expected_hashes(sealed.header.bits))
+        });
+        MiningView {
+            wanted: self.mining.wanted,
+            paused: self.mining.wanted.then(|| self.mining_pause()).flatten(),
+            hashes_per_second: self.mining.hashes_per_second,
+            expected_hashes: rounded(expected),
+            found: self.mining.found,
+        }
+    }
+}
+
+fn network_view(chain: &Chain) -> NetworkView {
+    let network = chain.network();
+    NetworkView {
+        id: chain.network_id(),
+        name: network.name.to_string(),
+        spacing_ms: network.spacing_ms(),
+        block_reward: network.block_reward,
+    }
+}
+
+/// What a page shows of a replica with its log.
+pub(crate) fn chain_view(replica: &Replica, log: &DecisionLog, key: &PublicKey) -> ChainView {
+    let chain = replica.chain();
+    let tip = chain.tip();
+    let last = log.last();
+    ChainView {
+        height: tip.height,
+        tip: tip.hash,
+        tip_timestamp_ms: chain
+            .header(tip.height)
+            .map_or(0, |sealed| sealed.header.timestamp_ms),
+        best_header_height: chain.best_header().height,
+        final_height: chain.final_height(),
+        final_by: (last.instance > 0).then_some((last.signers, last.members)),
+        forced_changes: log.forced_changes(),
+        log_length: log.length(),
+        log_head: log.head(),
+        reorganisations: chain.reorganisations(),
+        balance: chain.state().account(key).balance,
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Expected hashes as a whole number; more than 2^64 is shown as 2^64.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a conversion from float to integer saturates, and this one is for display"
+)]
+fn rounded(hashes: f64) -> u64 {
+    hashes.round() as u64
+}
