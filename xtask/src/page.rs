@@ -78,8 +78,12 @@ pub(crate) fn build(workspace: &Workspace, tools: &PageTools) -> Result<(), Page
 /// Trunk in the workspace's root, with the wasm toolchain.
 pub(crate) fn trunk(workspace: &Workspace, wasm: &WasmToolchain) -> Command {
     let mut trunk = wasm.command("trunk", &workspace.wasm_target());
-    // Trunk takes NO_COLOR as a boolean of its own and refuses the customary "1".
-    trunk.current_dir(workspace.root()).env_remove("NO_COLOR");
+    trunk
+        .current_dir(workspace.root())
+        // Taken by Trunk as a boolean of its own, which refuses the customary "1".
+        .env_remove("NO_COLOR")
+        // Cargo's own words say what is wrong; Trunk's stack would bury them.
+        .env_remove("RUST_BACKTRACE");
     trunk
 }
 

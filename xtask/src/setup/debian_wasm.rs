@@ -20,15 +20,17 @@ const PACKAGES: [&str; 5] = [
 ];
 const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/lib/llvm-22/bin/lld";
-/// Which compiler the folder's standard library was built by: `rustc -vV`.
+/// What the folder's standard library was built by: `rustc -vV` and [`STD_FLAGS`].
 const STAMP: &str = "built-for";
+/// Cargo leaves bitcode out where the profile itself does not need it; link-time optimisation of the page does.
+const STD_FLAGS: &str = "-Cembed-bitcode=yes";
 const SEED_CRATE: &str = "std_seed";
 
 /// The toolchain folder, made again when Debian's compiler has changed.
 pub(super) fn ensure(tools: &ToolsDir) -> Result<PathBuf, SetupError> {
     let folder = tools.join("wasm-toolchain");
     let built_for = fs::read_to_string(folder.join(STAMP)).ok();
-    if built_for.is_some() && built_for == compiler_version().ok() {
+    if built_for.is_some() && built_for == compiler_version().map(|version| stamp(&version)).ok() {
         return Ok(folder);
     }
     step("Debian's Rust for wasm", "about 20 s", || {
@@ -43,6 +45,10 @@ pub(super) fn ensure(tools: &ToolsDir) -> Result<PathBuf, SetupError> {
 
 fn compiler_version() -> Result<String, SetupError> {
     Ok(process::capture(process::command(RUSTC).arg("-vV"))?)
+}
+
+fn stamp(compiler_version: &str) -> String {
+    format!("{compiler_version}flags: {STD_FLAGS}\n")
 }
 
 /// Builds std by building an empty crate on top of it; returns the folder with its `.rlib` files.
@@ -72,7 +78,7 @@ fn build_std(tools: &ToolsDir) -> Result<PathBuf, SetupError> {
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("RUSTFLAGS");
+        .env("RUSTFLAGS", STD_FLAGS);
     process::run(&mut build)?;
     Ok(target_dir.join(TARGET).join("release/deps"))
 }
@@ -116,7 +122,7 @@ fn assemble(tools: &ToolsDir, folder: &Path, libraries: &Path) -> Result<(), Set
         &format!("SYSROOT='{sysroot}' exec /usr/bin/cargo-clippy \"$@\""),
     )?;
 
-    write(&partial.join(STAMP), &version)?;
+    write(&partial.join(STAMP), &stamp(&version))?;
     remove_dir(folder)?;
     fs::rename(&partial, folder).map_err(at(folder))?;
     remove_dir(&tools.join("build"))
