@@ -55,9 +55,10 @@ pub(crate) enum BenchError {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// The committed figure does not parse.
+    /// The committed figure is missing or does not parse.
     #[error(
-        "{path} should hold an object of whole numbers, and does not: {source}. `cargo xtask bench {bench} --accept` writes it anew"
+        "{path} should hold the committed figures and does not: {why}. \
+         `cargo xtask bench {bench} --accept` writes it anew"
     )]
     Committed {
         /// Which file.
@@ -65,7 +66,7 @@ pub(crate) enum BenchError {
         /// The benchmark it belongs to.
         bench: &'static str,
         /// What is wrong with it.
-        source: serde_json::Error,
+        why: String,
     },
     /// A build result is missing.
     #[error("{folder} holds no {what}; expected one from the page's build")]

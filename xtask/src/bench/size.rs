@@ -125,12 +125,13 @@ fn commit(path: &Path, sizes: &Sizes) -> Result<(), BenchError> {
 }
 
 fn committed(path: &Path) -> Result<Sizes, BenchError> {
-    let text = fs::read_to_string(path).map_err(at(path))?;
-    serde_json::from_str(&text).map_err(|source| BenchError::Committed {
+    let fault = |why: String| BenchError::Committed {
         path: path.to_path_buf(),
         bench: NAME,
-        source,
-    })
+        why,
+    };
+    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| fault(error.to_string()))
 }
 
 /// Exact up to 2⁵³ bytes.
