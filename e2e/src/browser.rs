@@ -32,6 +32,8 @@ const RECORDER: &str = include_str!("recorder.js");
 pub struct Options {
     /// Further command line switches.
     pub switches: Vec<String>,
+    /// Further preferences of the profile, by their names with dots.
+    pub preferences: Value,
     /// Whether certificates that nobody vouches for are taken.
     pub takes_any_certificate: bool,
 }
@@ -78,9 +80,7 @@ impl Browser {
         }
         capabilities.accept_insecure_certs(options.takes_any_certificate)?;
         capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
-        // The same language whatever the machine speaks.
-        capabilities
-            .add_experimental_option("prefs", json!({ "intl.accept_languages": "en-US" }))?;
+        capabilities.add_experimental_option("prefs", preferences(options))?;
         let driver = WebDriver::builder(driver_url, capabilities)
             .request_timeout(COMMAND_DEADLINE)
             .connect()
@@ -211,6 +211,17 @@ const SWITCHES: [&str; 9] = [
     "--disable-gpu",
     "--window-size=1280,1000",
 ];
+
+/// The same language whatever the machine speaks, and what the options say.
+fn preferences(options: &Options) -> Value {
+    let mut preferences = json!({ "intl.accept_languages": "en-US" });
+    if let (Some(all), Some(further)) =
+        (preferences.as_object_mut(), options.preferences.as_object())
+    {
+        all.extend(further.clone());
+    }
+    preferences
+}
 
 fn utf8(path: &Path) -> Result<&str> {
     path.to_str()

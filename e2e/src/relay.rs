@@ -33,7 +33,7 @@ impl Network {
             Self::Fast => &[
                 "--spacing-ms=1000",
                 "--first-hashes-log2=18",
-                "--easiest-hashes-log2=16",
+                "--easiest-hashes-log2=14",
             ],
         }
     }
@@ -126,8 +126,7 @@ fn command(port: u16, data: &Path, flags: &[String]) -> Result<Command> {
         .arg("--data")
         .arg(data)
         .args(flags)
-        // Its log is read by programs here.
-        .env("NO_COLOR", "1");
+        .arg("--bind=127.0.0.1");
     Ok(command)
 }
 

@@ -17,7 +17,7 @@ use crate::relay::{Network, Relay};
 use crate::tab::Tab;
 
 /// No scenario takes longer, unless something hangs.
-const SCENARIO_DEADLINE: Duration = Duration::from_secs(150);
+const SCENARIO_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Several browsers and a miner are more than enough for one machine.
 static TURN: Mutex<()> = Mutex::new(());
@@ -120,6 +120,12 @@ impl World {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// By which address tabs reach the relay.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address
     }
 
     /// Starts the scenario's relay.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, WebDriver, WebElement, WindowHandle};
@@ -18,6 +20,14 @@ pub use page::Page;
 
 /// Reads [`Page`].
 const LOOK: &str = include_str!("look.js");
+
+/// Puts its argument in the place of all that the focused field holds.
+const PASTE: &str = "
+    document.activeElement.select();
+    const done = arguments[0] === ''
+        ? document.execCommand('delete')
+        : document.execCommand('insertText', false, arguments[0]);
+    if (!done && document.activeElement.value !== arguments[0]) throw Error('nothing was pasted');";
 
 /// Within this time whatever a user sets off must have shown itself, where the test is not about
 /// time. Generous: the machine may be busy.
@@ -105,6 +115,22 @@ impl Tab {
         Ok(())
     }
 
+    /// Writes a picture of the whole page, also of what is below the window's edge.
+    pub async fn photograph(&self, path: &Path) -> Result<()> {
+        let picture = self
+            .devtools(
+                "Page.captureScreenshot",
+                json!({ "format": "png", "captureBeyondViewport": true }),
+            )
+            .await?;
+        let encoded = picture
+            .get("data")
+            .and_then(Value::as_str)
+            .context("a picture")?;
+        std::fs::write(path, BASE64.decode(encoded)?)?;
+        Ok(())
+    }
+
     /// Writes a picture of what the tab shows.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
         self.run(async |driver| driver.screenshot(path).await).await
@@ -170,12 +196,11 @@ impl Tab {
         .await
     }
 
-    /// Replaces the content of a field.
+    /// Replaces the content of a field, as pasting does.
     pub async fn fill(&self, test_id: &str, text: &str) -> Result<()> {
         self.run(async |driver| {
-            let field = find(driver, test_id).await?;
-            field.clear().await?;
-            field.send_keys(text).await
+            find(driver, test_id).await?.click().await?;
+            driver.execute(PASTE, vec![json!(text)]).await.map(|_| ())
         })
         .await
     }
