@@ -7,6 +7,8 @@
 pub mod certificate;
 pub mod log;
 pub mod policy;
+#[cfg(test)]
+mod tests;
 pub mod voter;
 
 use borsh::{BorshDeserialize, BorshSerialize};

@@ -24,6 +24,8 @@ mod mining;
 mod session;
 mod view;
 
+pub(crate) use view::chain_view;
+
 use check::Checks;
 use interface::{Answer, Effect, Event, Rejection, RequestId};
 use ledger::Sync;

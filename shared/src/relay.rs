@@ -1,3 +1,460 @@
 //! The relay's core: who is here, who leads, what is passed on, and the decision log.
+//!
+//! As pure as the node: sockets, timers and storage are the shell's.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::chain::{Checkpoint, RestoreError};
+use crate::encoding::Text;
+use crate::finality::log::DecisionLog;
+use crate::finality::policy::FinalityPolicy;
+use crate::keys::{PublicKey, SecretKey};
+use crate::limits::PEER_ERRORS_PER_MINUTE_MAX;
+use crate::message::{ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
+use crate::network::NetworkParameters;
+use crate::node::interface::{Answer, CommandError, Rejection};
+use crate::replica::{Lookups, NextStep, Replica, Surroundings};
+use crate::store::{Query, Row, Rows, Table, Write};
 
 pub mod interface;
+mod ledger;
+mod log;
+mod presence;
+mod registration;
+
+use interface::{ConnectionId, Effect, Event, RelayView, Report, RequestId};
+use registration::Stage;
+
+/// The name of the row in [`Table::Meta`] that holds the last term.
+const TERM_ROW: &[u8] = b"term";
+
+/// The relay of one network.
+#[derive(Debug)]
+pub struct Relay {
+    secret: SecretKey,
+    replica: Replica,
+    log: DecisionLog,
+    policy: FinalityPolicy,
+    lookups: Lookups,
+    /// The number of every key that ever registered.
+    numbers: HashMap<PublicKey, MemberId>,
+    next_member: MemberId,
+    connections: BTreeMap<ConnectionId, Peer>,
+    /// Connections of members, those that messages are fanned out to.
+    joined: BTreeSet<ConnectionId>,
+    sessions: u64,
+    term: Term,
+    leader: Option<Leader>,
+    started_ms: u64,
+    next_ping_ms: Option<u64>,
+    ping: u64,
+    /// Members whose change the others have not been told.
+    changed: BTreeSet<MemberId>,
+    gone: BTreeSet<MemberId>,
+    flush_ms: Option<u64>,
+    policy_ms: Option<u64>,
+    next_request: RequestId,
+    after_write: HashMap<RequestId, Vec<Followup>>,
+    after_load: HashMap<RequestId, Loading>,
+    effects: Vec<Effect>,
+    wake_at_ms: Option<u64>,
+}
+
+/// One connection.
+#[derive(Debug)]
+struct Peer {
+    stage: Stage,
+    /// Pings in a row that were not answered.
+    misses: u32,
+    is_ping_open: bool,
+    /// Errors in the present minute, and when it began.
+    errors: u32,
+    errors_since_ms: u64,
+    headers_asked_ms: Option<u64>,
+    bodies_asked_ms: Option<u64>,
+    check_asked_ms: Option<u64>,
+}
+
+/// What follows once a batch is durable.
+#[derive(Debug)]
+enum Followup {
+    Send(ConnectionId, Arc<[u8]>),
+    /// To all members but one.
+    FanOut(Option<ConnectionId>, Arc<[u8]>),
+    Welcome(ConnectionId),
+    Lead(Leader),
+    Admitted(RequestId, crate::message::Admission),
+}
+
+/// What requested rows are for.
+#[derive(Debug)]
+enum Loading {
+    RestoredBodies,
+    Lookup,
+    ServedBodies(ConnectionId, Vec<crate::hash::BlockHash>),
+    ServedLog(ConnectionId),
+    /// Whether a transaction whose sequence was used is the one that used it.
+    Used(Submitter, crate::hash::TransactionId, String),
+}
+
+/// Who submitted a transaction.
+#[derive(Clone, Copy, Debug)]
+enum Submitter {
+    Connection(ConnectionId),
+    Rest(RequestId),
+}
+
+impl Relay {
+    /// The relay of a network, with what its store holds. The effects begin its life.
+    pub fn new(
+        secret: SecretKey,
+        network: NetworkParameters,
+        rows: &Rows,
+        now_ms: u64,
+    ) -> Result<(Self, Vec<Effect>), RestoreError> {
+        let entries: Result<Vec<_>, _> = rows
+            .table(Table::Log)
+            .iter()
+            .map(|row| crate::chain::row_value(Table::Log, &row.value))
+            .collect();
+        let log = DecisionLog::restore(&network, entries?)
+            .map_err(|error| RestoreError::Log(error.to_string()))?;
+        let last = log.last();
+        let decided = (last.instance > 0).then_some(Checkpoint {
+            height: last.height,
+            hash: last.block,
+        });
+        let mut numbers = HashMap::new();
+        for row in rows.table(Table::Members) {
+            let number: MemberId = crate::chain::row_value(Table::Members, &row.value)?;
+            if let Ok(key) = row.key.as_slice().try_into() {
+                numbers.insert(PublicKey(key), number);
+            }
+        }
+        let term = match rows.get(Table::Meta, TERM_ROW) {
+            Some(bytes) => crate::chain::row_value(Table::Meta, bytes)?,
+            None => 0,
+        };
+        let mut relay = Self {
+            secret,
+            replica: Replica::restore(network, rows, decided)?,
+            log,
+            policy: FinalityPolicy::new(now_ms),
+            lookups: Lookups::default(),
+            next_member: numbers.values().max().map_or(1, |last| last + 1),
+            numbers,
+            connections: BTreeMap::new(),
+            joined: BTreeSet::new(),
+            sessions: now_ms,
+            term,
+            leader: None,
+            started_ms: now_ms,
+            next_ping_ms: None,
+            ping: 0,
+            changed: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            flush_ms: None,
+            policy_ms: None,
+            next_request: 0,
+            after_write: HashMap::new(),
+            after_load: HashMap::new(),
+            effects: Vec::new(),
+            wake_at_ms: None,
+        };
+        if let Some(query) = relay.replica.bodies_to_restore() {
+            relay.load(query, Loading::RestoredBodies);
+        }
+        let effects = relay.finish(now_ms);
+        Ok((relay, effects))
+    }
+
+    /// Takes in something that happened and says what is to be done about it.
+    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Opened { connection, nonce } => self.opened(now_ms, connection, nonce),
+            Event::Frame { connection, frame } => self.frame(now_ms, connection, &frame),
+            Event::Closed { connection } => self.closed(now_ms, connection, false),
+            Event::Written(id) => self.written(now_ms, id),
+            Event::WriteFailed(id, reason) => self.write_failed(now_ms, id, &reason),
+            Event::Loaded(id, rows) => self.loaded(now_ms, id, &rows),
+            Event::LoadFailed(id, reason) => self.load_failed(now_ms, id, &reason),
+            Event::Command(id, command) => self.command(id, &command),
+            Event::Submit(id, signed) => self.submitted(id, signed),
+            Event::Stopping => self.stop(),
+            Event::Wake => self.wake(now_ms),
+        }
+        self.finish(now_ms)
+    }
+
+    /// The network's parameters.
+    #[must_use]
+    pub fn network(&self) -> &NetworkParameters {
+        self.replica.chain().network()
+    }
+
+    /// What REST and metrics show.
+    #[must_use]
+    pub fn view(&self) -> RelayView {
+        RelayView {
+            members: self.members().cloned().collect(),
+            leader: self.leader,
+            chain: crate::node::chain_view(&self.replica, &self.log, &self.secret.public_key()),
+            pending: self.replica.mempool().len(),
+            connections: self.connections.len(),
+        }
+    }
+
+    fn frame(&mut self, now_ms: u64, connection: ConnectionId, frame: &[u8]) {
+        let Some(peer) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        // Whatever a node sends shows that it is awake.
+        peer.misses = 0;
+        peer.is_ping_open = false;
+        let message = match Message::from_frame(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                let code = match error {
+                    crate::message::FrameError::Version(_) => ErrorCode::Version,
+                    _ => ErrorCode::Malformed,
+                };
+                return self.expel(connection, code, &error.to_string());
+            }
+        };
+        match message {
+            Message::Hello(hello) => self.hello(now_ms, connection, hello),
+            Message::Register { signature } => self.register(now_ms, connection, &signature),
+            other if self.joined.contains(&connection) => {
+                self.member_message(now_ms, connection, other, frame);
+            }
+            _ => self.expel(
+                connection,
+                ErrorCode::Malformed,
+                "a message came before the registration",
+            ),
+        }
+    }
+
+    fn written(&mut self, now_ms: u64, id: RequestId) {
+        for followup in self.after_write.remove(&id).unwrap_or_default() {
+            match followup {
+                Followup::Send(connection, frame) => self.send_frame(connection, frame),
+                Followup::FanOut(except, frame) => self.fan_out(except, frame),
+                Followup::Welcome(connection) => self.welcome(now_ms, connection),
+                Followup::Lead(leader) => self.lead(now_ms, leader),
+                Followup::Admitted(request, admission) => {
+                    self.effects.push(Effect::Admitted(request, admission));
+                }
+            }
+        }
+    }
+
+    fn write_failed(&mut self, now_ms: u64, id: RequestId, reason: &str) {
+        self.after_write.remove(&id);
+        self.report_rejection(now_ms, format!("the store failed: {reason}"));
+    }
+
+    fn loaded(&mut self, now_ms: u64, id: RequestId, rows: &[Row]) {
+        match self.after_load.remove(&id) {
+            Some(Loading::RestoredBodies) => self.restored_bodies(rows),
+            Some(Loading::Lookup) => self.lookup_rows(id, rows),
+            Some(Loading::ServedBodies(connection, hashes)) => {
+                let answer = self.replica.answer_bodies(&hashes, rows);
+                self.send(connection, &answer);
+            }
+            Some(Loading::ServedLog(connection)) => self.serve_loaded_log(connection, rows),
+            Some(Loading::Used(submitter, transaction, reason)) => {
+                self.used(now_ms, submitter, transaction, !rows.is_empty(), &reason);
+            }
+            None => {}
+        }
+    }
+
+    fn load_failed(&mut self, now_ms: u64, id: RequestId, reason: &str) {
+        if let Some(Loading::Lookup) = self.after_load.remove(&id) {
+            let step = self.lookups.failed(id, reason);
+            self.lookup_step(step);
+        }
+        self.report_rejection(now_ms, format!("the store could not be read: {reason}"));
+    }
+
+    fn command(&mut self, id: RequestId, command: &crate::node::interface::Command) {
+        let load = self.request();
+        let numbers = &self.numbers;
+        let around = Surroundings {
+            damaged: &BTreeSet::new(),
+            member_of: &|key| numbers.get(key).copied(),
+        };
+        let step = self
+            .lookups
+            .ask(id, command, &self.replica, &around, load)
+            .unwrap_or(NextStep::Answer(
+                id,
+                Answer::Failed(CommandError::NotConnected),
+            ));
+        self.lookup_step(Some(step));
+    }
+
+    fn lookup_rows(&mut self, load: RequestId, rows: &[Row]) {
+        let next_load = self.request();
+        let numbers = &self.numbers;
+        let around = Surroundings {
+            damaged: &BTreeSet::new(),
+            member_of: &|key| numbers.get(key).copied(),
+        };
+        let step = self
+            .lookups
+            .loaded(load, rows, &self.replica, &around, next_load);
+        self.lookup_step(step);
+    }
+
+    fn lookup_step(&mut self, step: Option<NextStep>) {
+        match step {
+            Some(NextStep::Answer(id, answer)) => self.effects.push(Effect::Answer(id, answer)),
+            Some(NextStep::Load(load, query)) => {
+                self.after_load.insert(load, Loading::Lookup);
+                self.effects.push(Effect::Load(load, query));
+            }
+            None => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        let error = Message::Error(ErrorMessage {
+            code: ErrorCode::ShuttingDown,
+            explanation: Text::truncated("the relay is being stopped: come back in a moment"),
+        });
+        self.fan_out(None, error.to_frame().into());
+        for connection in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.close(
+                connection,
+                ErrorCode::ShuttingDown,
+                "the relay is being stopped",
+            );
+        }
+    }
+
+    fn wake(&mut self, now_ms: u64) {
+        self.wake_at_ms = None;
+        self.wake_presence(now_ms);
+        self.wake_ledger(now_ms);
+        self.judge_finality(now_ms);
+    }
+
+    /// Refuses something of a member's; too many of these end its connection.
+    fn refuse(&mut self, now_ms: u64, connection: ConnectionId, reason: &str) {
+        self.report_rejection(now_ms, reason.to_owned());
+        let Some(peer) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        if peer.errors_since_ms + 60_000 <= now_ms {
+            peer.errors = 0;
+            peer.errors_since_ms = now_ms;
+        }
+        peer.errors += 1;
+        if peer.errors > PEER_ERRORS_PER_MINUTE_MAX {
+            let reason = format!("more than {PEER_ERRORS_PER_MINUTE_MAX} errors within a minute");
+            return self.expel(connection, ErrorCode::Misbehaved, &reason);
+        }
+        self.send_error(connection, ErrorCode::Invalid, reason);
+    }
+
+    /// Ends a connection with a reason.
+    fn expel(&mut self, connection: ConnectionId, code: ErrorCode, reason: &str) {
+        self.send_error(connection, code, reason);
+        self.close(connection, code, reason);
+    }
+
+    fn close(&mut self, connection: ConnectionId, code: ErrorCode, reason: &str) {
+        self.effects.push(Effect::Close {
+            connection,
+            code,
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn send_error(&mut self, connection: ConnectionId, code: ErrorCode, explanation: &str) {
+        let error = Message::Error(ErrorMessage {
+            code,
+            explanation: Text::truncated(explanation),
+        });
+        self.send(connection, &error);
+    }
+
+    fn send(&mut self, connection: ConnectionId, message: &Message) {
+        self.send_frame(connection, message.to_frame().into());
+    }
+
+    fn send_frame(&mut self, connection: ConnectionId, frame: Arc<[u8]>) {
+        if self.connections.contains_key(&connection) {
+            self.effects.push(Effect::Send {
+                connections: vec![connection],
+                frame,
+            });
+        }
+    }
+
+    /// Queues a frame on every member's connection but one.
+    fn fan_out(&mut self, except: Option<ConnectionId>, frame: Arc<[u8]>) {
+        let connections: Vec<_> = self
+            .joined
+            .iter()
+            .copied()
+            .filter(|connection| Some(*connection) != except)
+            .collect();
+        if !connections.is_empty() {
+            self.effects.push(Effect::Send { connections, frame });
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.next_request += 1;
+        self.next_request
+    }
+
+    fn write(&mut self, writes: Vec<Write>, followups: Vec<Followup>) {
+        let id = self.request();
+        self.after_write.insert(id, followups);
+        self.effects.push(Effect::Write(id, writes));
+    }
+
+    fn load(&mut self, query: Query, loading: Loading) {
+        let id = self.request();
+        self.after_load.insert(id, loading);
+        self.effects.push(Effect::Load(id, query));
+    }
+
+    fn report(&mut self, report: Report) {
+        self.effects.push(Effect::Report(report));
+    }
+
+    fn report_rejection(&mut self, time_ms: u64, reason: String) {
+        self.report(Report::Rejected(Rejection { time_ms, reason }));
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        self.joined
+            .iter()
+            .filter_map(|connection| self.connections.get(connection)?.stage.member())
+    }
+
+    fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
+        let due_ms = [
+            self.next_ping_ms,
+            self.flush_ms,
+            self.policy_ms,
+            self.replica.next_due_ms(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        if due_ms != self.wake_at_ms
+            && let Some(due_ms) = due_ms
+        {
+            self.wake_at_ms = Some(due_ms);
+            self.effects.push(Effect::WakeAt(due_ms.max(now_ms)));
+        }
+        core::mem::take(&mut self.effects)
+    }
+}

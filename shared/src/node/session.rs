@@ -255,6 +255,7 @@ impl Node {
         self.presence(now_ms, welcome.presence);
         self.offer_pending();
         self.relay_tip(&welcome.tip);
+        self.send_status();
         self.rejoin_vote();
         self.continue_sync(now_ms);
         self.view_changed = true;

@@ -1,0 +1,140 @@
+//! When the relay loses its patience.
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::{network, roster_of, secrets, signed};
+use crate::finality::Roster;
+use crate::finality::log::DecisionLog;
+use crate::finality::policy::{Facts, FinalityPolicy, Verdict};
+use crate::finality::voter::PresentMember;
+use crate::limits::{FORCED_CHANGE_MS, LEADER_STALL_MS};
+
+const START_MS: u64 = 1_000_000;
+
+fn present(roster: &Roster, synced: bool) -> Vec<PresentMember> {
+    let members = roster.members.iter();
+    members.map(|&key| PresentMember { key, synced }).collect()
+}
+
+fn log_with(roster: &Roster, forced_changes_allowed: bool) -> DecisionLog {
+    let mut parameters = network();
+    parameters.forced_changes_allowed = forced_changes_allowed;
+    let mut log = DecisionLog::new(&parameters);
+    let first = signed(log.record_forced(roster.clone(), 1).unwrap());
+    log.append(&first).unwrap();
+    log
+}
+
+fn facts<'a>(log: &'a DecisionLog, tip_height: u64, present: &'a [PresentMember]) -> Facts<'a> {
+    Facts {
+        log,
+        tip_height,
+        term: Some(1),
+        present,
+    }
+}
+
+#[test]
+fn the_first_roster_waits_for_a_synced_member() {
+    let roster = roster_of(&secrets(1));
+    let log = DecisionLog::new(&network());
+    let mut policy = FinalityPolicy::new(START_MS);
+    let unsynced = present(&roster, false);
+    let waits = Verdict::Wait { until_ms: None };
+    assert_eq!(policy.judge(START_MS, &facts(&log, 0, &[])), waits);
+    assert_eq!(policy.judge(START_MS, &facts(&log, 0, &unsynced)), waits);
+    assert_eq!(
+        policy.judge(START_MS, &facts(&log, 0, &present(&roster, true))),
+        Verdict::ReplaceRoster(roster)
+    );
+}
+
+#[test]
+fn a_leader_that_decides_nothing_is_replaced() {
+    let roster = roster_of(&secrets(4));
+    let log = log_with(&roster, true);
+    let three = &present(&roster, true)[..3];
+    let mut policy = FinalityPolicy::new(START_MS);
+    assert_eq!(
+        policy.judge(START_MS, &facts(&log, 0, three)),
+        Verdict::Wait { until_ms: None }
+    );
+    let undecided_at = START_MS + 500_000;
+    let due = undecided_at + LEADER_STALL_MS;
+    assert_eq!(
+        policy.judge(undecided_at, &facts(&log, 1, three)),
+        Verdict::Wait {
+            until_ms: Some(due)
+        }
+    );
+    assert_eq!(policy.judge(due, &facts(&log, 2, three)), Verdict::NewTerm);
+    let mut next = facts(&log, 2, three);
+    next.term = Some(2);
+    assert_eq!(
+        policy.judge(due, &next),
+        Verdict::Wait {
+            until_ms: Some(due + LEADER_STALL_MS)
+        }
+    );
+}
+
+#[test]
+fn a_roster_that_lost_a_third_is_replaced() {
+    let roster = roster_of(&secrets(3));
+    let log = log_with(&roster, true);
+    let all = present(&roster, true);
+    let mut policy = FinalityPolicy::new(START_MS);
+    policy.judge(START_MS, &facts(&log, 1, &all));
+    let lost_at = START_MS + 10_000;
+    let due = lost_at + FORCED_CHANGE_MS;
+    assert_eq!(
+        policy.judge(lost_at, &facts(&log, 1, &all[..2])),
+        Verdict::Wait {
+            until_ms: Some(due)
+        }
+    );
+    assert_eq!(
+        policy.judge(due, &facts(&log, 1, &all[..2])),
+        Verdict::ReplaceRoster(Roster::of(all[..2].iter().map(|member| member.key)))
+    );
+    assert_eq!(
+        policy.judge(due, &facts(&log, 1, &all)),
+        Verdict::Wait {
+            until_ms: Some(due + LEADER_STALL_MS)
+        },
+        "one who came back in time keeps the roster"
+    );
+}
+
+#[test]
+fn no_roster_is_replaced_without_need_or_against_the_parameters() {
+    let roster = roster_of(&secrets(3));
+    let one = &present(&roster, true)[..1];
+    let later = START_MS + 10 * FORCED_CHANGE_MS;
+    let waits = Verdict::Wait { until_ms: None };
+    for (allowed, tip_height, present) in [(true, 0, one), (false, 1, one), (true, 1, &[])] {
+        let log = log_with(&roster, allowed);
+        let mut policy = FinalityPolicy::new(START_MS);
+        for now_ms in [START_MS, later] {
+            assert_eq!(
+                policy.judge(now_ms, &facts(&log, tip_height, present)),
+                waits
+            );
+        }
+    }
+}
+
+#[test]
+fn a_clock_set_back_does_not_stop_it() {
+    let roster = roster_of(&secrets(1));
+    let log = log_with(&roster, true);
+    let all = present(&roster, true);
+    let mut policy = FinalityPolicy::new(START_MS);
+    policy.judge(START_MS, &facts(&log, 1, &all));
+    policy.judge(1_000, &facts(&log, 1, &all));
+    assert_eq!(
+        policy.judge(1_000 + LEADER_STALL_MS, &facts(&log, 1, &all)),
+        Verdict::NewTerm
+    );
+}

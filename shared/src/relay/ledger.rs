@@ -1,0 +1,352 @@
+//! The replica in the relay: what members send is verified, stored, and only then passed on.
+
+use std::sync::Arc;
+
+use super::interface::{ConnectionId, Effect, Report, RequestId};
+use super::{Followup, Loading, Relay, Submitter};
+use crate::block::{Block, Body, SealedHeader};
+use crate::encoding::{List, Text, decode};
+use crate::hash::{BlockHash, TransactionId};
+use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
+use crate::mempool::AdmissionError;
+use crate::message::{Admission, BlockAnnouncement, Message, Tip};
+use crate::replica::{Announced, RefusedTransaction, Replica};
+use crate::store::{Query, Row, Table, key_number};
+use crate::transaction::SignedTransaction;
+
+/// Blocks that are announced one by one; where more join at once, members fetch the headers.
+const BLOCKS_ANNOUNCED_MAX: usize = 8;
+
+impl Relay {
+    pub(super) fn member_message(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        message: Message,
+        frame: &[u8],
+    ) {
+        match message {
+            Message::Pong { status, .. } | Message::Status(status) => {
+                let tip = status.tip;
+                self.status(now_ms, from, status);
+                self.catch_up(now_ms, from, &tip);
+            }
+            Message::Leave => {
+                self.close(from, crate::message::ErrorCode::ShuttingDown, "left");
+                self.closed(now_ms, from, false);
+            }
+            Message::Transactions(transactions) => {
+                self.transactions(now_ms, from, transactions.into_vec());
+            }
+            Message::Block(announcement) => self.block(now_ms, from, *announcement),
+            Message::GetHeaders(locator) => {
+                let answer = self.replica.answer_headers(&locator);
+                self.send(from, &answer);
+            }
+            Message::Headers(headers) => self.headers(now_ms, from, &headers),
+            Message::GetBodies(hashes) => {
+                let hashes = hashes.into_vec();
+                let query = self.replica.bodies_query(&hashes);
+                self.load(query, Loading::ServedBodies(from, hashes));
+            }
+            Message::Bodies(bodies) => self.bodies(now_ms, from, bodies.into_vec()),
+            Message::GetLog { from: index } => self.serve_log(from, index),
+            Message::Proposal(proposal) => self.proposal(now_ms, from, &proposal, frame),
+            Message::Vote(vote) => self.vote(now_ms, from, &vote, frame),
+            Message::Certified(certified) => self.certified(now_ms, from, *certified),
+            Message::RequestCheck => self.pass_check_request(now_ms, from),
+            Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
+            Message::CheckAnswer(_) => self.pass_to_leader(frame),
+            Message::CheckReport(_) => self.pass_from_leader(now_ms, from, frame),
+            _ => self.refuse(now_ms, from, "only a relay sends this"),
+        }
+    }
+
+    /// A transaction over REST.
+    pub(super) fn submitted(&mut self, request: RequestId, signed: SignedTransaction) {
+        let sender = signed.transaction.sender;
+        let id = signed.transaction.id();
+        match self.replica.admit(signed, sender) {
+            Ok((verified, writes)) => {
+                let message = Message::Transactions(List::truncated([verified.signed().clone()]));
+                let followups = vec![
+                    Followup::Admitted(request, Admission::Pending),
+                    Followup::FanOut(None, message.to_frame().into()),
+                ];
+                self.write(writes, followups);
+            }
+            Err(error) => self.not_admitted(Submitter::Rest(request), id, &error),
+        }
+    }
+
+    pub(super) fn restored_bodies(&mut self, rows: &[Row]) {
+        for row in rows {
+            let body = decode("body", &row.value).ok();
+            if let (Some(height), Some(body)) = (key_number(&row.key), body) {
+                self.replica.restore_body(height, body);
+            }
+        }
+    }
+
+    pub(super) fn wake_ledger(&mut self, now_ms: u64) {
+        for announcement in self.replica.due(now_ms) {
+            let sealed = announcement.sealed.clone();
+            if let Announced::Complete = self.replica.announced(announcement, now_ms) {
+                self.pass_on(now_ms, None, &sealed);
+            }
+        }
+    }
+
+    /// What became of a transaction whose sequence was used: was it that one?
+    pub(super) fn used(
+        &mut self,
+        now_ms: u64,
+        submitter: Submitter,
+        id: TransactionId,
+        is_mined: bool,
+        reason: &str,
+    ) {
+        let admission = if is_mined {
+            Admission::Mined
+        } else {
+            Admission::Refused(Text::truncated(reason))
+        };
+        if !is_mined {
+            self.report_rejection(now_ms, reason.to_owned());
+        }
+        self.tell(submitter, id, admission);
+    }
+
+    fn transactions(
+        &mut self,
+        _now_ms: u64,
+        from: ConnectionId,
+        transactions: Vec<SignedTransaction>,
+    ) {
+        let Some(submitter) = self
+            .connections
+            .get(&from)
+            .and_then(|peer| peer.stage.member())
+            .map(|member| member.key)
+        else {
+            return;
+        };
+        let mut writes = Vec::new();
+        let mut admitted = Vec::new();
+        for signed in transactions {
+            let id = signed.transaction.id();
+            match self.replica.admit(signed, submitter) {
+                Ok((verified, rows)) => {
+                    writes.extend(rows);
+                    admitted.push(verified);
+                }
+                Err(error) => self.not_admitted(Submitter::Connection(from), id, &error),
+            }
+        }
+        if admitted.is_empty() {
+            return;
+        }
+        let admissions = admitted
+            .iter()
+            .map(|verified| (verified.id(), Admission::Pending));
+        let answer = Message::Admitted(List::truncated(admissions));
+        let passed_on = Message::Transactions(List::truncated(
+            admitted.iter().map(|verified| verified.signed().clone()),
+        ));
+        let followups = vec![
+            Followup::Send(from, answer.to_frame().into()),
+            Followup::FanOut(Some(from), passed_on.to_frame().into()),
+        ];
+        self.write(writes, followups);
+    }
+
+    fn not_admitted(
+        &mut self,
+        submitter: Submitter,
+        id: TransactionId,
+        error: &RefusedTransaction,
+    ) {
+        match error {
+            RefusedTransaction::NotAdmitted(AdmissionError::Known) => {
+                self.tell(submitter, id, Admission::Pending);
+            }
+            RefusedTransaction::NotAdmitted(AdmissionError::Used { .. }) => {
+                let query = Query::Keys {
+                    table: Table::Transactions,
+                    keys: vec![id.0.to_vec()],
+                };
+                self.load(query, Loading::Used(submitter, id, error.to_string()));
+            }
+            error => {
+                let reason = Text::truncated(&error.to_string());
+                self.tell(submitter, id, Admission::Refused(reason));
+            }
+        }
+    }
+
+    fn tell(&mut self, submitter: Submitter, id: TransactionId, admission: Admission) {
+        match submitter {
+            Submitter::Connection(connection) => {
+                let answer = Message::Admitted(List::truncated([(id, admission)]));
+                self.send(connection, &answer);
+            }
+            Submitter::Rest(request) => self.effects.push(Effect::Admitted(request, admission)),
+        }
+    }
+
+    fn block(&mut self, now_ms: u64, from: ConnectionId, announcement: BlockAnnouncement) {
+        let sealed = announcement.sealed.clone();
+        match self.replica.announced(announcement, now_ms) {
+            Announced::Complete => self.pass_on(now_ms, Some(from), &sealed),
+            Announced::BodyMissing => self.ask_bodies(now_ms, from),
+            Announced::Orphan => self.ask_headers(now_ms, from),
+            Announced::Known | Announced::Deferred => {}
+            Announced::Refused(error) => {
+                self.refuse(now_ms, from, &format!("a block was refused: {error}"));
+            }
+        }
+    }
+
+    /// A block is here with its body: it is executed if it is the best, stored, and passed on.
+    fn pass_on(&mut self, now_ms: u64, from: Option<ConnectionId>, sealed: &SealedHeader) {
+        let hash = sealed.header.hash();
+        let frame = self.replica.chain().body(&hash).map(|body| {
+            let block = Block {
+                sealed: sealed.clone(),
+                body: body.clone(),
+            };
+            Arc::from(Message::Block(Box::new(Replica::compact(&block))).to_frame())
+        });
+        let followups = frame.map(|frame| Followup::FanOut(from, frame));
+        self.advance(now_ms, from, followups.into_iter().collect());
+    }
+
+    /// Executes what can be executed; what follows happens once it is durable.
+    pub(super) fn advance(
+        &mut self,
+        now_ms: u64,
+        from: Option<ConnectionId>,
+        followups: Vec<Followup>,
+    ) {
+        let update = self.replica.advance();
+        for (height, _, transactions) in &update.changes.applied {
+            self.report(Report::Block {
+                height: *height,
+                transactions: *transactions,
+            });
+        }
+        if !update.writes.is_empty() || !followups.is_empty() {
+            self.write(update.writes, followups);
+        }
+        for (hash, error) in update.changes.condemned {
+            let reason = format!("block {hash} is invalid: {error}");
+            match from {
+                Some(from) => self.refuse(now_ms, from, &reason),
+                None => self.report_rejection(now_ms, reason),
+            }
+        }
+        if update.changes.applied.is_empty() {
+            return;
+        }
+        self.judge_finality(now_ms);
+    }
+
+    /// Asks a member for what it has and the relay has not.
+    fn catch_up(&mut self, now_ms: u64, from: ConnectionId, tip: &Tip) {
+        let chain = self.replica.chain();
+        if tip.work > chain.best_header().work && chain.header_by_hash(&tip.hash).is_none() {
+            self.ask_headers(now_ms, from);
+        } else {
+            self.ask_bodies(now_ms, from);
+        }
+    }
+
+    fn ask_headers(&mut self, now_ms: u64, from: ConnectionId) {
+        let locator = self.replica.chain().locator();
+        let Some(peer) = self.connections.get_mut(&from) else {
+            return;
+        };
+        let is_open = |asked: Option<u64>| asked.is_some_and(|at| at + REQUEST_TIMEOUT_MS > now_ms);
+        if !is_open(peer.headers_asked_ms) {
+            peer.headers_asked_ms = Some(now_ms);
+            self.send(from, &Message::GetHeaders(List::truncated(locator)));
+        }
+    }
+
+    fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId) {
+        let missing: Vec<_> = self
+            .replica
+            .chain()
+            .missing_bodies()
+            .take(BODIES_PER_REQUEST_MAX)
+            .collect();
+        let Some(peer) = self.connections.get_mut(&from) else {
+            return;
+        };
+        let is_open = |asked: Option<u64>| asked.is_some_and(|at| at + REQUEST_TIMEOUT_MS > now_ms);
+        if !missing.is_empty() && !is_open(peer.bodies_asked_ms) {
+            peer.bodies_asked_ms = Some(now_ms);
+            self.send(from, &Message::GetBodies(List::truncated(missing)));
+        }
+    }
+
+    fn headers(&mut self, now_ms: u64, from: ConnectionId, headers: &[SealedHeader]) {
+        if let Some(peer) = self.connections.get_mut(&from) {
+            peer.headers_asked_ms = None;
+        }
+        for sealed in headers {
+            if let Err(error) = self.replica.insert_header(sealed, now_ms) {
+                if error.is_forged() {
+                    self.refuse(now_ms, from, &format!("a header was refused: {error}"));
+                }
+                break;
+            }
+        }
+        self.ask_bodies(now_ms, from);
+    }
+
+    fn bodies(&mut self, now_ms: u64, from: ConnectionId, bodies: Vec<(BlockHash, Body)>) {
+        if let Some(peer) = self.connections.get_mut(&from) {
+            peer.bodies_asked_ms = None;
+        }
+        let is_empty = bodies.is_empty();
+        let mut taken = Vec::new();
+        for (hash, body) in bodies {
+            match self.replica.insert_body(&hash, body) {
+                Ok(()) => taken.push(hash),
+                Err(error) => self.refuse(now_ms, from, &format!("a body was refused: {error}")),
+            }
+        }
+        let announced = taken.len().saturating_sub(BLOCKS_ANNOUNCED_MAX);
+        let frames: Vec<_> = taken
+            .iter()
+            .skip(announced)
+            .filter_map(|hash| {
+                let block = Block {
+                    sealed: self.replica.chain().header_by_hash(hash)?.clone(),
+                    body: self.replica.chain().body(hash)?.clone(),
+                };
+                let announcement = Replica::compact(&block);
+                let frame = Message::Block(Box::new(announcement)).to_frame();
+                Some(Followup::FanOut(Some(from), frame.into()))
+            })
+            .collect();
+        self.advance(now_ms, Some(from), frames);
+        if !is_empty {
+            self.ask_bodies(now_ms, from);
+            self.continue_headers(now_ms, from);
+        }
+    }
+
+    /// After a full portion of headers the next one is asked for.
+    fn continue_headers(&mut self, now_ms: u64, from: ConnectionId) {
+        let tip = self
+            .connections
+            .get(&from)
+            .and_then(|peer| peer.stage.member())
+            .map(|member| member.status.tip);
+        if let Some(tip) = tip {
+            self.catch_up(now_ms, from, &tip);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The decision log in the relay: what it writes into it, and the votes and checks that pass by.
+
+use super::interface::{ConnectionId, Report};
+use super::{Followup, Loading, Relay};
+use crate::chain::Checkpoint;
+use crate::encoding::{List, decode};
+use crate::finality::log::LogError;
+use crate::finality::policy::{Facts, Verdict};
+use crate::finality::voter::PresentMember;
+use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Vote};
+use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
+use crate::message::{Certified, CheckQuery, Message};
+use crate::store::{Query, Row, Table, Write, number_key};
+
+impl Relay {
+    /// A leader's proposal is passed on if it is the leader's.
+    pub(super) fn proposal(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        proposal: &Proposal,
+        frame: &[u8],
+    ) {
+        match proposal.verify() {
+            Ok(()) => self.fan_out(Some(from), frame.into()),
+            Err(error) => self.refuse(now_ms, from, &format!("a proposal was refused: {error}")),
+        }
+    }
+
+    /// A vote is passed on if it is a roster member's.
+    pub(super) fn vote(&mut self, now_ms: u64, from: ConnectionId, vote: &Vote, frame: &[u8]) {
+        if self.log.roster().index_of(&vote.voter).is_none() {
+            // Perhaps of the roster before: a node need not know yet that it has changed.
+            return;
+        }
+        match vote.verify() {
+            Ok(()) => self.fan_out(Some(from), frame.into()),
+            Err(error) => self.refuse(now_ms, from, &format!("a vote was refused: {error}")),
+        }
+    }
+
+    /// A certified decision is logged, and so final.
+    pub(super) fn certified(&mut self, now_ms: u64, from: ConnectionId, certified: Certified) {
+        if certified.decision.instance < self.log.next_instance() {
+            return;
+        }
+        match self.log.record_decided(certified, now_ms) {
+            Ok(record) => self.append(now_ms, record),
+            Err(LogError::Instance { .. }) => {}
+            Err(error) => self.refuse(now_ms, from, &format!("a decision was refused: {error}")),
+        }
+    }
+
+    pub(super) fn serve_log(&mut self, connection: ConnectionId, from: u64) {
+        if let Some(entries) = self.log.entries_from(from) {
+            return self.send(connection, &Message::Log(entries));
+        }
+        let query = Query::Range {
+            table: Table::Log,
+            from: number_key(from),
+            to: number_key(u64::MAX),
+            rows_max: u32::try_from(LOG_ENTRIES_PER_MESSAGE_MAX).unwrap_or(u32::MAX),
+            newest_first: false,
+        };
+        self.load(query, Loading::ServedLog(connection));
+    }
+
+    pub(super) fn serve_loaded_log(&mut self, connection: ConnectionId, rows: &[Row]) {
+        let entries = rows
+            .iter()
+            .filter_map(|row| decode("log entry", &row.value).ok());
+        let answer = Message::Log(List::truncated(entries));
+        self.send(connection, &answer);
+    }
+
+    /// Asks the policy whether a roster or a leader has to be replaced.
+    pub(super) fn judge_finality(&mut self, now_ms: u64) {
+        let present: Vec<_> = self
+            .members()
+            .map(|member| PresentMember {
+                key: member.key,
+                synced: member.status.synced,
+            })
+            .collect();
+        let verdict = self.policy.judge(
+            now_ms,
+            &Facts {
+                log: &self.log,
+                tip_height: self.replica.chain().height(),
+                term: (self.term > 0).then_some(self.term),
+                present: &present,
+            },
+        );
+        match verdict {
+            Verdict::Wait { until_ms } => self.policy_ms = until_ms,
+            Verdict::ReplaceRoster(roster) => {
+                self.policy_ms = Some(now_ms + PING_INTERVAL_MS);
+                self.force(now_ms, roster);
+            }
+            Verdict::NewTerm => {
+                self.policy_ms = Some(now_ms + PING_INTERVAL_MS);
+                self.elect_another(now_ms);
+            }
+        }
+    }
+
+    /// A member wants a check: the leader leads it.
+    pub(super) fn pass_check_request(&mut self, now_ms: u64, from: ConnectionId) {
+        let Some(peer) = self.connections.get_mut(&from) else {
+            return;
+        };
+        let is_too_soon = peer
+            .check_asked_ms
+            .is_some_and(|at_ms| at_ms + CHECK_REQUEST_INTERVAL_MS > now_ms);
+        if is_too_soon {
+            return;
+        }
+        peer.check_asked_ms = Some(now_ms);
+        self.pass_to_leader(&Message::RequestCheck.to_frame());
+    }
+
+    pub(super) fn pass_check(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        query: &CheckQuery,
+        frame: &[u8],
+    ) {
+        let Some(member) = query.member else {
+            return self.pass_from_leader(now_ms, from, frame);
+        };
+        if self.is_leader(from)
+            && let Some(connection) = self.connection_of(member)
+        {
+            self.send_frame(connection, frame.into());
+        }
+    }
+
+    pub(super) fn pass_from_leader(&mut self, now_ms: u64, from: ConnectionId, frame: &[u8]) {
+        if self.is_leader(from) {
+            self.fan_out(Some(from), frame.into());
+        } else {
+            self.refuse(now_ms, from, "only the leader sends this");
+        }
+    }
+
+    pub(super) fn pass_to_leader(&mut self, frame: &[u8]) {
+        let leader = self.leader.and_then(|leader| self.connection_of(leader.id));
+        if let Some(leader) = leader {
+            self.send_frame(leader, frame.into());
+        }
+    }
+
+    fn is_leader(&self, connection: ConnectionId) -> bool {
+        let member = self
+            .connections
+            .get(&connection)
+            .and_then(|peer| peer.stage.member());
+        member.is_some_and(|member| self.leader.is_some_and(|leader| leader.id == member.id))
+    }
+
+    fn connection_of(&self, id: crate::message::MemberId) -> Option<ConnectionId> {
+        self.joined.iter().copied().find(|connection| {
+            self.connections
+                .get(connection)
+                .and_then(|peer| peer.stage.member())
+                .is_some_and(|member| member.id == id)
+        })
+    }
+
+    fn force(&mut self, now_ms: u64, roster: Roster) {
+        match self.log.record_forced(roster, now_ms) {
+            Ok(record) => {
+                self.append(now_ms, record);
+                self.elect_another(now_ms);
+            }
+            Err(error) => self.report_rejection(now_ms, error.to_string()),
+        }
+    }
+
+    /// Signs and appends a record, and tells everyone once it is durable.
+    fn append(&mut self, now_ms: u64, record: LogRecord) {
+        let entry = LogEntry {
+            signature: self.secret.sign(&record.statement()),
+            record,
+        };
+        if let Err(error) = self.log.append(&entry) {
+            return self.report_rejection(now_ms, error.to_string());
+        }
+        match &entry.record.event {
+            LogEvent::Decided { decision, .. } => {
+                self.report(Report::Decided {
+                    height: decision.height,
+                });
+                self.replica.decide(Checkpoint {
+                    height: decision.height,
+                    hash: decision.block,
+                });
+            }
+            LogEvent::Forced { new_roster, .. } => {
+                let members = new_roster.members.len();
+                self.report(Report::Forced { members });
+            }
+        }
+        let row = Write::put(Table::Log, number_key(entry.record.index), &entry);
+        let frame = Message::Log(List::truncated([entry])).to_frame();
+        self.write(vec![row], vec![Followup::FanOut(None, frame.into())]);
+        self.advance(now_ms, None, Vec::new());
+        self.judge_finality(now_ms);
+    }
+}
