@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use thirtyfour::components::SelectElement;
 use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, WebDriver, WebElement, WindowHandle};
+use thirtyfour::{By, Key, TypingData, WebDriver, WebElement, WindowHandle};
 
 use crate::browser::Browser;
 use crate::wait::{self, Look};
@@ -203,6 +204,66 @@ impl Tab {
             driver.execute(PASTE, vec![json!(text)]).await.map(|_| ())
         })
         .await
+    }
+
+    /// Presses the tabulator key until the element has the focus.
+    pub async fn tab_to(&self, test_id: &str) -> Result<()> {
+        let condition = format!("{}: {test_id} is reached by keyboard", self.name);
+        wait::until(&condition, SOON, async || {
+            self.type_keys(Key::Tab).await?;
+            let focused = self
+                .evaluate("return document.activeElement?.dataset.testid ?? ''")
+                .await?;
+            Ok(Look::from_bool(focused == json!(test_id), focused))
+        })
+        .await
+    }
+
+    /// Types on the keyboard, into whatever has the focus.
+    pub async fn type_keys(&self, keys: impl Into<TypingData>) -> Result<()> {
+        self.run(async |driver| driver.active_element().await?.send_keys(keys).await)
+            .await
+    }
+
+    /// Chooses an option of a select element by its value.
+    pub async fn choose(&self, test_id: &str, value: &str) -> Result<()> {
+        self.run(async |driver| {
+            let select = SelectElement::new(&find(driver, test_id).await?).await?;
+            select.select_by_value(value).await
+        })
+        .await
+    }
+
+    /// The value of a script's `return`.
+    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+        self.run(async |driver| driver.execute(script, vec![]).await)
+            .await
+            .map(|returned| returned.json().clone())
+    }
+
+    /// Tells the page that the system prefers `light` or `dark`.
+    pub async fn prefer_colour_scheme(&self, scheme: &str) -> Result<()> {
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Gives the page a screen of this size in CSS pixels; narrow ones are a phone's.
+    pub async fn set_size(&self, width: u32, height: u32) -> Result<()> {
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            json!({
+                "width": width,
+                "height": height,
+                "deviceScaleFactor": 1,
+                "mobile": width < 600,
+            }),
+        )
+        .await?;
+        Ok(())
     }
 
     /// Sets a range input, as dragging it does.

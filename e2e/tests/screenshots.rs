@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::Result;
 use e2e::tab::{Tab, wait_for_all};
 use e2e::{Address, Network, World, environment, scenario};
-use serde_json::json;
 
 /// Height of the window; the picture is as high as the page.
 const WIDTHS_PX: [(u32, u32); 2] = [(1280, 900), (390, 844)];
@@ -60,16 +59,8 @@ async fn play_a_session(world: &mut World) -> Result<Tab> {
 }
 
 async fn photograph(tab: &Tab, width: u32, height: u32, scheme: &str, file: &Path) -> Result<()> {
-    tab.devtools(
-        "Emulation.setEmulatedMedia",
-        json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
-    )
-    .await?;
-    tab.devtools(
-        "Emulation.setDeviceMetricsOverride",
-        json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 }),
-    )
-    .await?;
+    tab.prefer_colour_scheme(scheme).await?;
+    tab.set_size(width, height).await?;
     tab.wait_for("the colour scheme", |page| {
         page.data("app", "theme") == Some(scheme)
     })

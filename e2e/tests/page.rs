@@ -1,0 +1,143 @@
+//! The page for everyone: by keyboard, in two languages, light and dark, on a phone, and the
+//! link for the others in the room.
+
+use anyhow::{Context as _, Result};
+use e2e::browser::Options;
+use e2e::{Address, Network, scenario};
+use serde_json::json;
+use thirtyfour::Key;
+
+#[test]
+fn a_transaction_is_entered_and_a_key_looked_up_by_keyboard_alone() -> Result<()> {
+    scenario::run("keyboard", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+
+        tab.tab_to("tx-key").await?;
+        tab.type_keys("colour").await?;
+        tab.tab_to("tx-value").await?;
+        tab.type_keys("green").await?;
+        tab.tab_to("tx-submit").await?;
+        tab.type_keys(Key::Enter).await?;
+        tab.wait_for("the transaction", |page| {
+            page.pending("colour", "green").is_some()
+        })
+        .await?;
+
+        tab.tab_to("lookup-key").await?;
+        tab.type_keys("colour" + Key::Enter).await?;
+        tab.wait_for("the answer that it was never written", |page| {
+            page.element("lookup-none").is_some()
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn the_page_speaks_portuguese_to_a_portuguese_browser_and_keeps_a_choice() -> Result<()> {
+    scenario::run("languages", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let options = Options {
+            preferences: json!({ "intl.accept_languages": "pt-BR" }),
+            ..Options::default()
+        };
+        let browser = world.open_browser_with(&options).await?;
+        let [tab] = world.open_members(&browser).await?;
+        let page = tab.look().await?;
+        assert_eq!(page.data("app", "lang"), Some("pt-BR"));
+        let portuguese = page.element("mine-once").context("a button")?.text.clone();
+
+        tab.choose("language", "en").await?;
+        let is_english = |page: &e2e::Page| {
+            page.data("app", "lang") == Some("en")
+                && page
+                    .element("mine-once")
+                    .is_some_and(|button| button.text != portuguese)
+        };
+        tab.wait_for("English", is_english).await?;
+        tab.reload().await?;
+        tab.wait_for("English after a reload", is_english).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn dark_and_light_follow_the_system_until_the_user_chooses() -> Result<()> {
+    scenario::run("themes", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        for scheme in ["dark", "light"] {
+            tab.prefer_colour_scheme(scheme).await?;
+            tab.wait_for("the system's colours", |page| {
+                page.data("app", "theme") == Some(scheme)
+            })
+            .await?;
+        }
+
+        tab.click("theme").await?;
+        tab.wait_for("dark by choice", |page| {
+            page.data("app", "theme") == Some("dark")
+        })
+        .await?;
+        tab.reload().await?;
+        tab.wait_for("dark after a reload", |page| {
+            page.data("app", "theme") == Some("dark")
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
+    scenario::run("phone", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.put(
+            "a-key-without-a-single-space-that-is-long",
+            &"x".repeat(300),
+        )
+        .await?;
+        let height = tab.mine_one().await?;
+        tab.click(&format!("block-toggle-{height}")).await?;
+
+        tab.set_size(390, 844).await?;
+        let content_width = tab
+            .evaluate("return document.documentElement.scrollWidth")
+            .await?;
+        assert_eq!(content_width, json!(390));
+        Ok(())
+    })
+}
+
+#[test]
+fn the_share_link_leads_here() -> Result<()> {
+    scenario::run("share", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let port = world.relay()?.port();
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.click("share").await?;
+        let page = tab
+            .wait_for("a link and its QR code", |page| {
+                page.element("share-qr").is_some()
+                    && page
+                        .element("share-link")
+                        .is_some_and(|link| !link.text.is_empty())
+            })
+            .await?;
+        let link = &page.element("share-link").context("a link")?.text;
+        assert!(link.starts_with("http://"), "{link}");
+        assert!(link.contains(&format!(":{port}")), "{link}");
+        tab.click("share-close").await?;
+        tab.wait_for("the dialog is closed", |page| {
+            page.element("share-qr").is_none()
+        })
+        .await?;
+        Ok(())
+    })
+}
