@@ -193,6 +193,12 @@ impl Relay {
         self.replica.chain().network()
     }
 
+    /// Whether the node at the other end of a connection has registered.
+    #[must_use]
+    pub fn has_joined(&self, connection: ConnectionId) -> bool {
+        self.joined.contains(&connection)
+    }
+
     /// What REST and metrics show.
     #[must_use]
     pub fn view(&self) -> RelayView {

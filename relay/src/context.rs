@@ -1,0 +1,50 @@
+//! What request handlers share.
+
+use std::sync::Arc;
+
+use axum::http::Uri;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::lan::Listening;
+use crate::limits::SOCKETS_MAX;
+use crate::network::Networks;
+
+/// What request handlers share; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Context(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    networks: Networks,
+    listening: Listening,
+    allowed_origins: Vec<Uri>,
+    sockets: Arc<Semaphore>,
+}
+
+impl Context {
+    pub(crate) fn new(networks: Networks, listening: Listening, allowed_origins: Vec<Uri>) -> Self {
+        Self(Arc::new(Shared {
+            networks,
+            listening,
+            allowed_origins,
+            sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
+        }))
+    }
+
+    pub(crate) fn networks(&self) -> &Networks {
+        &self.0.networks
+    }
+
+    pub(crate) fn listening(&self) -> &Listening {
+        &self.0.listening
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &[Uri] {
+        &self.0.allowed_origins
+    }
+
+    /// A place for one more socket, if there is one; given back when dropped.
+    pub(crate) fn claim_socket(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.sockets).try_acquire_owned().ok()
+    }
+}

@@ -1,0 +1,27 @@
+//! The Tabchain relay: the world around [`shared::relay::Relay`].
+//!
+//! The core decides everything; what is here moves bytes. [`Server::start`] opens the
+//! [`store`], restores one core for each network, gives it a [`network`] task, and serves
+//! sockets, REST and the page. Each queue between these parts has its bound in [`limits`].
+#![forbid(unsafe_code)]
+
+mod clock;
+mod context;
+mod headers;
+pub mod lan;
+pub mod limits;
+mod network;
+mod outbox;
+mod page;
+mod rest;
+mod server;
+pub mod settings;
+mod socket;
+pub mod store;
+mod tls;
+
+pub use clock::NoRandomness;
+pub use network::CreationError;
+pub use server::{RunError, Server, StartError};
+pub use socket::SUBPROTOCOL;
+pub use tls::TlsError;

@@ -1,0 +1,46 @@
+//! Every limit of the relay's shell, once. Those of the protocol are in [`shared::limits`].
+
+use std::time::Duration;
+
+use shared::limits::FRAME_BYTES_MAX;
+
+/// WebSocket connections of the whole relay. One more is answered 503.
+pub const SOCKETS_MAX: usize = 10_000;
+/// Time from the upgrade until a socket must be registered. It is closed after that.
+pub const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time that a socket gets to take what is under way and answer a close frame.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Frames that may wait for one socket. One more closes it with 1013.
+pub const SOCKET_QUEUE_FRAMES_MAX: usize = 1024;
+/// Bytes of frames that may wait for one socket. More close it with 1013.
+pub const SOCKET_QUEUE_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
+/// Bytes that are read from a socket at once.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of frames that are gathered before they are written to a socket.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// Bytes of a socket's write buffer: what is gathered, one frame, and its header.
+pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = SOCKET_WRITE_BUFFER_BYTES + 2 * FRAME_BYTES_MAX;
+
+/// Inputs that may wait for a network's core. Senders of more wait.
+pub const INPUTS_MAX: usize = 1024;
+/// Bytes of received frames that may wait for a network's core. Their senders wait.
+pub const INPUT_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
+/// Time that REST waits for a network's core and store.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Batches and reads that may wait for the store. Their cores wait.
+pub const STORE_JOBS_MAX: usize = 256;
+/// Batches and reads that share one commit.
+pub const GROUP_COMMIT_JOBS_MAX: usize = 64;
+
+/// Time in which a client must send a request's headers.
+pub const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a REST request's body.
+pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Blocks on one page of a list.
+pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
+/// Pending transactions on one page of a list.
+pub const PENDING_PER_PAGE_MAX: u32 = 500;
+
+/// Time in which sockets and the store must come to an end when the relay stops.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(4);

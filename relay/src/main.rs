@@ -1,0 +1,121 @@
+//! The relay as a program: settings, logs, signals.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use relay::settings::{LogFormat, Settings};
+use relay::{RunError, Server, StartError};
+use tokio::signal;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+/// Why the program ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("--log: {0}")]
+    LogFilter(#[from] tracing_subscriber::filter::ParseError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("signals cannot be waited for: {0}")]
+    Signals(#[from] io::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Settings::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody may be listening: then the exit code has to say it alone.
+            let _ = writeln!(io::stderr(), "relay: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> Result<(), Failure> {
+    start_logs(&settings)?;
+    let mut signals = StopSignals::new()?;
+    let mut server = Server::start(&settings).await?;
+    announce(&server);
+
+    let failure = tokio::select! {
+        () = signals.next() => None,
+        failure = server.failure() => Some(failure),
+    };
+    info!("stopping");
+    let stopped = server.stop().await;
+    match failure {
+        Some(failure) => Err(failure.into()),
+        None => Ok(stopped?),
+    }
+}
+
+fn start_logs(settings: &Settings) -> Result<(), Failure> {
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&settings.log)?)
+        .with_writer(io::stderr);
+    match settings.log_format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+    Ok(())
+}
+
+/// Says on standard output where the relay is reached; programs wait for the line.
+fn announce(server: &Server) {
+    let listening = server.listening();
+    for url in listening.lan_urls() {
+        info!("on the local network: {url}");
+    }
+    let mut out = io::stdout().lock();
+    // Whoever started the relay may not want to read.
+    if let Some(fingerprint) = server.fingerprint() {
+        let _ = writeln!(out, "certificate fingerprint (SHA-256) {fingerprint}");
+    }
+    let _ = writeln!(out, "listening on {}", listening.local_url());
+    let _ = out.flush();
+}
+
+#[cfg(unix)]
+struct StopSignals {
+    interrupt: signal::unix::Signal,
+    terminate: signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        use signal::unix::SignalKind;
+        Ok(Self {
+            interrupt: signal::unix::signal(SignalKind::interrupt())?,
+            terminate: signal::unix::signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct StopSignals;
+
+#[cfg(not(unix))]
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Without Ctrl-C the process is ended from outside.
+        if signal::ctrl_c().await.is_err() {
+            core::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The network that is served by default: chosen among those of the data folder, or made.
+
+use shared::difficulty::Target;
+use shared::encoding::{Text, TextError};
+use shared::keys::PublicKey;
+use shared::network::{Admission, Consensus, NetworkParameters, ParametersError, Work};
+
+use crate::settings::NetworkSettings;
+
+const NAME: &str = "tabchain";
+const SPACING_MS: u64 = 10_000;
+/// 2^27 hashes: about ten seconds of one tab at 10 to 15 MH/s.
+const FIRST_HASHES_LOG2: u8 = 27;
+const EASIEST_HASHES_LOG2: u8 = 20;
+const BLOCK_REWARD: u64 = 50;
+/// One megabyte: enough for a workshop, too little for one account to fill everybody's memory.
+const STATE_BYTES_PER_ACCOUNT_MAX: u64 = 1 << 20;
+
+/// Why there is no network to serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreationError {
+    /// There is none, and none was made.
+    #[error("there is no network to serve: name one with --network-name")]
+    None,
+    /// The name is too long.
+    #[error("--network-name: {0}")]
+    Name(#[from] TextError),
+    /// No chain can be run with these settings.
+    #[error("no network can be made with these settings: {0}")]
+    Parameters(#[from] ParametersError),
+    /// The first block would be cheaper than the cheapest.
+    #[error(
+        "--first-hashes-log2 {first} is below --easiest-hashes-log2 {easiest}: raise the first or lower the other"
+    )]
+    FirstBelowEasiest {
+        /// What the first block would cost.
+        first: u8,
+        /// What a block would cost at least.
+        easiest: u8,
+    },
+    /// A flag contradicts what the network was made with.
+    #[error(
+        "the network {name} was made with {flag} {made_with}, and {came} came: leave the flag out, or make another network with --network-name"
+    )]
+    Fixed {
+        /// The network.
+        name: String,
+        /// The flag.
+        flag: &'static str,
+        /// What the network was made with.
+        made_with: String,
+        /// What the flag says.
+        came: String,
+    },
+}
+
+/// What the settings come to.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    /// The network at this position of the list.
+    Existing(usize),
+    /// A network that is to be stored.
+    New(Box<NetworkParameters>),
+}
+
+/// The network that the settings mean: one of `existing`, or a new one made at `now_ms` for
+/// `relay`, with `salt` to tell it from all others.
+pub(crate) fn choose_or_create<'a>(
+    settings: &NetworkSettings,
+    existing: impl IntoIterator<Item = &'a NetworkParameters>,
+    relay: PublicKey,
+    salt: [u8; 16],
+    now_ms: u64,
+) -> Result<Choice, CreationError> {
+    let wanted = settings.network_name.as_deref();
+    let found = existing
+        .into_iter()
+        .enumerate()
+        .find(|(_, network)| wanted.is_none_or(|name| network.name.as_str() == name));
+    match found {
+        Some((position, network)) => {
+            check_unchanged(settings, network)?;
+            Ok(Choice::Existing(position))
+        }
+        None => create(settings, relay, salt, now_ms).map(|new| Choice::New(Box::new(new))),
+    }
+}
+
+fn create(
+    settings: &NetworkSettings,
+    relay: PublicKey,
+    salt: [u8; 16],
+    now_ms: u64,
+) -> Result<NetworkParameters, CreationError> {
+    let easiest = settings
+        .easiest_hashes_log2
+        .unwrap_or_else(|| EASIEST_HASHES_LOG2.min(settings.first_hashes_log2.unwrap_or(u8::MAX)));
+    let first = settings
+        .first_hashes_log2
+        .unwrap_or(FIRST_HASHES_LOG2.max(easiest));
+    if first < easiest {
+        return Err(CreationError::FirstBelowEasiest { first, easiest });
+    }
+    let parameters = NetworkParameters {
+        name: Text::new(settings.network_name.as_deref().unwrap_or(NAME))?,
+        consensus: Consensus::Work(Work {
+            spacing_ms: settings.spacing_ms.unwrap_or(SPACING_MS),
+            first_bits: bits(first),
+            easiest_bits: bits(easiest),
+        }),
+        admission: Admission::Open,
+        created_at_ms: now_ms,
+        salt,
+        relay,
+        block_reward: settings.block_reward.unwrap_or(BLOCK_REWARD),
+        transaction_work_bits: 0,
+        state_bytes_per_account_max: STATE_BYTES_PER_ACCOUNT_MAX,
+        forced_changes_allowed: true,
+    };
+    parameters.check()?;
+    Ok(parameters)
+}
+
+/// Refuses flags that would have no effect on a network that exists.
+fn check_unchanged(
+    settings: &NetworkSettings,
+    network: &NetworkParameters,
+) -> Result<(), CreationError> {
+    let Consensus::Work(work) = &network.consensus;
+    let same = |flag, came: Option<String>, made_with: String| match came {
+        Some(came) if came != made_with => Err(CreationError::Fixed {
+            name: network.name.to_string(),
+            flag,
+            made_with,
+            came,
+        }),
+        _ => Ok(()),
+    };
+    let text = |number: Option<u64>| number.map(|number| number.to_string());
+    let target = |log2: Option<u8>| log2.map(|log2| format!("{:#010x}", bits(log2)));
+    same(
+        "--spacing-ms",
+        text(settings.spacing_ms),
+        work.spacing_ms.to_string(),
+    )?;
+    same(
+        "--first-hashes-log2 for the target",
+        target(settings.first_hashes_log2),
+        format!("{:#010x}", work.first_bits),
+    )?;
+    same(
+        "--easiest-hashes-log2 for the target",
+        target(settings.easiest_hashes_log2),
+        format!("{:#010x}", work.easiest_bits),
+    )?;
+    same(
+        "--block-reward",
+        text(settings.block_reward),
+        network.block_reward.to_string(),
+    )
+}
+
+fn bits(hashes_log2: u8) -> u32 {
+    Target::of_expected_hashes(hashes_log2).to_compact()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(
+        settings: &NetworkSettings,
+        existing: &[NetworkParameters],
+    ) -> Result<Choice, CreationError> {
+        choose_or_create(settings, existing, PublicKey([1; 32]), [2; 16], 1_000)
+    }
+
+    fn new(settings: &NetworkSettings) -> NetworkParameters {
+        match choose(settings, &[]).unwrap() {
+            Choice::New(parameters) => *parameters,
+            Choice::Existing(_) => panic!("nothing exists"),
+        }
+    }
+
+    #[test]
+    fn every_cost_that_can_be_set_makes_a_sound_network() {
+        for log2 in 1..=200 {
+            new(&NetworkSettings {
+                first_hashes_log2: Some(log2),
+                ..NetworkSettings::default()
+            });
+            new(&NetworkSettings {
+                easiest_hashes_log2: Some(log2),
+                ..NetworkSettings::default()
+            });
+        }
+    }
+
+    #[test]
+    fn a_first_block_below_the_easiest_is_refused() {
+        let settings = NetworkSettings {
+            first_hashes_log2: Some(4),
+            easiest_hashes_log2: Some(8),
+            ..NetworkSettings::default()
+        };
+        assert_eq!(
+            choose(&settings, &[]).unwrap_err(),
+            CreationError::FirstBelowEasiest {
+                first: 4,
+                easiest: 8
+            }
+        );
+    }
+
+    #[test]
+    fn an_existing_network_is_taken_and_keeps_its_parameters() {
+        let existing = [new(&NetworkSettings::default())];
+        let same = NetworkSettings {
+            spacing_ms: Some(SPACING_MS),
+            first_hashes_log2: Some(FIRST_HASHES_LOG2),
+            ..NetworkSettings::default()
+        };
+        assert!(matches!(choose(&same, &existing), Ok(Choice::Existing(0))));
+
+        let other = NetworkSettings {
+            spacing_ms: Some(500),
+            ..NetworkSettings::default()
+        };
+        let refusal = choose(&other, &existing).unwrap_err().to_string();
+        assert!(
+            refusal.contains("--spacing-ms 10000, and 500 came"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn another_name_makes_another_network() {
+        let existing = [new(&NetworkSettings::default())];
+        let settings = NetworkSettings {
+            network_name: Some("class 7b".into()),
+            ..NetworkSettings::default()
+        };
+        assert!(matches!(choose(&settings, &existing), Ok(Choice::New(_))));
+    }
+}

@@ -1,0 +1,166 @@
+//! How sockets and REST speak to a network's core.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use shared::hash::NetworkId;
+use shared::message::Admission;
+use shared::network::NetworkParameters;
+use shared::node::interface::{Answer, Command};
+use shared::relay::interface::{ConnectionId, RelayView};
+use shared::transaction::SignedTransaction;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::limits::{ANSWER_TIMEOUT, INPUT_BYTES_MAX, INPUTS_MAX};
+use crate::outbox::Outbox;
+
+/// What a network's task takes in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A socket was opened.
+    Opened {
+        /// Its name.
+        connection: ConnectionId,
+        /// Its queue.
+        outbox: Outbox,
+    },
+    /// A frame came in.
+    Frame {
+        /// From where.
+        connection: ConnectionId,
+        /// The frame.
+        frame: Bytes,
+        /// Its share of [`INPUT_BYTES_MAX`].
+        permit: OwnedSemaphorePermit,
+    },
+    /// A socket is closed.
+    Closed {
+        /// Its name.
+        connection: ConnectionId,
+    },
+    /// A read-only question over REST.
+    Ask(Command, oneshot::Sender<Answer>),
+    /// A transaction over REST.
+    Submit(SignedTransaction, oneshot::Sender<Admission>),
+    /// What the network looks like now.
+    View(oneshot::Sender<RelayView>),
+    /// Tell everyone, write what is to be written, end.
+    Stop,
+}
+
+/// The network did not answer in time, or is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the network did not answer within {} s: try again later", ANSWER_TIMEOUT.as_secs())]
+pub(crate) struct Unanswered;
+
+/// Speaks to one network's core.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkHandle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    id: NetworkId,
+    parameters: NetworkParameters,
+    inputs: mpsc::Sender<Input>,
+    input_bytes: Arc<Semaphore>,
+    next_connection: AtomicU64,
+}
+
+impl NetworkHandle {
+    /// A handle, and the end from which the network's task reads.
+    #[must_use]
+    pub(crate) fn new(parameters: NetworkParameters) -> (Self, mpsc::Receiver<Input>) {
+        let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
+        let handle = Self(Arc::new(Shared {
+            id: parameters.id(),
+            parameters,
+            inputs,
+            input_bytes: Arc::new(Semaphore::new(INPUT_BYTES_MAX)),
+            next_connection: AtomicU64::new(1),
+        }));
+        (handle, receiver)
+    }
+
+    /// The network's id.
+    #[must_use]
+    pub(crate) fn id(&self) -> NetworkId {
+        self.0.id
+    }
+
+    /// What the network was made with.
+    #[must_use]
+    pub(crate) fn parameters(&self) -> &NetworkParameters {
+        &self.0.parameters
+    }
+
+    /// Announces a socket; frames for it will be queued in `outbox`.
+    pub(crate) async fn open(&self, outbox: Outbox) -> Result<ConnectionId, Unanswered> {
+        let connection = self.0.next_connection.fetch_add(1, Ordering::Relaxed);
+        self.send(Input::Opened { connection, outbox }).await?;
+        Ok(connection)
+    }
+
+    /// Passes a frame on; waits while too many bytes are queued before it.
+    pub(crate) async fn frame(
+        &self,
+        connection: ConnectionId,
+        frame: Bytes,
+    ) -> Result<(), Unanswered> {
+        let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.0.input_bytes).acquire_many_owned(bytes);
+        let permit = share.await.map_err(|_| Unanswered)?;
+        self.send(Input::Frame {
+            connection,
+            frame,
+            permit,
+        })
+        .await
+    }
+
+    /// Announces the end of a socket.
+    pub(crate) async fn closed(&self, connection: ConnectionId) {
+        // A network that has ended has forgotten its sockets.
+        let _ = self.send(Input::Closed { connection }).await;
+    }
+
+    /// Asks a read-only question.
+    pub(crate) async fn ask(&self, command: Command) -> Result<Answer, Unanswered> {
+        self.answer(|reply| Input::Ask(command, reply)).await
+    }
+
+    /// Submits a transaction; the answer comes when it is durably stored or refused.
+    pub(crate) async fn submit(&self, signed: SignedTransaction) -> Result<Admission, Unanswered> {
+        self.answer(|reply| Input::Submit(signed, reply)).await
+    }
+
+    /// What the network looks like now.
+    pub(crate) async fn view(&self) -> Result<RelayView, Unanswered> {
+        self.answer(Input::View).await
+    }
+
+    /// Begins the network's end.
+    pub(crate) async fn stop(&self) {
+        // One that has ended already needs not be told.
+        let _ = self.send(Input::Stop).await;
+    }
+
+    async fn answer<T>(
+        &self,
+        input: impl FnOnce(oneshot::Sender<T>) -> Input,
+    ) -> Result<T, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            self.send(input(reply)).await?;
+            answer.await.map_err(|_| Unanswered)
+        };
+        timeout(ANSWER_TIMEOUT, exchange)
+            .await
+            .unwrap_or(Err(Unanswered))
+    }
+
+    async fn send(&self, input: Input) -> Result<(), Unanswered> {
+        self.0.inputs.send(input).await.map_err(|_| Unanswered)
+    }
+}

@@ -1,0 +1,345 @@
+//! The task that owns a network's core: feeds it what happens, carries out what it wants.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::message::{Admission, ErrorCode};
+use shared::node::interface::Answer;
+use shared::relay::Relay;
+use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+
+use super::Input;
+use crate::clock::{now_ms, random};
+use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
+use crate::outbox::{Closing, Outbox};
+use crate::store::NetworkStore;
+
+/// Runs a network's core until it is told to stop.
+pub(crate) struct NetworkTask {
+    name: String,
+    core: Relay,
+    store: NetworkStore,
+    completions: mpsc::UnboundedReceiver<Event>,
+    inputs: mpsc::Receiver<Input>,
+    connections: HashMap<ConnectionId, Connection>,
+    questions: HashMap<RequestId, oneshot::Sender<Answer>>,
+    submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
+    last_request: RequestId,
+    writes_under_way: usize,
+    /// Connections in the order of their time to be registered.
+    registrations: VecDeque<(Instant, ConnectionId)>,
+    wake_at: Option<Instant>,
+    stop_by: Option<Instant>,
+}
+
+struct Connection {
+    outbox: Outbox,
+    /// The core has closed it: frames that still come in are not for it any more.
+    is_closing: bool,
+}
+
+impl NetworkTask {
+    /// A task for a core; `completions` is where `store` reports.
+    #[must_use]
+    pub(crate) fn new(
+        core: Relay,
+        store: NetworkStore,
+        completions: mpsc::UnboundedReceiver<Event>,
+        inputs: mpsc::Receiver<Input>,
+    ) -> Self {
+        Self {
+            name: core.network().name.to_string(),
+            core,
+            store,
+            completions,
+            inputs,
+            connections: HashMap::new(),
+            questions: HashMap::new(),
+            submissions: HashMap::new(),
+            last_request: 0,
+            writes_under_way: 0,
+            registrations: VecDeque::new(),
+            wake_at: None,
+            stop_by: None,
+        }
+    }
+
+    /// Carries out the core's first effects, then whatever happens, until [`Input::Stop`] and the
+    /// end of all sockets and writes, or [`STOP_TIMEOUT`] after it.
+    pub(crate) async fn run(mut self, first_effects: Vec<Effect>) {
+        let mut events = VecDeque::new();
+        for effect in first_effects {
+            self.carry_out(effect, &mut events).await;
+        }
+        self.work_off(events).await;
+
+        while !self.has_ended() {
+            let deadline = self.next_deadline();
+            tokio::select! {
+                // What the store reports comes first: the core waits for it, and it is bounded
+                // by what the core asked for.
+                biased;
+                Some(event) = self.completions.recv() => {
+                    if matches!(event, Event::Written(_) | Event::WriteFailed(..)) {
+                        self.writes_under_way = self.writes_under_way.saturating_sub(1);
+                    }
+                    self.work_off(VecDeque::from([event])).await;
+                }
+                () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
+                    self.meet_deadlines().await;
+                }
+                input = self.inputs.recv() => self.take_in(input.unwrap_or(Input::Stop)).await,
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let registration = self.registrations.front().map(|(by, _)| *by);
+        [self.wake_at, registration, self.stop_by]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    async fn meet_deadlines(&mut self) {
+        let now = Instant::now();
+        while let Some((_, connection)) = self.registrations.pop_front_if(|(by, _)| *by <= now) {
+            self.check_registration(connection);
+        }
+        if self.wake_at.is_some_and(|at| at <= now) {
+            self.wake_at = None;
+            self.happened(Event::Wake).await;
+        }
+    }
+
+    /// A socket that says nothing would otherwise be held open for ever.
+    fn check_registration(&mut self, connection: ConnectionId) {
+        if self.core.has_joined(connection) {
+            return;
+        }
+        if let Some(open) = self.connections.get_mut(&connection) {
+            open.is_closing = true;
+            open.outbox.close(Closing {
+                code: ErrorCode::Unresponsive,
+                reason: format!("not registered within {} s", REGISTRATION_TIMEOUT.as_secs()),
+            });
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.stop_by.is_some_and(|by| {
+            by <= Instant::now() || (self.connections.is_empty() && self.writes_under_way == 0)
+        })
+    }
+
+    async fn take_in(&mut self, input: Input) {
+        match input {
+            Input::Opened { connection, outbox } => self.open(connection, outbox).await,
+            Input::Frame {
+                connection,
+                frame,
+                permit,
+            } => {
+                if self.is_open(connection) {
+                    let frame = Vec::from(frame);
+                    self.happened(Event::Frame { connection, frame }).await;
+                }
+                drop(permit);
+            }
+            Input::Closed { connection } => {
+                if self.connections.remove(&connection).is_some() {
+                    self.happened(Event::Closed { connection }).await;
+                }
+            }
+            Input::Ask(command, reply) => {
+                self.questions.retain(|_, reply| !reply.is_closed());
+                let request = self.next_request();
+                self.questions.insert(request, reply);
+                self.happened(Event::Command(request, command)).await;
+            }
+            Input::Submit(signed, reply) => {
+                self.submissions.retain(|_, reply| !reply.is_closed());
+                let request = self.next_request();
+                self.submissions.insert(request, reply);
+                self.happened(Event::Submit(request, signed)).await;
+            }
+            Input::View(reply) => {
+                // Whoever asked may have given up.
+                let _ = reply.send(self.core.view());
+            }
+            Input::Stop => self.stop().await,
+        }
+    }
+
+    async fn open(&mut self, connection: ConnectionId, outbox: Outbox) {
+        if self.stop_by.is_some() {
+            return outbox.close(Closing::shutting_down());
+        }
+        match random() {
+            Ok(nonce) => {
+                let is_closing = false;
+                self.connections
+                    .insert(connection, Connection { outbox, is_closing });
+                self.registrations
+                    .push_back((Instant::now() + REGISTRATION_TIMEOUT, connection));
+                self.happened(Event::Opened { connection, nonce }).await;
+            }
+            Err(error) => {
+                error!(network = self.name, "a connection was refused: {error}");
+                outbox.close(Closing {
+                    code: ErrorCode::ShuttingDown,
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        if self.stop_by.is_some() {
+            return;
+        }
+        self.stop_by = Some(Instant::now() + STOP_TIMEOUT);
+        self.happened(Event::Stopping).await;
+        for connection in self.connections.values_mut() {
+            if !connection.is_closing {
+                connection.is_closing = true;
+                connection.outbox.close(Closing::shutting_down());
+            }
+        }
+    }
+
+    async fn happened(&mut self, event: Event) {
+        self.work_off(VecDeque::from([event])).await;
+    }
+
+    /// Tells the core what happened, and what happens in consequence, until all is done.
+    async fn work_off(&mut self, mut events: VecDeque<Event>) {
+        while let Some(event) = events.pop_front() {
+            for effect in self.core.handle(now_ms(), event) {
+                self.carry_out(effect, &mut events).await;
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {
+        match effect {
+            Effect::Send { connections, frame } => self.send(&connections, frame, events),
+            Effect::Close {
+                connection,
+                code,
+                reason,
+            } => {
+                if let Some(open) = self.connections.get_mut(&connection) {
+                    open.is_closing = true;
+                    open.outbox.close(Closing { code, reason });
+                }
+            }
+            Effect::Write(request, writes) => {
+                self.writes_under_way += 1;
+                self.store.write(request, writes).await;
+            }
+            Effect::Load(request, query) => self.store.load(request, query).await,
+            Effect::Answer(request, answer) => {
+                if let Some(reply) = self.questions.remove(&request) {
+                    // Whoever asked may have given up.
+                    let _ = reply.send(answer);
+                }
+            }
+            Effect::Admitted(request, admission) => {
+                if let Some(reply) = self.submissions.remove(&request) {
+                    // Whoever asked may have given up.
+                    let _ = reply.send(admission);
+                }
+            }
+            Effect::WakeAt(time_ms) => {
+                let delay = Duration::from_millis(time_ms.saturating_sub(now_ms()));
+                self.wake_at = Instant::now().checked_add(delay);
+            }
+            Effect::Report(report) => self.log(&report),
+        }
+    }
+
+    /// Queues a frame for each connection; one that has no room is cut off on the spot.
+    fn send(
+        &mut self,
+        connections: &[ConnectionId],
+        frame: Arc<[u8]>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let frame = Bytes::from_owner(frame);
+        for &connection in connections {
+            let Some(open) = self.connections.get(&connection) else {
+                continue;
+            };
+            if !open.is_closing && open.outbox.send(frame.clone()).is_err() {
+                open.outbox.cut(Closing::too_slow());
+                self.connections.remove(&connection);
+                events.push_back(Event::Closed { connection });
+                info!(
+                    network = self.name,
+                    connection, "closed a socket that reads too slowly"
+                );
+            }
+        }
+    }
+
+    fn is_open(&self, connection: ConnectionId) -> bool {
+        self.connections
+            .get(&connection)
+            .is_some_and(|open| !open.is_closing)
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.last_request = self.last_request.wrapping_add(1);
+        self.last_request
+    }
+
+    fn log(&self, report: &Report) {
+        let network = self.name.as_str();
+        match report {
+            Report::Joined(member) => {
+                info!(network, id = member.id, key = %member.key, "a member joined");
+            }
+            Report::Left { key, evicted: true } => {
+                info!(network, %key, "a member was removed: three pings without an answer");
+            }
+            Report::Left {
+                key,
+                evicted: false,
+            } => info!(network, %key, "a member left"),
+            Report::Led(Some(leader)) => {
+                info!(
+                    network,
+                    id = leader.id,
+                    term = leader.term,
+                    "a member leads"
+                );
+            }
+            Report::Led(None) => info!(network, "nobody leads"),
+            Report::Block {
+                height,
+                transactions,
+            } => info!(network, height, transactions, "a block joined the chain"),
+            Report::Decided { height } => info!(network, height, "a block is final"),
+            Report::Forced { members } => {
+                warn!(
+                    network,
+                    members, "the roster was replaced: too many of the old one are gone"
+                );
+            }
+            // Strangers can cause any number of these.
+            Report::Rejected(rejection) => {
+                debug!(network, reason = rejection.reason, "something was refused");
+            }
+        }
+    }
+}
+
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(86_400)
+}

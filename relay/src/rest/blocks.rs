@@ -1,0 +1,141 @@
+//! Blocks of the relay's replica.
+
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command, CommandError};
+
+use super::encoding::{OutcomeJson, TransactionJson};
+use super::problem::{Kind, Problem};
+use super::query::{Network, Parameters, Segment};
+use crate::limits::BLOCKS_PER_PAGE_MAX;
+
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    /// The highest height wanted; the tip where it is left out.
+    from: Option<u64>,
+    /// How many at most.
+    count: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct BlocksJson {
+    /// Highest first.
+    blocks: Vec<BlockJson>,
+    /// The `from` of the next page, where there is one.
+    next: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BlockJson {
+    height: u64,
+    hash: String,
+    version: u32,
+    timestamp_ms: u64,
+    previous: String,
+    tx_root: String,
+    state_root: String,
+    producer: String,
+    bits: String,
+    nonce: String,
+    transaction_count: u32,
+    is_final: bool,
+}
+
+/// `GET /api/v1/blocks?from=&count=`: blocks downwards from a height.
+pub(crate) async fn list(
+    Network(network): Network,
+    Parameters(page): Parameters<Page>,
+) -> Result<Json<BlocksJson>, Problem> {
+    let command = Command::Blocks {
+        from: page.from.unwrap_or(u64::MAX),
+        count: page
+            .count
+            .unwrap_or(BLOCKS_PER_PAGE_MAX)
+            .clamp(1, BLOCKS_PER_PAGE_MAX),
+    };
+    match network.ask(command).await? {
+        Answer::Blocks(blocks) => {
+            let lowest = blocks.last().map(|block| block.header.height);
+            Ok(Json(BlocksJson {
+                blocks: blocks.iter().map(BlockJson::from).collect(),
+                next: lowest.and_then(|height| height.checked_sub(1)),
+            }))
+        }
+        other => Err(unexpected(other)),
+    }
+}
+
+impl From<&BlockSummary> for BlockJson {
+    fn from(block: &BlockSummary) -> Self {
+        let header = &block.header;
+        Self {
+            height: header.height,
+            hash: block.hash.to_string(),
+            version: header.version,
+            timestamp_ms: header.timestamp_ms,
+            previous: header.previous.to_string(),
+            tx_root: header.tx_root.to_string(),
+            state_root: header.state_root.to_string(),
+            producer: header.producer.to_string(),
+            bits: format!("{:#010x}", header.bits),
+            nonce: header.nonce.to_string(),
+            transaction_count: block.transactions,
+            is_final: block.is_final,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct BlockDetailJson {
+    #[serde(flatten)]
+    block: BlockJson,
+    transactions: Vec<IncludedJson>,
+}
+
+#[derive(Serialize)]
+struct IncludedJson {
+    id: String,
+    #[serde(flatten)]
+    transaction: TransactionJson,
+    outcome: OutcomeJson,
+}
+
+/// `GET /api/v1/blocks/{height}`: one block with its transactions.
+pub(crate) async fn one(
+    Network(network): Network,
+    Segment(height): Segment<u64>,
+) -> Result<Json<BlockDetailJson>, Problem> {
+    match network.ask(Command::Block { height }).await? {
+        Answer::Block(Some(detail)) => Ok(Json(BlockDetailJson::from(detail.as_ref()))),
+        Answer::Block(None) | Answer::Failed(CommandError::NoBlock(_)) => Err(Problem::new(
+            Kind::NoSuchBlock,
+            CommandError::NoBlock(height).to_string(),
+        )),
+        other => Err(unexpected(other)),
+    }
+}
+
+impl From<&BlockDetail> for BlockDetailJson {
+    fn from(detail: &BlockDetail) -> Self {
+        let transactions = detail.transactions.iter();
+        Self {
+            block: BlockJson::from(&detail.summary),
+            transactions: transactions
+                .map(|(id, signed, outcome)| IncludedJson {
+                    id: id.to_string(),
+                    transaction: TransactionJson::from(signed),
+                    outcome: OutcomeJson::from(*outcome),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An answer that a core gives when it cannot do what was asked.
+pub(super) fn unexpected(answer: Answer) -> Problem {
+    let detail = match answer {
+        Answer::Failed(error) => error.to_string(),
+        _ => "the network gave another answer than was asked for".to_owned(),
+    };
+    Problem::new(Kind::Unavailable, detail)
+}

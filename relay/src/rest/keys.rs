@@ -1,0 +1,77 @@
+//! Keys of the ledger.
+
+use axum::Json;
+use serde::Serialize;
+use shared::node::interface::{Answer, Command, HistoryItem, Lookup};
+use shared::transaction::Key;
+
+use super::blocks::unexpected;
+use super::encoding::OutcomeJson;
+use super::problem::{Kind, Problem};
+use super::query::{Network, Segment};
+
+#[derive(Serialize)]
+pub(crate) struct KeyJson {
+    key: String,
+    /// What it is now; nothing where no write of it took effect.
+    current: Option<CurrentJson>,
+    /// Writes of it, newest first.
+    history: Vec<WriteJson>,
+}
+
+#[derive(Serialize)]
+struct CurrentJson {
+    value: String,
+    written_by: String,
+    writer: String,
+    height: u64,
+}
+
+#[derive(Serialize)]
+struct WriteJson {
+    height: u64,
+    timestamp_ms: u64,
+    id: String,
+    writer: String,
+    value: String,
+    outcome: OutcomeJson,
+}
+
+/// `GET /api/v1/keys/{key}`: a key's value and history. The key may have slashes.
+pub(crate) async fn lookup(
+    Network(network): Network,
+    Segment(text): Segment<String>,
+) -> Result<Json<KeyJson>, Problem> {
+    let key = Key::new(text.as_str())
+        .map_err(|error| Problem::new(Kind::BadParameter, error.to_string()))?;
+    match network.ask(Command::Lookup { key }).await? {
+        Answer::Lookup(found) if found == Lookup::default() => Err(Problem::new(
+            Kind::NoSuchKey,
+            format!("no transaction of the chain writes the key {text:?}"),
+        )),
+        Answer::Lookup(found) => Ok(Json(KeyJson {
+            key: text,
+            current: found.entry.as_ref().map(|entry| CurrentJson {
+                value: entry.value.to_string(),
+                written_by: entry.written_by.to_string(),
+                writer: entry.writer.to_string(),
+                height: entry.height,
+            }),
+            history: found.history.iter().map(WriteJson::from).collect(),
+        })),
+        other => Err(unexpected(other)),
+    }
+}
+
+impl From<&HistoryItem> for WriteJson {
+    fn from(item: &HistoryItem) -> Self {
+        Self {
+            height: item.height,
+            timestamp_ms: item.timestamp_ms,
+            id: item.id.to_string(),
+            writer: item.writer.to_string(),
+            value: item.value.to_string(),
+            outcome: OutcomeJson::from(item.outcome),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The network itself: whether it is well, what it is, who is in it.
+
+use axum::Json;
+use serde::Serialize;
+use shared::message::{Leader, Member, PROTOCOL_VERSION};
+use shared::network::{Admission, Consensus, NetworkParameters};
+
+use super::problem::Problem;
+use super::query::Network;
+
+#[derive(Serialize)]
+pub(crate) struct HealthJson {
+    status: &'static str,
+    version: &'static str,
+    protocol: u8,
+    network: NetworkName,
+    height: u64,
+    final_height: u64,
+    members: usize,
+    pending: usize,
+}
+
+#[derive(Serialize)]
+struct NetworkName {
+    id: String,
+    name: String,
+}
+
+/// `GET /api/v1/health`: answers 200 as long as the network's core does.
+pub(crate) async fn health(Network(network): Network) -> Result<Json<HealthJson>, Problem> {
+    let view = network.view().await?;
+    Ok(Json(HealthJson {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        protocol: PROTOCOL_VERSION,
+        network: NetworkName {
+            id: network.id().to_string(),
+            name: network.parameters().name.to_string(),
+        },
+        height: view.chain.height,
+        final_height: view.chain.final_height,
+        members: view.members.len(),
+        pending: view.pending,
+    }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct ReadyJson {
+    status: &'static str,
+}
+
+/// `GET /api/v1/ready`: answers 200 when members can be served.
+pub(crate) async fn ready(Network(network): Network) -> Result<Json<ReadyJson>, Problem> {
+    network.view().await?;
+    Ok(Json(ReadyJson { status: "ready" }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct ParametersJson {
+    id: String,
+    name: String,
+    relay: String,
+    consensus: ConsensusJson,
+    admission: &'static str,
+    created_at_ms: u64,
+    salt: String,
+    block_reward: String,
+    transaction_work_bits: u8,
+    state_bytes_per_account_max: String,
+    forced_changes_allowed: bool,
+    genesis: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ConsensusJson {
+    Work {
+        spacing_ms: u64,
+        first_bits: String,
+        easiest_bits: String,
+    },
+}
+
+/// `GET /api/v1/network`: everything that members agreed on before the first block.
+pub(crate) async fn parameters(Network(network): Network) -> Json<ParametersJson> {
+    Json(ParametersJson::from(network.parameters()))
+}
+
+impl From<&NetworkParameters> for ParametersJson {
+    fn from(parameters: &NetworkParameters) -> Self {
+        let Consensus::Work(work) = &parameters.consensus;
+        Self {
+            id: parameters.id().to_string(),
+            name: parameters.name.to_string(),
+            relay: parameters.relay.to_string(),
+            consensus: ConsensusJson::Work {
+                spacing_ms: work.spacing_ms,
+                first_bits: format!("{:#010x}", work.first_bits),
+                easiest_bits: format!("{:#010x}", work.easiest_bits),
+            },
+            admission: match parameters.admission {
+                Admission::Open => "open",
+                Admission::InviteOnly => "invite_only",
+            },
+            created_at_ms: parameters.created_at_ms,
+            salt: hex::encode(parameters.salt),
+            block_reward: parameters.block_reward.to_string(),
+            transaction_work_bits: parameters.transaction_work_bits,
+            state_bytes_per_account_max: parameters.state_bytes_per_account_max.to_string(),
+            forced_changes_allowed: parameters.forced_changes_allowed,
+            genesis: parameters.genesis().hash().to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct MembersJson {
+    members: Vec<MemberJson>,
+    leader: Option<LeaderJson>,
+}
+
+#[derive(Serialize)]
+struct MemberJson {
+    id: u64,
+    key: String,
+    agent: String,
+    since_ms: u64,
+    height: u64,
+    tip: String,
+    log_length: u64,
+    log_head: String,
+    synced: bool,
+    visible: bool,
+    hashes_per_second: u64,
+}
+
+/// `GET /api/v1/members`: everyone present, by number.
+pub(crate) async fn members(Network(network): Network) -> Result<Json<MembersJson>, Problem> {
+    let view = network.view().await?;
+    Ok(Json(MembersJson {
+        members: view.members.iter().map(MemberJson::from).collect(),
+        leader: view.leader.as_ref().map(LeaderJson::from),
+    }))
+}
+
+impl From<&Member> for MemberJson {
+    fn from(member: &Member) -> Self {
+        let status = &member.status;
+        Self {
+            id: member.id,
+            key: member.key.to_string(),
+            agent: member.agent.to_string(),
+            since_ms: member.since_ms,
+            height: status.tip.height,
+            tip: status.tip.hash.to_string(),
+            log_length: status.log_length,
+            log_head: status.log_head.to_string(),
+            synced: status.synced,
+            visible: status.visible,
+            hashes_per_second: status.hashes_per_second,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct LeaderAnswerJson {
+    leader: Option<LeaderJson>,
+}
+
+#[derive(Serialize)]
+struct LeaderJson {
+    id: u64,
+    key: String,
+    term: u64,
+}
+
+/// `GET /api/v1/leader`: who leads, if anyone does.
+pub(crate) async fn leader(Network(network): Network) -> Result<Json<LeaderAnswerJson>, Problem> {
+    let view = network.view().await?;
+    Ok(Json(LeaderAnswerJson {
+        leader: view.leader.as_ref().map(LeaderJson::from),
+    }))
+}
+
+impl From<&Leader> for LeaderJson {
+    fn from(leader: &Leader) -> Self {
+        Self {
+            id: leader.id,
+            key: leader.key.to_string(),
+            term: leader.term,
+        }
+    }
+}

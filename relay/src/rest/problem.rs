@@ -1,0 +1,176 @@
+//! Errors over REST: problem details (RFC 9457), each with a stable type.
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::network::Unanswered;
+
+/// What kind of error it is: the stable part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NotFound,
+    MethodNotAllowed,
+    NoSuchNetwork,
+    NoSuchBlock,
+    NoSuchKey,
+    BadParameter,
+    BadTransaction,
+    RefusedTransaction,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    NotAWebSocket,
+    ForeignOrigin,
+    Overloaded,
+    Unavailable,
+}
+
+impl Kind {
+    /// The last part of the type, the title, and the usual status.
+    fn describe(self) -> (&'static str, &'static str, StatusCode) {
+        match self {
+            Self::NotFound => (
+                "not-found",
+                "There is no such resource",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                "The resource does not have this method",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            Self::NoSuchNetwork => (
+                "no-such-network",
+                "The relay does not serve this network",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::NoSuchBlock => (
+                "no-such-block",
+                "The chain has no block at this height",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::NoSuchKey => (
+                "no-such-key",
+                "The key was never written",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::BadParameter => (
+                "bad-parameter",
+                "A parameter of the request is not valid",
+                StatusCode::BAD_REQUEST,
+            ),
+            Self::BadTransaction => (
+                "bad-transaction",
+                "The body is no signed transaction",
+                StatusCode::BAD_REQUEST,
+            ),
+            Self::RefusedTransaction => (
+                "refused-transaction",
+                "The transaction was refused",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::BodyTooLarge => (
+                "body-too-large",
+                "The body of the request is too large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                "The body is of a type that is not read here",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ),
+            Self::NotAWebSocket => (
+                "not-a-websocket",
+                "The request is no WebSocket handshake that this relay takes",
+                StatusCode::BAD_REQUEST,
+            ),
+            Self::ForeignOrigin => (
+                "foreign-origin",
+                "Pages of this origin may not connect",
+                StatusCode::FORBIDDEN,
+            ),
+            Self::Overloaded => (
+                "overloaded",
+                "The relay has no room for more",
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                "The relay cannot answer now",
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+        }
+    }
+}
+
+/// An error as the client gets it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+}
+
+impl Problem {
+    /// A problem with the kind's usual status.
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (_, _, status) = kind.describe();
+        Self::with_status(kind, status, detail)
+    }
+
+    /// A problem with another status.
+    pub(crate) fn with_status(kind: Kind, status: StatusCode, detail: impl Into<String>) -> Self {
+        let (name, title, _) = kind.describe();
+        Self {
+            r#type: format!("urn:tabchain:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+impl From<Unanswered> for Problem {
+    fn from(error: Unanswered) -> Self {
+        Self::new(Kind::Unavailable, error.to_string())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(Kind::BadParameter, rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(Kind::BadParameter, rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        let kind = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Kind::BodyTooLarge
+        } else {
+            Kind::BadParameter
+        };
+        Self::with_status(kind, rejection.status(), rejection.body_text())
+    }
+}

@@ -1,0 +1,40 @@
+//! How others in the room get here: what the page makes its link and QR code of.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::context::Context;
+
+#[derive(Serialize)]
+pub(crate) struct ShareJson {
+    scheme: &'static str,
+    port: u16,
+    bind: String,
+    /// Addresses to open on other machines of the local network.
+    lan: Vec<String>,
+    /// What the operator can do where there are none.
+    advice: Option<&'static str>,
+}
+
+/// `GET /api/v1/share`: the relay's addresses on the local network.
+pub(crate) async fn links(State(context): State<Context>) -> Json<ShareJson> {
+    let listening = context.listening();
+    let lan = listening.lan_urls();
+    let advice = if listening.address.ip().is_loopback() {
+        Some(
+            "this relay listens to its own machine only: start it with --bind 0.0.0.0 to let others on the local network in",
+        )
+    } else if lan.is_empty() {
+        Some("this machine has no address on a local network: connect it to one")
+    } else {
+        None
+    };
+    Json(ShareJson {
+        scheme: listening.scheme(),
+        port: listening.address.port(),
+        bind: listening.address.ip().to_string(),
+        lan,
+        advice,
+    })
+}

@@ -1,0 +1,343 @@
+//! The relay as a whole: started, watched, stopped.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsAcceptor;
+use hyper_util::rt::TokioTimer;
+use shared::chain::RestoreError;
+use shared::keys::SecretKey;
+use shared::network::NetworkParameters;
+use shared::relay::Relay;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tracing::info;
+
+use crate::clock::{NoRandomness, now_ms, random};
+use crate::context::Context;
+use crate::headers;
+use crate::lan::Listening;
+use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT};
+use crate::network::{
+    Choice, CreationError, NetworkHandle, NetworkTask, Networks, choose_or_create,
+};
+use crate::settings::{NetworkSettings, Settings, TlsValueError};
+use crate::store::{OpenError, Store, StoreClient, StoreError, StoredNetwork};
+use crate::tls::{self, Tls, TlsError};
+use crate::{page, rest};
+
+/// Why the relay did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken.
+    #[error(
+        "port {} of {} is taken, perhaps by another relay: stop that program, or choose another port, such as --port {}",
+        .0.port(), .0.ip(), .0.port().wrapping_add(1).max(1024)
+    )]
+    PortTaken(SocketAddr),
+    /// The system does not allow the port.
+    #[error(
+        "this user may not listen on port {}: choose one from 1024 on, such as --port 18000",
+        .0.port()
+    )]
+    PortForbidden(SocketAddr),
+    /// The address is not this machine's.
+    #[error(
+        "this machine has no address {}: bind 127.0.0.1 for itself alone, or 0.0.0.0 for the LAN too",
+        .0.ip()
+    )]
+    NoSuchAddress(SocketAddr),
+    /// The system does not let the relay listen for another reason.
+    #[error("the relay cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The flags for https contradict each other.
+    #[error(transparent)]
+    TlsValue(#[from] TlsValueError),
+    /// There is no https.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The data folder is not usable.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database is not readable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no network to serve.
+    #[error(transparent)]
+    Network(#[from] CreationError),
+    /// What is stored of a network does not fit together.
+    #[error(
+        "the stored network {name} does not fit together ({source}): restore a backup of the data folder, or name another one with --data"
+    )]
+    Restore {
+        /// The network.
+        name: String,
+        /// What does not fit.
+        source: RestoreError,
+    },
+    /// There is no randomness.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+/// Why the relay ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// What was acknowledged must be durable: without storage there is no relay.
+    #[error("{0}. Nothing acknowledged is lost; make room or repair the disk, and start again")]
+    Store(#[from] StoreError),
+    /// The server's listening socket failed.
+    #[error("the server failed: {0}")]
+    Server(#[from] io::Error),
+    /// A defect of the relay.
+    #[error("a part of the relay failed; this is a defect, please report it: {0}")]
+    Defect(#[from] JoinError),
+}
+
+/// A running relay.
+#[derive(Debug)]
+pub struct Server {
+    listening: Listening,
+    fingerprint: Option<String>,
+    networks: Networks,
+    handle: Handle<SocketAddr>,
+    http: JoinHandle<io::Result<()>>,
+    cores: JoinSet<()>,
+    store: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Server {
+    /// Starts a relay; when this returns, requests are answered.
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let tls_mode = settings.tls.mode()?;
+        // The port first: a second start by mistake must not touch the data folder.
+        let listener = listen(SocketAddr::new(settings.bind, settings.port))?;
+        let mut store = Store::open(&settings.data).await?;
+        let tls = tls::prepare(&tls_mode, &settings.data)?;
+
+        let seed = store.identity(random()?).await?.to_seed();
+        let stored = stored_networks(&mut store, &settings.network, &seed).await?;
+        let mut prepared = Vec::new();
+        for network in stored {
+            prepared.push(restore(&mut store, network, &seed).await?);
+        }
+        let (store, store_task) = store.start();
+        let mut cores = JoinSet::new();
+        let mut handles = prepared
+            .into_iter()
+            .map(|core| core.start(&store, &mut cores))
+            .collect::<Vec<_>>()
+            .into_iter();
+        // The default network comes first, and there is always one.
+        let Some(default) = handles.next() else {
+            return Err(CreationError::None.into());
+        };
+        let networks = Networks::new(default, handles);
+
+        let address = listener.local_addr().map_err(|source| StartError::Listen {
+            address: SocketAddr::new(settings.bind, settings.port),
+            source,
+        })?;
+        let listening = Listening {
+            address,
+            is_tls: tls.is_some(),
+        };
+        let context = Context::new(
+            networks.clone(),
+            listening,
+            settings.allowed_origins.clone(),
+        );
+        let handle = Handle::new();
+        let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
+        let http = tokio::spawn(serve(listener, tls, routes(context), handle.clone()));
+        Ok(Self {
+            listening,
+            fingerprint,
+            networks,
+            handle,
+            http,
+            cores,
+            store: store_task,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn listening(&self) -> Listening {
+        self.listening
+    }
+
+    /// The certificate's fingerprint, where it speaks https.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Completes when a part of the relay has ended that should not.
+    pub async fn failure(&mut self) -> RunError {
+        tokio::select! {
+            result = &mut self.store => match result {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(())) => io::Error::other("the store has ended").into(),
+                Err(defect) => defect.into(),
+            },
+            result = &mut self.http => match result {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(())) => io::Error::other("the server has ended").into(),
+                Err(defect) => defect.into(),
+            },
+            Some(result) = self.cores.join_next() => match result {
+                Ok(()) => io::Error::other("a network has ended").into(),
+                Err(defect) => defect.into(),
+            },
+        }
+    }
+
+    /// Tells members when to come back, writes what is to be written, and ends.
+    pub async fn stop(mut self) -> Result<(), RunError> {
+        for network in self.networks.iter() {
+            network.stop().await;
+        }
+        self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
+        let cores = async { while self.cores.join_next().await.is_some() {} };
+        // Whoever has not come to an end by then is left behind.
+        let _ = timeout(STOP_TIMEOUT, cores).await;
+        self.cores.shutdown().await;
+        self.handle.shutdown();
+        // The store ends with its last client, after its last commit.
+        match timeout(STOP_TIMEOUT, self.store).await {
+            Ok(result) => result?.map_err(RunError::from),
+            Err(_) => Err(io::Error::other("the store did not end in time").into()),
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortTaken(address),
+        io::ErrorKind::PermissionDenied => StartError::PortForbidden(address),
+        io::ErrorKind::AddrNotAvailable => StartError::NoSuchAddress(address),
+        _ => StartError::Listen { address, source },
+    })?;
+    match listener.set_nonblocking(true) {
+        Ok(()) => Ok(listener),
+        Err(source) => Err(StartError::Listen { address, source }),
+    }
+}
+
+/// The networks to serve, the default one first; it is made if need be.
+async fn stored_networks(
+    store: &mut Store,
+    settings: &NetworkSettings,
+    seed: &[u8; 32],
+) -> Result<Vec<StoredNetwork>, StartError> {
+    let mut networks = store.networks().await?;
+    let choice = choose_or_create(
+        settings,
+        networks.iter().map(|network| &network.parameters),
+        SecretKey::from_seed(seed).public_key(),
+        random()?,
+        now_ms(),
+    )?;
+    match choice {
+        Choice::Existing(position) => {
+            if let Some(start) = networks.get_mut(..=position) {
+                start.rotate_right(1);
+            }
+        }
+        Choice::New(parameters) => {
+            let number = store.add_network(&parameters).await?;
+            info!(network = %parameters.name, id = %parameters.id(), "made a network");
+            let parameters = *parameters;
+            networks.insert(0, StoredNetwork { number, parameters });
+        }
+    }
+    Ok(networks)
+}
+
+/// A network whose core stands where it stood before.
+struct Restored {
+    network: StoredNetwork,
+    core: Relay,
+    first_effects: Vec<shared::relay::interface::Effect>,
+}
+
+async fn restore(
+    store: &mut Store,
+    network: StoredNetwork,
+    seed: &[u8; 32],
+) -> Result<Restored, StartError> {
+    let rows = store.rows(network.number).await?;
+    let parameters: NetworkParameters = network.parameters.clone();
+    let secret = SecretKey::from_seed(seed);
+    let (core, first_effects) =
+        Relay::new(secret, parameters, &rows, now_ms()).map_err(|source| StartError::Restore {
+            name: network.parameters.name.to_string(),
+            source,
+        })?;
+    Ok(Restored {
+        network,
+        core,
+        first_effects,
+    })
+}
+
+impl Restored {
+    fn start(self, store: &StoreClient, cores: &mut JoinSet<()>) -> NetworkHandle {
+        let (completions, reports) = mpsc::unbounded_channel();
+        let store = store.of_network(self.network.number, completions);
+        let (handle, inputs) = NetworkHandle::new(self.network.parameters);
+        let task = NetworkTask::new(self.core, store, reports, inputs);
+        cores.spawn(task.run(self.first_effects));
+        handle
+    }
+}
+
+fn routes(context: Context) -> Router {
+    Router::new()
+        .nest("/api", rest::router())
+        .merge(page::router())
+        .layer(map_response(headers::secure))
+        .with_state(context)
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: Router,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let routes = routes.into_make_service();
+    let acceptor = NoDelayAcceptor::new();
+    match tls {
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+            server
+                .http_builder()
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST_HEADERS_TIMEOUT);
+            server.handle(handle).serve(routes).await
+        }
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls.config).acceptor(acceptor);
+            let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+            server
+                .http_builder()
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST_HEADERS_TIMEOUT);
+            server.handle(handle).serve(routes).await
+        }
+    }
+}

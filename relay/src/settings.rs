@@ -1,0 +1,240 @@
+//! What an operator can set: by flag, or by environment variable.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use axum::http::Uri;
+use clap::{Args, Parser, ValueEnum};
+
+/// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
+///
+/// Start it and open the printed address in three tabs: each is a full node. Everything that the
+/// relay acknowledges is in one SQLite file in the data folder; stop it at any time, and start it
+/// again with the same folder.
+#[derive(Clone, Debug, Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+pub struct Settings {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, env = "TABCHAIN_PORT", default_value_t = 18000)]
+    pub port: u16,
+
+    /// Address to listen on; 0.0.0.0 lets other machines on the LAN in
+    #[arg(
+        long,
+        env = "TABCHAIN_BIND",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1"
+    )]
+    pub bind: IpAddr,
+
+    /// Folder of the database; made when it is not there
+    #[arg(
+        long,
+        env = "TABCHAIN_DATA",
+        value_name = "DIR",
+        default_value = "data"
+    )]
+    pub data: PathBuf,
+
+    /// What a new network is made with.
+    #[command(flatten)]
+    pub network: NetworkSettings,
+
+    /// Whether and how to serve https.
+    #[command(flatten)]
+    pub tls: TlsSettings,
+
+    /// Another origin from which pages may connect, e.g. https://chain.example; may be repeated.
+    /// The relay's own page always may
+    #[arg(
+        long = "allowed-origin",
+        env = "TABCHAIN_ALLOWED_ORIGINS",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub allowed_origins: Vec<Uri>,
+
+    /// Shape of the logs, which go to standard error
+    #[arg(long, env = "TABCHAIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What to log: error, warn, info, debug or trace, or a filter such as relay=debug,info
+    #[arg(
+        long,
+        env = "TABCHAIN_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: String,
+}
+
+/// What a new network is made with. A network that exists keeps what it was made with.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Network (fixed once it is made)")]
+pub struct NetworkSettings {
+    /// Name of the network that is served by default; made when it is not there
+    /// [default: the oldest in the data folder, or tabchain]
+    #[arg(long, env = "TABCHAIN_NETWORK_NAME", value_name = "NAME")]
+    pub network_name: Option<String>,
+
+    /// Time between blocks that the difficulty aims at, in milliseconds [default: 10000]
+    #[arg(long, env = "TABCHAIN_SPACING_MS", value_name = "MS")]
+    pub spacing_ms: Option<u64>,
+
+    /// Hashes that the first block costs, as a power of two [default: 27, about ten seconds of
+    /// one tab]
+    #[arg(
+        long,
+        env = "TABCHAIN_FIRST_HASHES_LOG2",
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=200)
+    )]
+    pub first_hashes_log2: Option<u8>,
+
+    /// Hashes that a block costs at least, as a power of two [default: 20]
+    #[arg(
+        long,
+        env = "TABCHAIN_EASIEST_HASHES_LOG2",
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(1..=200)
+    )]
+    pub easiest_hashes_log2: Option<u8>,
+
+    /// What the producer of a block is credited [default: 50]
+    #[arg(long, env = "TABCHAIN_BLOCK_REWARD", value_name = "AMOUNT")]
+    pub block_reward: Option<u64>,
+}
+
+/// Whether and how to serve https.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TlsSettings {
+    /// Serve https: `--tls self-signed` makes a certificate and keeps it in the data folder,
+    /// `--tls CERT KEY` takes yours (PEM files)
+    #[arg(
+        long,
+        env = "TABCHAIN_TLS",
+        value_names = ["off|self-signed|CERT", "KEY"],
+        num_args = 1..=2,
+        conflicts_with_all = ["tls_cert", "tls_key"]
+    )]
+    pub tls: Vec<String>,
+
+    /// Certificate chain for https (PEM file); the same as the first value of `--tls CERT KEY`
+    #[arg(
+        long,
+        env = "TABCHAIN_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Secret key of the certificate (PEM file)
+    #[arg(
+        long,
+        env = "TABCHAIN_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// How connections are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Plain http.
+    Off,
+    /// A certificate of the relay's own making.
+    SelfSigned,
+    /// The operator's certificate.
+    Files {
+        /// PEM file of the certificate chain.
+        cert: PathBuf,
+        /// PEM file of the secret key.
+        key: PathBuf,
+    },
+}
+
+/// A value of `--tls` that says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--tls takes `off`, `self-signed`, or two files, CERT KEY; `{0}` came alone")]
+pub struct TlsValueError(String);
+
+impl TlsSettings {
+    /// What the flags mean together.
+    pub fn mode(&self) -> Result<TlsMode, TlsValueError> {
+        if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            return Ok(TlsMode::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            });
+        }
+        match self.tls.as_slice() {
+            [] => Ok(TlsMode::Off),
+            [word] if word == "off" => Ok(TlsMode::Off),
+            [word] if word == "self-signed" => Ok(TlsMode::SelfSigned),
+            [cert, key] => Ok(TlsMode::Files {
+                cert: cert.into(),
+                key: key.into(),
+            }),
+            other => Err(TlsValueError(other.join(" "))),
+        }
+    }
+}
+
+/// Shape of the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  relay                                      on http://localhost:18000, for this machine alone
+  relay --bind 0.0.0.0 --tls self-signed     for a class on the LAN, over https
+  relay --port 0 --data /tmp/try --spacing-ms 1000 --first-hashes-log2 16 --easiest-hashes-log2 10
+                                             a throw-away network with a block a second
+
+Standard output has one line, `listening on URL`, once requests are answered; logs go to standard
+error. Each flag can be given as an environment variable instead, in upper case behind TABCHAIN_:
+TABCHAIN_PORT=18001 relay.
+
+The data folder holds the ledger and the relay's secret key: keep it from others. To undo a
+network, stop the relay and move the folder away.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(arguments: &[&str]) -> Result<TlsMode, TlsValueError> {
+        let settings = Settings::try_parse_from([&["relay"], arguments].concat()).unwrap();
+        settings.tls.mode()
+    }
+
+    #[test]
+    fn tls_takes_a_word_or_two_files() {
+        let files = TlsMode::Files {
+            cert: "c.pem".into(),
+            key: "k.pem".into(),
+        };
+        assert_eq!(mode(&[]), Ok(TlsMode::Off));
+        assert_eq!(mode(&["--tls", "off"]), Ok(TlsMode::Off));
+        assert_eq!(mode(&["--tls", "self-signed"]), Ok(TlsMode::SelfSigned));
+        assert_eq!(mode(&["--tls", "c.pem", "k.pem"]), Ok(files.clone()));
+        assert_eq!(
+            mode(&["--tls-cert", "c.pem", "--tls-key", "k.pem"]),
+            Ok(files)
+        );
+        assert_eq!(
+            mode(&["--tls", "c.pem"]),
+            Err(TlsValueError("c.pem".into()))
+        );
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        assert!(Settings::try_parse_from(["relay", "--tls-cert", "c.pem"]).is_err());
+    }
+}
