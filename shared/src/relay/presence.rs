@@ -33,7 +33,7 @@ impl Relay {
         if !self.joined.remove(&connection) {
             return;
         }
-        let Stage::Joined { member, .. } = peer.stage else {
+        let Stage::Joined(member) = peer.stage else {
             return;
         };
         self.report(Report::Left {
@@ -54,7 +54,7 @@ impl Relay {
     }
 
     pub(super) fn status(&mut self, now_ms: u64, connection: ConnectionId, status: NodeStatus) {
-        let Some(Stage::Joined { member, .. }) = self
+        let Some(Stage::Joined(member)) = self
             .connections
             .get_mut(&connection)
             .map(|peer| &mut peer.stage)

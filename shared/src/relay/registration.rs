@@ -22,16 +22,13 @@ pub(super) enum Stage {
     },
     /// The signature holds; the number is being stored.
     Admitted(Member),
-    Joined {
-        member: Member,
-        session: u64,
-    },
+    Joined(Member),
 }
 
 impl Stage {
     pub(super) fn member(&self) -> Option<&Member> {
         match self {
-            Self::Joined { member, .. } => Some(member),
+            Self::Joined(member) => Some(member),
             _ => None,
         }
     }
@@ -155,10 +152,7 @@ impl Relay {
         let session = self.sessions;
         let id = member.id;
         if let Some(peer) = self.connections.get_mut(&connection) {
-            peer.stage = Stage::Joined {
-                member: member.clone(),
-                session,
-            };
+            peer.stage = Stage::Joined(member.clone());
         }
         self.joined.insert(connection);
         self.gone.remove(&id);

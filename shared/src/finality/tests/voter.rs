@@ -1,1 +1,612 @@
+//! One voter, step by step.
 
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use std::collections::BTreeSet;
+
+use super::{
+    block, certificate, decision, history_root, network, roster_of, secret, secrets, signed, vote,
+};
+use crate::finality::certificate::CertificateError;
+use crate::finality::log::DecisionLog;
+use crate::finality::voter::{
+    Action, BlockStanding, ChainOracle, PresentMember, ProposalError, VoteError, Voter,
+};
+use crate::finality::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
+use crate::hash::{BlockHash, Hash};
+use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::message::{Certified, Leader, Message};
+
+/// A voter, number 0 of four, and what it sees.
+struct Bench {
+    members: Vec<SecretKey>,
+    roster: Roster,
+    log: DecisionLog,
+    voter: Voter,
+    sight: Sight,
+}
+
+struct Sight {
+    tip: (u64, BlockHash),
+    unknown: BTreeSet<BlockHash>,
+    conflicting: BTreeSet<BlockHash>,
+    present: Vec<PublicKey>,
+}
+
+impl ChainOracle for Sight {
+    fn standing(&self, _: u64, block: &BlockHash) -> BlockStanding {
+        if self.unknown.contains(block) {
+            BlockStanding::Unknown
+        } else if self.conflicting.contains(block) {
+            BlockStanding::Conflicting
+        } else {
+            BlockStanding::Verified
+        }
+    }
+
+    fn history_root_to(&self, _: u64, block: &BlockHash) -> Option<Hash> {
+        Some(history_root(block))
+    }
+
+    fn tip(&self) -> (u64, BlockHash) {
+        self.tip
+    }
+
+    fn is_present(&self, member: &PublicKey) -> bool {
+        self.present.contains(member)
+    }
+
+    fn present(&self) -> Vec<PresentMember> {
+        let present = self.present.iter();
+        present
+            .map(|&key| PresentMember { key, synced: true })
+            .collect()
+    }
+}
+
+impl Bench {
+    /// The log holds the roster; nothing is mined.
+    fn new() -> Self {
+        let members = secrets(4);
+        let roster = roster_of(&members);
+        let mut log = DecisionLog::new(&network());
+        let first = signed(log.record_forced(roster.clone(), 1).unwrap());
+        log.append(&first).unwrap();
+        Self {
+            voter: Voter::new(members[0].public_key(), &log, None),
+            sight: Sight {
+                tip: (0, network().genesis().hash()),
+                unknown: BTreeSet::new(),
+                conflicting: BTreeSet::new(),
+                present: roster.members.to_vec(),
+            },
+            members,
+            roster,
+            log,
+        }
+    }
+
+    fn enter(&mut self, term: u64, leader: usize) -> Vec<Message> {
+        let leader = Leader {
+            id: 0,
+            key: self.members[leader].public_key(),
+            term,
+        };
+        let actions = self.voter.set_term(&leader, &self.sight);
+        self.settle(actions)
+    }
+
+    fn value(&self, name: u64) -> Decision {
+        decision(1, 1, block(name), self.roster.clone())
+    }
+
+    fn proposal(
+        &self,
+        leader: usize,
+        round: u64,
+        decision: &Decision,
+        valid: Option<Certificate>,
+    ) -> Proposal {
+        let leader = &self.members[leader];
+        let mut proposal = Proposal {
+            decision: decision.clone(),
+            roster: self.roster.hash(),
+            round,
+            valid,
+            proposer: leader.public_key(),
+            signature: Signature([0; 64]),
+        };
+        proposal.signature = leader.sign(&proposal.statement());
+        proposal
+    }
+
+    fn propose(&mut self, leader: usize, round: u64, decision: &Decision) -> Vec<Message> {
+        let proposal = self.proposal(leader, round, decision, None);
+        self.receive(proposal).unwrap()
+    }
+
+    fn receive(&mut self, proposal: Proposal) -> Result<Vec<Message>, ProposalError> {
+        let actions = self.voter.on_proposal(proposal, &self.sight)?;
+        Ok(self.settle(actions))
+    }
+
+    fn vote(&self, voter: usize, round: u64, step: Step, value: Option<&Decision>) -> Vote {
+        let value = value.map(Decision::hash);
+        vote(&self.members[voter], &self.roster, 1, round, step, value)
+    }
+
+    /// Members 1 and 2 vote.
+    fn two_vote(&mut self, round: u64, step: Step, value: Option<&Decision>) -> Vec<Message> {
+        let votes = [1, 2].map(|voter| self.vote(voter, round, step, value));
+        votes
+            .into_iter()
+            .flat_map(|vote| self.count(vote).unwrap())
+            .collect()
+    }
+
+    fn count(&mut self, vote: Vote) -> Result<Vec<Message>, VoteError> {
+        let actions = self.voter.on_vote(vote, &self.sight)?;
+        Ok(self.settle(actions))
+    }
+
+    fn look(&mut self) -> Vec<Message> {
+        let actions = self.voter.on_chain_changed(&self.sight);
+        self.settle(actions)
+    }
+
+    fn connect(&mut self) -> Vec<Message> {
+        let actions = self.voter.on_connected();
+        self.settle(actions)
+    }
+
+    /// Writes and signs all that is asked for, and returns what is sent.
+    fn settle(&mut self, mut actions: Vec<Action>) -> Vec<Message> {
+        let mut sent = Vec::new();
+        while !actions.is_empty() {
+            let mut next = Vec::new();
+            for action in actions {
+                match action {
+                    Action::Persist { number, .. } => next.extend(self.voter.on_persisted(number)),
+                    Action::Sign { number, statement } => {
+                        let signature = self.members[0].sign(&statement);
+                        next.extend(self.voter.on_signed(number, signature, &self.sight));
+                    }
+                    Action::Send(message) => sent.push(message),
+                }
+            }
+            actions = next;
+        }
+        sent
+    }
+
+    fn restart(&mut self) {
+        let state = self.voter.state().clone();
+        self.voter = Voter::new(self.members[0].public_key(), &self.log, Some(state));
+    }
+
+    /// Locks on a value in round 1, led by member 1.
+    fn lock(&mut self, value: &Decision) {
+        self.enter(1, 1);
+        self.propose(1, 1, value);
+        let precommit = self.two_vote(1, Step::Prevote, Some(value));
+        assert_eq!(
+            ballots(&precommit),
+            [(Step::Precommit, 1, Some(value.hash()))]
+        );
+    }
+}
+
+fn ballots(messages: &[Message]) -> Vec<(Step, u64, Option<Hash>)> {
+    let votes = messages.iter().filter_map(|message| match message {
+        Message::Vote(Vote { ballot, .. }) => Some((ballot.step, ballot.round, ballot.value)),
+        _ => None,
+    });
+    votes.collect()
+}
+
+#[test]
+fn writes_before_it_signs_and_signs_before_it_sends() {
+    let mut bench = Bench::new();
+    bench.enter(1, 1);
+    let value = bench.value(1);
+    let proposal = bench.proposal(1, 1, &value, None);
+    let actions = bench.voter.on_proposal(proposal, &bench.sight).unwrap();
+    let [Action::Persist { number, state }] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    let ballot = Ballot {
+        network: network().id(),
+        roster: bench.roster.hash(),
+        instance: 1,
+        round: 1,
+        step: Step::Prevote,
+        value: Some(value.hash()),
+    };
+    assert_eq!(state.prevote, Some(ballot));
+    assert!(bench.voter.on_persisted(number - 1).is_empty());
+    let actions = bench.voter.on_persisted(*number);
+    let [Action::Sign { number, statement }] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(*statement, ballot.statement());
+    let signature = bench.members[0].sign(statement);
+    let actions = bench.voter.on_signed(*number, signature, &bench.sight);
+    let [Action::Send(Message::Vote(vote))] = actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((vote.ballot, vote.verify()), (ballot, Ok(())));
+    assert!(
+        bench
+            .voter
+            .on_signed(*number, signature, &bench.sight)
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_leader_proposes_the_tip_once_a_term_and_certifies_it() {
+    let mut bench = Bench::new();
+    assert!(
+        bench.enter(1, 0).is_empty(),
+        "there is nothing to decide yet"
+    );
+    bench.sight.tip = (1, block(1));
+    let value = bench.value(1);
+    let sent = bench.look();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(
+        sent[0],
+        Message::Proposal(Box::new(bench.proposal(0, 1, &value, None)))
+    );
+    assert_eq!(ballots(&sent), [(Step::Prevote, 1, Some(value.hash()))]);
+    bench.sight.tip = (2, block(2));
+    assert!(bench.look().is_empty());
+
+    bench.two_vote(1, Step::Prevote, Some(&value));
+    let sent = bench.two_vote(1, Step::Precommit, Some(&value));
+    let certificate = certificate(
+        &value,
+        &bench.roster,
+        1,
+        Step::Precommit,
+        &bench.members[..3],
+    );
+    let certified = Certified {
+        decision: value,
+        certificate,
+    };
+    assert_eq!(sent, [Message::Certified(Box::new(certified.clone()))]);
+
+    let entry = signed(bench.log.record_decided(certified, 2).unwrap());
+    bench.log.append(&entry).unwrap();
+    let actions = bench.voter.on_log_appended(&bench.log, &bench.sight);
+    let sent = bench.settle(actions);
+    assert!(
+        matches!(&sent[0], Message::Proposal(next) if next.decision.instance == 2 && next.decision.height == 2)
+    );
+}
+
+#[test]
+fn a_leader_takes_along_who_has_joined_and_leaves_out_who_has_left() {
+    let mut bench = Bench::new();
+    let newcomer = secret(50).public_key();
+    bench
+        .sight
+        .present
+        .retain(|member| *member != bench.members[3].public_key());
+    bench.sight.present.push(newcomer);
+    bench.sight.tip = (1, block(1));
+    let sent = bench.enter(1, 0);
+    let expected = Roster::of(bench.sight.present.clone());
+    assert!(
+        matches!(&sent[0], Message::Proposal(proposal) if proposal.decision.next_roster == expected)
+    );
+}
+
+#[test]
+fn waits_for_a_block_and_for_members_that_it_does_not_know_yet() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.sight.unknown.insert(block(1));
+    let absent = bench.sight.present.pop().unwrap();
+    bench.enter(1, 1);
+    assert!(bench.propose(1, 1, &value).is_empty());
+    bench.sight.unknown.clear();
+    assert!(bench.look().is_empty());
+    bench.sight.present.push(absent);
+    assert_eq!(
+        ballots(&bench.look()),
+        [(Step::Prevote, 1, Some(value.hash()))]
+    );
+}
+
+#[test]
+fn votes_nil_on_what_is_wrong() {
+    let without_it = |bench: &Bench| Decision {
+        next_roster: roster_of(&bench.members[1..]),
+        ..bench.value(1)
+    };
+    let cases: [fn(&Bench) -> Decision; 4] = [
+        |bench| bench.value(13),
+        |bench| Decision {
+            history_root: Hash::ZERO,
+            ..bench.value(1)
+        },
+        |bench| Decision {
+            height: 0,
+            ..bench.value(1)
+        },
+        |bench| Decision {
+            next_roster: Roster::default(),
+            ..bench.value(1)
+        },
+    ];
+    let built = cases.map(|case| case(&Bench::new()));
+    for wrong in built.into_iter().chain([without_it(&Bench::new())]) {
+        let mut bench = Bench::new();
+        bench.sight.conflicting.insert(block(13));
+        bench.enter(1, 1);
+        assert_eq!(
+            ballots(&bench.propose(1, 1, &wrong)),
+            [(Step::Prevote, 1, None)],
+            "{wrong:?}"
+        );
+        assert_eq!(
+            ballots(&bench.two_vote(1, Step::Prevote, None)),
+            [(Step::Precommit, 1, None)]
+        );
+    }
+}
+
+#[test]
+fn a_new_leader_gets_no_other_value_past_a_lock() {
+    let mut bench = Bench::new();
+    let locked = bench.value(1);
+    let other = bench.value(2);
+    bench.lock(&locked);
+    bench.restart();
+
+    bench.enter(2, 2);
+    assert_eq!(
+        ballots(&bench.propose(2, 2, &other)),
+        [(Step::Prevote, 2, None)]
+    );
+    bench.enter(3, 3);
+    assert_eq!(
+        ballots(&bench.propose(3, 3, &locked)),
+        [(Step::Prevote, 3, Some(locked.hash()))],
+        "what it is locked on it votes for"
+    );
+
+    let unlocking = certificate(&other, &bench.roster, 4, Step::Prevote, &bench.members[1..]);
+    bench.enter(5, 1);
+    let proposal = bench.proposal(1, 5, &other, Some(unlocking));
+    assert_eq!(
+        ballots(&bench.receive(proposal).unwrap()),
+        [(Step::Prevote, 5, Some(other.hash()))],
+        "later prevotes of more than two thirds release it"
+    );
+}
+
+#[test]
+fn a_locked_leader_proposes_its_lock_with_the_prevotes() {
+    let mut bench = Bench::new();
+    let locked = bench.value(1);
+    bench.lock(&locked);
+    bench.restart();
+    bench.sight.tip = (2, block(2));
+    let sent = bench.enter(2, 0);
+    let Message::Proposal(proposal) = &sent[0] else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(proposal.decision, locked);
+    let valid = proposal.valid.as_ref().unwrap();
+    assert_eq!(valid.verify(&locked, &bench.roster, Step::Prevote), Ok(()));
+    assert_eq!(valid.round, 1);
+}
+
+#[test]
+fn refuses_proposals_that_nobody_may_make() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.enter(5, 1);
+    assert!(matches!(
+        bench.receive(bench.proposal(2, 5, &value, None)),
+        Err(ProposalError::NotLeader { round: 5, .. })
+    ));
+    let few = certificate(&value, &bench.roster, 4, Step::Prevote, &bench.members[..2]);
+    assert_eq!(
+        bench.receive(bench.proposal(1, 5, &value, Some(few))),
+        Err(ProposalError::Valid(CertificateError::Quorum {
+            expected: 3,
+            members: 4,
+            came: 2
+        }))
+    );
+    let late = certificate(&value, &bench.roster, 5, Step::Prevote, &bench.members);
+    assert_eq!(
+        bench.receive(bench.proposal(1, 5, &value, Some(late))),
+        Err(ProposalError::ValidRound { round: 5, came: 5 })
+    );
+    let mut forged = bench.proposal(1, 5, &value, None);
+    forged.decision = bench.value(2);
+    assert!(matches!(
+        bench.receive(forged),
+        Err(ProposalError::Signature(_))
+    ));
+    bench.propose(1, 5, &value);
+    let second = bench.proposal(1, 5, &bench.value(2), None);
+    assert!(matches!(
+        bench.receive(second),
+        Err(ProposalError::Second { round: 5, .. })
+    ));
+}
+
+#[test]
+fn refuses_votes_that_do_not_count_and_keeps_proof_of_double_ones() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.enter(1, 1);
+    let stranger = vote(&secret(60), &bench.roster, 1, 1, Step::Prevote, None);
+    assert!(matches!(
+        bench.count(stranger),
+        Err(VoteError::NotMember { .. })
+    ));
+    let mut forged = bench.vote(2, 1, Step::Prevote, None);
+    forged.voter = bench.members[1].public_key();
+    assert!(matches!(bench.count(forged), Err(VoteError::Signature(_))));
+
+    let first = bench.vote(2, 1, Step::Prevote, None);
+    let second = bench.vote(2, 1, Step::Prevote, Some(&value));
+    bench.count(first).unwrap();
+    bench.count(first).unwrap();
+    assert_eq!(bench.voter.equivocations().count(), 0);
+    for _ in 0..2 {
+        assert!(matches!(
+            bench.count(second),
+            Err(VoteError::Equivocation { round: 1, .. })
+        ));
+    }
+    let proofs: Vec<_> = bench.voter.equivocations().collect();
+    assert_eq!(proofs.len(), 1);
+    assert!(proofs[0].is_proof());
+}
+
+#[test]
+fn a_voter_counts_once_towards_a_quorum() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.enter(1, 1);
+    bench.propose(1, 1, &value);
+    for _ in 0..3 {
+        let prevote = bench.vote(1, 1, Step::Prevote, Some(&value));
+        assert!(bench.count(prevote).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn keeps_what_comes_before_its_term_or_log_entry() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.enter(1, 3);
+    assert!(bench.propose(1, 2, &value).is_empty());
+    bench.two_vote(2, Step::Prevote, Some(&value));
+    assert_eq!(
+        ballots(&bench.enter(2, 1)),
+        [
+            (Step::Prevote, 2, Some(value.hash())),
+            (Step::Precommit, 2, Some(value.hash()))
+        ]
+    );
+
+    let next = Decision {
+        instance: 2,
+        height: 2,
+        ..bench.value(2)
+    };
+    let early = vote(
+        &bench.members[1],
+        &bench.roster,
+        2,
+        2,
+        Step::Prevote,
+        Some(next.hash()),
+    );
+    bench.count(early).unwrap();
+    assert!(bench.propose(1, 2, &next).is_empty());
+    let certified = Certified {
+        certificate: certificate(&value, &bench.roster, 2, Step::Precommit, &bench.members),
+        decision: value,
+    };
+    let entry = signed(bench.log.record_decided(certified, 2).unwrap());
+    bench.log.append(&entry).unwrap();
+    let actions = bench.voter.on_log_appended(&bench.log, &bench.sight);
+    let sent = bench.settle(actions);
+    assert_eq!(ballots(&sent), [(Step::Prevote, 2, Some(next.hash()))]);
+    let last = vote(
+        &bench.members[2],
+        &bench.roster,
+        2,
+        2,
+        Step::Prevote,
+        Some(next.hash()),
+    );
+    assert_eq!(
+        ballots(&bench.count(last).unwrap()),
+        [(Step::Precommit, 2, Some(next.hash()))]
+    );
+}
+
+#[test]
+fn precommits_of_an_earlier_round_still_certify_and_a_new_leader_sends_them() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.lock(&value);
+    bench.enter(2, 2);
+    assert!(bench.two_vote(1, Step::Precommit, Some(&value)).is_empty());
+    assert_eq!(bench.voter.certified().unwrap().certificate.round, 1);
+    let sent = bench.enter(3, 0);
+    assert!(matches!(&sent[..], [Message::Certified(certified)] if certified.decision == value));
+}
+
+#[test]
+fn after_a_crash_it_sends_the_same_ballots_again_and_no_others() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.lock(&value);
+    let both = [
+        (Step::Prevote, 1, Some(value.hash())),
+        (Step::Precommit, 1, Some(value.hash())),
+    ];
+    assert_eq!(ballots(&bench.connect()), both, "from memory");
+    bench.restart();
+    bench.enter(1, 1);
+    assert_eq!(ballots(&bench.connect()), both, "signed again");
+    assert!(bench.propose(1, 1, &bench.value(2)).is_empty());
+    let joined = bench.members[3].public_key();
+    let actions = bench.voter.on_member_joined(&joined);
+    assert_eq!(ballots(&bench.settle(actions)), both);
+    let stranger = secret(60).public_key();
+    assert!(bench.voter.on_member_joined(&stranger).is_empty());
+}
+
+#[test]
+fn a_forced_change_releases_locks_and_voids_the_rounds_voted_in() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.lock(&value);
+    let before = bench.voter.state().clone();
+    bench.roster = roster_of(&bench.members[..3]);
+    let forced = signed(bench.log.record_forced(bench.roster.clone(), 2).unwrap());
+    bench.log.append(&forced).unwrap();
+    let actions = bench.voter.on_log_appended(&bench.log, &bench.sight);
+    assert!(bench.settle(actions).is_empty());
+    assert_eq!(
+        (&bench.voter.state().locked, bench.voter.state().first_round),
+        (&None, 2)
+    );
+    assert!(bench.connect().is_empty());
+    let other = bench.value(2);
+    assert!(bench.propose(1, 1, &other).is_empty());
+    bench.enter(2, 2);
+    assert_eq!(
+        ballots(&bench.propose(2, 2, &other)),
+        [(Step::Prevote, 2, Some(other.hash()))]
+    );
+
+    let ahead = bench.voter.state().clone();
+    bench.voter = Voter::new(bench.members[0].public_key(), &bench.log, Some(before));
+    assert_eq!(
+        bench.voter.state().first_round,
+        2,
+        "the same follows after a crash"
+    );
+    let mut shorter = Bench::new();
+    shorter.voter = Voter::new(shorter.members[0].public_key(), &shorter.log, Some(ahead));
+    shorter.enter(9, 1);
+    assert!(
+        shorter.propose(1, 9, &value).is_empty(),
+        "a log that lost entries is not voted under"
+    );
+}

@@ -1,0 +1,438 @@
+//! A relay and nodes in one thread, on virtual time, with stores in memory.
+#![allow(unreachable_pub, dead_code, reason = "a module that several tests share")]
+
+use std::collections::{BTreeMap, VecDeque};
+
+use shared::block::Header;
+use shared::difficulty::Target;
+use shared::encoding::Text;
+use shared::keys::SecretKey;
+use shared::network::{Admission, Consensus, NetworkParameters, Work};
+use shared::node::Node;
+use shared::node::interface::{self as node, Answer, Command, MiningWork, View};
+use shared::relay::Relay;
+use shared::relay::interface as relay;
+use shared::store::{Query, Row, Rows, Table, Write};
+
+/// Rows in memory, as every adapter keeps them somewhere.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(pub BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+
+impl MemoryStore {
+    fn write(&mut self, writes: Vec<Write>) {
+        for Write { table, key, value } in writes {
+            match value {
+                Some(value) => self.0.insert((table, key), value),
+                None => self.0.remove(&(table, key)),
+            };
+        }
+    }
+
+    fn read(&self, query: &Query) -> Vec<Row> {
+        match query {
+            Query::Keys { table, keys } => keys
+                .iter()
+                .filter_map(|key| {
+                    let value = self.0.get(&(*table, key.clone()))?.clone();
+                    Some(Row {
+                        key: key.clone(),
+                        value,
+                    })
+                })
+                .collect(),
+            Query::Range {
+                table,
+                from,
+                to,
+                rows_max,
+                newest_first,
+            } => {
+                let range = self.0.range((*table, from.clone())..(*table, to.clone()));
+                let rows = range.map(|((_, key), value)| Row {
+                    key: key.clone(),
+                    value: value.clone(),
+                });
+                let count = *rows_max as usize;
+                if *newest_first {
+                    rows.rev().take(count).collect()
+                } else {
+                    rows.take(count).collect()
+                }
+            }
+        }
+    }
+
+    pub fn rows(&self) -> Rows {
+        let mut rows = Rows::default();
+        for table in Rows::TABLES {
+            let all = self
+                .0
+                .iter()
+                .filter(|((at, _), _)| *at == table)
+                .map(|((_, key), value)| Row {
+                    key: key.clone(),
+                    value: value.clone(),
+                })
+                .collect();
+            rows.insert(table, all);
+        }
+        rows
+    }
+}
+
+pub struct TestNode {
+    pub node: Node,
+    pub store: MemoryStore,
+    secret: SecretKey,
+    connection: Option<u64>,
+    work: Option<MiningWork>,
+    wake_ms: Option<u64>,
+    pub answers: BTreeMap<u64, Answer>,
+    pub is_running: bool,
+}
+
+enum Event {
+    ToRelay(relay::Event),
+    ToNode(usize, node::Event),
+}
+
+pub struct World {
+    pub now_ms: u64,
+    pub relay: Relay,
+    pub relay_store: MemoryStore,
+    relay_wake_ms: Option<u64>,
+    relay_is_up: bool,
+    pub nodes: Vec<TestNode>,
+    queue: VecDeque<Event>,
+    connections: u64,
+    commands: u64,
+}
+
+pub fn network() -> NetworkParameters {
+    let easy = Target::of_expected_hashes(4).to_compact();
+    NetworkParameters {
+        name: Text::new("test").unwrap(),
+        consensus: Consensus::Work(Work {
+            spacing_ms: 10_000,
+            first_bits: easy,
+            easiest_bits: easy,
+        }),
+        admission: Admission::Open,
+        created_at_ms: 1_000_000,
+        salt: [7; 16],
+        relay: relay_secret().public_key(),
+        block_reward: 50,
+        transaction_work_bits: 0,
+        state_bytes_per_account_max: 1 << 20,
+        forced_changes_allowed: true,
+    }
+}
+
+fn relay_secret() -> SecretKey {
+    SecretKey::from_seed(&[1; 32])
+}
+
+impl World {
+    pub fn new(nodes: usize) -> Self {
+        let now_ms = 1_000_000;
+        let (relay, effects) =
+            Relay::new(relay_secret(), network(), &Rows::default(), now_ms).unwrap();
+        let mut world = Self {
+            now_ms,
+            relay,
+            relay_store: MemoryStore::default(),
+            relay_wake_ms: None,
+            relay_is_up: true,
+            nodes: Vec::new(),
+            queue: VecDeque::new(),
+            connections: 0,
+            commands: 0,
+        };
+        world.relay_effects(effects);
+        for _ in 0..nodes {
+            world.add_node();
+        }
+        world
+    }
+
+    pub fn add_node(&mut self) -> usize {
+        let index = self.nodes.len();
+        let secret = SecretKey::from_seed(&[u8::try_from(index).unwrap() + 10; 32]);
+        let (node, effects) = Node::new(secret.public_key(), "test", &Rows::default(), self.now_ms);
+        self.nodes.push(TestNode {
+            node,
+            store: MemoryStore::default(),
+            secret,
+            connection: None,
+            work: None,
+            wake_ms: None,
+            answers: BTreeMap::new(),
+            is_running: true,
+        });
+        self.node_effects(index, effects);
+        index
+    }
+
+    /// The tab is closed: its memory is gone, its store stays.
+    pub fn stop_node(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.is_running = false;
+        node.wake_ms = None;
+        node.work = None;
+        if let Some(connection) = node.connection.take() {
+            self.queue
+                .push_back(Event::ToRelay(relay::Event::Closed { connection }));
+        }
+    }
+
+    pub fn start_node(&mut self, index: usize) {
+        let now_ms = self.now_ms;
+        let node = &mut self.nodes[index];
+        let (restarted, effects) =
+            Node::new(node.secret.public_key(), "test", &node.store.rows(), now_ms);
+        node.node = restarted;
+        node.is_running = true;
+        self.node_effects(index, effects);
+    }
+
+    /// The relay's process dies: connections break, its store stays.
+    pub fn kill_relay(&mut self) {
+        self.relay_is_up = false;
+        self.relay_wake_ms = None;
+        self.queue
+            .retain(|event| matches!(event, Event::ToNode(..)));
+        for index in 0..self.nodes.len() {
+            if self.nodes[index].connection.take().is_some() {
+                self.queue.push_back(Event::ToNode(
+                    index,
+                    node::Event::Disconnected { chance: 1 },
+                ));
+            }
+        }
+    }
+
+    pub fn start_relay(&mut self) {
+        let rows = self.relay_store.rows();
+        let (relay, effects) = Relay::new(relay_secret(), network(), &rows, self.now_ms).unwrap();
+        self.relay = relay;
+        self.relay_is_up = true;
+        self.relay_effects(effects);
+    }
+
+    pub fn command(&mut self, index: usize, command: Command) -> u64 {
+        self.commands += 1;
+        let id = self.commands;
+        self.queue
+            .push_back(Event::ToNode(index, node::Event::Command(id, command)));
+        id
+    }
+
+    /// The answer to a command, once everything has come to rest.
+    pub fn ask(&mut self, index: usize, command: Command) -> Answer {
+        let id = self.command(index, command);
+        self.settle();
+        self.nodes[index]
+            .answers
+            .remove(&id)
+            .unwrap_or_else(|| panic!("no answer to command {id}"))
+    }
+
+    /// Delivers everything that is on its way, without any time passing.
+    pub fn settle(&mut self) {
+        let mut steps = 0;
+        while let Some(event) = self.queue.pop_front() {
+            steps += 1;
+            assert!(steps < 200_000, "no rest");
+            match event {
+                Event::ToRelay(event) if self.relay_is_up => {
+                    let effects = self.relay.handle(self.now_ms, event);
+                    self.relay_effects(effects);
+                }
+                Event::ToNode(index, event) if self.nodes[index].is_running => {
+                    let effects = self.nodes[index].node.handle(self.now_ms, event);
+                    self.node_effects(index, effects);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets time pass, timer by timer.
+    pub fn pass(&mut self, span_ms: u64) {
+        let end_ms = self.now_ms + span_ms;
+        loop {
+            self.settle();
+            let next_node = (0..self.nodes.len())
+                .filter_map(|index| Some((self.nodes[index].wake_ms?, Some(index))))
+                .min();
+            let next = next_node
+                .into_iter()
+                .chain(self.relay_wake_ms.map(|at_ms| (at_ms, None)))
+                .min();
+            let Some((at_ms, who)) = next.filter(|(at_ms, _)| *at_ms <= end_ms) else {
+                self.now_ms = end_ms;
+                return;
+            };
+            self.now_ms = self.now_ms.max(at_ms);
+            match who {
+                Some(index) => {
+                    self.nodes[index].wake_ms = None;
+                    self.queue
+                        .push_back(Event::ToNode(index, node::Event::Wake));
+                }
+                None => {
+                    self.relay_wake_ms = None;
+                    self.queue.push_back(Event::ToRelay(relay::Event::Wake));
+                }
+            }
+        }
+    }
+
+    /// Finds a nonce for what a node mines now.
+    pub fn find_block(&mut self, index: usize) {
+        let work = self.nodes[index].work.clone().expect("it mines");
+        let nonce = search(&work);
+        let found = node::Event::NonceFound {
+            work: work.work,
+            nonce,
+        };
+        self.queue.push_back(Event::ToNode(index, found));
+    }
+
+    pub fn view(&self, index: usize) -> View {
+        self.nodes[index].node.view()
+    }
+
+    /// Mines one block on a node and lets it spread.
+    pub fn mine(&mut self, index: usize) {
+        self.command(index, Command::StartMining { once: true });
+        self.settle();
+        self.pass(10_000);
+        self.find_block(index);
+        self.settle();
+    }
+
+    fn node_effects(&mut self, index: usize, effects: Vec<node::Effect>) {
+        for effect in effects {
+            let now_ms = self.now_ms;
+            let node = &mut self.nodes[index];
+            let event = match effect {
+                node::Effect::Connect if self.relay_is_up => {
+                    self.connections += 1;
+                    let connection = self.connections;
+                    node.connection = Some(connection);
+                    let nonce = [u8::try_from(connection % 251).unwrap(); 32];
+                    self.queue
+                        .push_back(Event::ToRelay(relay::Event::Opened { connection, nonce }));
+                    Some(node::Event::Connected { nonce })
+                }
+                node::Effect::Connect => Some(node::Event::Disconnected { chance: now_ms }),
+                node::Effect::Disconnect => {
+                    if let Some(connection) = node.connection.take() {
+                        self.queue
+                            .push_back(Event::ToRelay(relay::Event::Closed { connection }));
+                    }
+                    Some(node::Event::Disconnected { chance: now_ms })
+                }
+                node::Effect::Send(frame) => {
+                    if let Some(connection) = node.connection {
+                        let event = relay::Event::Frame { connection, frame };
+                        self.queue.push_back(Event::ToRelay(event));
+                    }
+                    None
+                }
+                node::Effect::Write(id, writes) => {
+                    node.store.write(writes);
+                    Some(node::Event::Written(id))
+                }
+                node::Effect::Clear(id) => {
+                    node.store = MemoryStore::default();
+                    Some(node::Event::Written(id))
+                }
+                node::Effect::Load(id, query) => {
+                    Some(node::Event::Loaded(id, node.store.read(&query)))
+                }
+                node::Effect::Sign(id, statement) => {
+                    Some(node::Event::Signed(id, node.secret.sign(&statement)))
+                }
+                node::Effect::Mine(work) => {
+                    node.work = Some(work);
+                    None
+                }
+                node::Effect::StopMining => {
+                    node.work = None;
+                    None
+                }
+                node::Effect::WakeAt(at_ms) => {
+                    node.wake_ms = Some(at_ms);
+                    None
+                }
+                node::Effect::Answer(id, answer) => {
+                    node.answers.insert(id, answer);
+                    None
+                }
+                node::Effect::ViewChanged => None,
+            };
+            if let Some(event) = event {
+                self.queue.push_back(Event::ToNode(index, event));
+            }
+        }
+    }
+
+    fn relay_effects(&mut self, effects: Vec<relay::Effect>) {
+        for effect in effects {
+            match effect {
+                relay::Effect::Send { connections, frame } => {
+                    for connection in connections {
+                        if let Some(index) = self.node_of(connection) {
+                            let event = node::Event::Frame(frame.to_vec());
+                            self.queue.push_back(Event::ToNode(index, event));
+                        }
+                    }
+                }
+                relay::Effect::Close { connection, .. } => {
+                    if let Some(index) = self.node_of(connection) {
+                        self.nodes[index].connection = None;
+                        let event = node::Event::Disconnected { chance: 3 };
+                        self.queue.push_back(Event::ToNode(index, event));
+                    }
+                    let event = relay::Event::Closed { connection };
+                    self.queue.push_back(Event::ToRelay(event));
+                }
+                relay::Effect::Write(id, writes) => {
+                    self.relay_store.write(writes);
+                    self.queue
+                        .push_back(Event::ToRelay(relay::Event::Written(id)));
+                }
+                relay::Effect::Load(id, query) => {
+                    let rows = self.relay_store.read(&query);
+                    self.queue
+                        .push_back(Event::ToRelay(relay::Event::Loaded(id, rows)));
+                }
+                relay::Effect::WakeAt(at_ms) => self.relay_wake_ms = Some(at_ms),
+                relay::Effect::Answer(..)
+                | relay::Effect::Admitted(..)
+                | relay::Effect::Report(_) => {}
+            }
+        }
+    }
+
+    fn node_of(&self, connection: u64) -> Option<usize> {
+        self.nodes
+            .iter()
+            .position(|node| node.connection == Some(connection))
+    }
+}
+
+fn search(work: &MiningWork) -> u64 {
+    let target = Target::from_compact(work.header.bits).unwrap();
+    (0..)
+        .find(|&nonce| {
+            let header = Header {
+                nonce,
+                ..work.header.clone()
+            };
+            target.is_met_by(&header.hash())
+        })
+        .unwrap()
+}
