@@ -30,7 +30,7 @@ fn agrees_under_faults_and_recovers() {
     let mut crashes = 0;
     let mut decisions = 0;
     for members in [1, 2, 3, 4, 7] {
-        for seed in 0..6 {
+        for seed in 0..10 {
             let mut cluster = Cluster::new(members, 0, seed, FAULTY);
             run(&mut cluster, members, seed);
             crashes += cluster.crashes;
@@ -62,7 +62,7 @@ fn agrees_with_a_third_of_liars() {
 }
 
 fn run(cluster: &mut Cluster, members: u8, seed: u64) {
-    for _ in 0..1500 {
+    for _ in 0..3000 {
         cluster.step();
     }
     cluster.heal();
