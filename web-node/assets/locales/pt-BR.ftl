@@ -1,0 +1,274 @@
+# A página em português do Brasil. Cada mensagem existe em cada língua; o compilador cuida disso.
+
+skip-to-content = Ir para o conteúdo
+you = você
+close = Fechar
+language = Idioma
+theme-to-dark = Mudar para o tema escuro
+theme-to-light = Mudar para o tema claro
+reload = Recarregar
+
+# Tempos
+
+ago-now = agora mesmo
+ago-seconds = há { $count } s
+ago-minutes = há { $count } min
+ago-hours = há { $count } h
+duration-unknown = desconhecido
+duration-seconds = { $count } s
+duration-minutes = { $count } min
+duration-hours = { $count } h
+
+# Conexão
+
+connection-starting = Iniciando
+connection-connecting = Conectando
+connection-waiting = Sem conexão, tentando de novo
+connection-registering = Registrando
+connection-joined = Conectado
+connection-refused = Recusado
+connection-left = Fora da rede
+
+# Avisos: o que houve e o que fazer
+
+banner-relay-unreachable = O relay não responde. Sua réplica continua aqui, e o que você escrever será enviado assim que ele voltar. Verifique se o relay está rodando e se este aparelho está na rede dele.
+banner-next-attempt = { $count ->
+    [0] Tentando agora.
+    [one] Próxima tentativa em { $count } segundo.
+   *[other] Próxima tentativa em { $count } segundos.
+}
+banner-superseded = Outra aba ou outro aparelho com esta identidade assumiu o lugar, e esta aba foi desconectada. Feche a outra, ou continue aqui.
+banner-version = Esta página e o relay falam versões diferentes do protocolo. Recarregue para obter a página do relay; se não adiantar, esvazie o cache do navegador para este endereço.
+banner-network = O relay atende outra rede, não aquela a que esta réplica pertence. Abra o endereço da sua rede, ou use outro perfil do navegador para esta.
+banner-refused = O relay recusou este nó e continuará recusando até que algo mude. Leia o motivo abaixo e tente de novo.
+banner-left = Você saiu da rede. Nada é enviado nem recebido até você entrar de novo.
+banner-build = Esta página e o worker do nó são de versões diferentes: o navegador guarda um arquivo antigo no cache. Recarregue; se não adiantar, esvazie o cache para este endereço.
+banner-storage-full = O armazenamento que o navegador concede está cheio, e nada mais pode ser guardado. Libere espaço no aparelho ou nos dados de sites do navegador e recarregue.
+banner-storage = O armazenamento do navegador falhou, e a réplica não pode ser guardada. Feche outras abas deste endereço e recarregue; se a janela for anônima, use uma comum.
+banner-crashed = O worker do nó falhou e está sendo reiniciado. Se isto se repetir, recarregue a página.
+banner-miner = Um minerador falhou e está sendo reiniciado; o nó continua. Se este aviso ficar, recarregue a página ou use uma versão atual do navegador.
+banner-worker-silent = O worker do nó não inicia. Recarregue; se não adiantar, verifique se o relay ainda está rodando e se nenhuma extensão bloqueia workers.
+reconnect = Conectar de novo
+connect-now = Tentar agora
+
+# Compartilhar
+
+share = Compartilhar
+share-title = Traga mais gente
+share-reachable = Qualquer pessoa nesta rede pode abrir este endereço ou ler o código.
+share-link = Link
+share-qr = Código QR do link
+share-asking = Perguntando ao relay o endereço dele…
+share-loopback = Só este computador alcança o relay: ele escuta apenas no endereço de loopback. Outras abas e perfis neste computador podem abrir:
+share-bind = Para que outros aparelhos entrem, pare o relay e inicie-o com:
+
+# Estado
+
+status = Estado
+own = Seu nó
+balance = saldo { $amount }
+leader = Líder
+leader-term = mandato { $term }
+leader-none = ninguém lidera ainda
+leads = líder
+height = Altura
+synced = em dia
+syncing = { $height } de { $best }
+syncing-label = Blocos recebidos
+final = Final
+final-by = final por { $signers } de { $of }
+final-none = nada decidido ainda
+forced-changes = { $count ->
+    [one] { $count } troca forçada
+   *[other] { $count } trocas forçadas
+}
+forced-changes-why = Quantas vezes o relay substituiu os votantes porque mais de um terço deles sumiu. A finalidade passa então a depender de um relay honesto.
+log = Registro de decisões
+log-length = { $count ->
+    [one] { $count } entrada
+   *[other] { $count } entradas
+}
+log-why = Compare esta impressão digital com a dos outros: ela difere se o relay contou decisões diferentes a vocês.
+
+# Mineração
+
+mining = Mineração
+mine-once = Minerar um bloco
+mine-start = Minerar sem parar
+mine-stop = Parar
+mining-off = parada
+mining-on = procurando
+mining-paused-syncing = em pausa: a cadeia ainda está sendo recebida
+mining-paused-undecided = em pausa: blocos demais esperam uma decisão
+mining-paused-no-network = em pausa: nenhuma rede é conhecida ainda
+hash-rate = Taxa
+expected-time = Previsão
+expected-time-why = O tempo médio até você achar um bloco sem ajuda. Cada tentativa é um novo sorteio.
+found = Achados
+mining-settings = Workers e carga
+mining-settings-why = Cada worker ocupa um núcleo do processador durante a parte escolhida do tempo.
+miner-workers = { $count ->
+    [one] { $count } worker
+   *[other] { $count } workers
+}
+miner-duty = { $percent } % do tempo
+
+# Escrever
+
+write = Escrever um registro
+key = Chave
+value = Valor
+expect = Somente se
+expect-anything = em qualquer caso
+expect-absent = a chave for nova
+expect-unchanged = a chave não mudou desde que a vi
+expect-unchanged-seen = Só tem efeito enquanto o valor ainda for “{ $value }”, como escrito no bloco { $height }.
+expect-unchanged-none = Esta chave nunca foi escrita: escolha “a chave for nova”.
+submit = Assinar e enviar
+byte-count = { $bytes } de { $max } bytes
+submission-pending = pendente
+submission-mined = no bloco { $height }
+error-empty-key = Digite uma chave.
+error-too-long = Cabem no máximo { $max } bytes aqui, e este texto tem { $bytes }: encurte-o.
+error-nul = O caractere U+0000 não pode ser guardado: remova-o.
+error-invalid = A transação não é válida: { $reason }
+error-mempool-full = Há transações pendentes demais. Espere o próximo bloco e tente de novo.
+error-no-network = Nenhuma rede é conhecida ainda. Espere até que este nó tenha alcançado um relay uma vez.
+error-not-connected = Não há conexão com o relay. Tente de novo quando ela voltar.
+error-nothing-final = Nenhum bloco é final ainda. Minere um e espere até que os membros o decidam.
+error-no-leader = Ninguém lidera no momento. Tente de novo em alguns segundos.
+error-no-block = Não há bloco na altura { $height }.
+error-storage = O armazenamento do navegador falhou: { $reason }
+
+# Consulta
+
+lookup = Consultar uma chave
+lookup-submit = Consultar
+lookup-none = “{ $key }” nunca foi escrita.
+error-lookup-key = Nenhuma chave é tão longa: no máximo 256 bytes.
+written-by = Escrita por
+in-block = no bloco { $height }
+history = Histórico
+block = Bloco
+writer = Por
+
+# Mempool
+
+mempool = Pendentes
+mempool-empty = Nenhuma transação espera por um bloco.
+mempool-range = { $first } a { $last } de { $count }
+previous-page = Voltar
+next-page = Avançar
+acknowledged = guardada
+acknowledged-why = O relay a guardou de forma durável.
+unacknowledged = a caminho
+unacknowledged-why = O relay ainda não a confirmou. Ela está guardada aqui e é reenviada até que ele confirme.
+transfer-of = transfere { $amount }
+condition-absent = se for nova
+condition-unchanged = se não mudou
+outcome-applied = aplicada
+outcome-expect-failed = condição não cumprida
+outcome-balance-too-small = saldo insuficiente
+outcome-quota-exceeded = cota esgotada
+
+# Blocos
+
+blocks = Blocos
+blocks-none = Ainda não há blocos aqui.
+blocks-range = { $top } a { $bottom }
+goto = Ir
+goto-height = Ir ao bloco desta altura
+goto-placeholder = Altura
+newer = Mais novos
+older = Mais antigos
+latest = Últimos
+genesis = Gênese: decorre dos parâmetros da rede
+previous-why = O hash do bloco anterior: é o que os encadeia
+previous-goto = Mostrar o bloco anterior
+badge-final = final
+badge-undecided = ainda não final
+badge-damaged = danificado
+transactions = { $count ->
+    [0] vazio
+    [one] { $count } registro
+   *[other] { $count } registros
+}
+field-hash = Hash
+field-previous = Anterior
+field-tx-root = Raiz de Merkle
+field-tx-root-why = Raiz da árvore sobre as transações do bloco (RFC 6962)
+root-mismatch = As transações guardadas aqui levam a outra raiz:
+field-state-root = Raiz do estado
+field-state-root-why = Raiz da árvore sobre todas as chaves e contas depois deste bloco
+field-time = Hora
+field-producer = Produtor
+field-difficulty = Dificuldade
+difficulty-one-in = cerca de { $count } por bloco
+field-nonce = Nonce
+block-without-transactions = Este bloco não tem transações.
+tamper = Adulterar este bloco
+tamper-why = Para demonstrações: edita a cópia guardada nesta aba. Uma verificação de consistência descobre.
+
+# Membros
+
+members = Membros
+members-none = Ainda não há ninguém aqui.
+members-more = Mostrar mais ({ $count })
+member-height = em { $height }
+presence-synced = em dia
+presence-hidden = aba em segundo plano
+presence-syncing = atualizando
+leave = Sair da rede
+
+# Consistência
+
+consistency = Consistência
+consistency-why = Compara o que cada membro guardou com o que foi decidido.
+check = Verificar consistência
+check-none = Ainda não verificada.
+check-agree = { $count ->
+    [one] O único membro concorda até o bloco { $height }.
+   *[other] Todos os { $count } membros concordam até o bloco { $height }.
+}
+check-agree-so-far = { $count ->
+    [one] { $count } membro concorda até o bloco { $height }.
+   *[other] { $count } membros concordam até o bloco { $height }.
+}
+check-differ = { $count ->
+    [one] { $count } réplica difere, na comparação até o bloco { $height }.
+   *[other] { $count } réplicas diferem, na comparação até o bloco { $height }.
+}
+check-differs = { $member } difere a partir do bloco { $height }.
+check-differs-self = { $member } (você) difere a partir do bloco { $height }.
+check-silent = Sem resposta de { $members }.
+damaged = { $count ->
+    [one] Sua cópia do bloco { $heights } está danificada.
+   *[other] Suas cópias dos blocos { $heights } estão danificadas.
+}
+repair = Reparar
+
+# Recusas e ambiente
+
+rejections = { $count ->
+    [0] Nada foi recusado
+    [one] { $count } item foi recusado
+   *[other] { $count } itens foram recusados
+}
+environment-persistent = A réplica fica guardada neste navegador em definitivo.
+environment-evictable = A réplica fica guardada neste navegador, que pode descartá-la se faltar espaço.
+environment-quota = { $used } de { $allowed } MiB em uso.
+environment-memory = A réplica está só na memória e se perde com esta aba, pois o navegador recusou o armazenamento: { $reason }.
+environment-insecure = Aberta por http simples: aqui o navegador nega algumas proteções.
+environment-key = A chave é guardada por esta página, não pelo navegador.
+environment-leases = As abas se distinguem por concessões em vez de travas.
+environment-scalar = Este navegador não tem SIMD em wasm: a mineração é mais lenta.
+environment-slot = Este é o nó { $number } deste navegador.
+
+# Navegação
+
+navigation = Partes da página
+nav-mine = Minerar
+nav-write = Escrever
+nav-blocks = Blocos
+nav-members = Membros
+nav-check = Verificar

@@ -1,0 +1,163 @@
+//! The page as a whole: starts the node worker, shares what all parts need, and lays them out.
+
+use std::rc::Rc;
+
+use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
+use shared::node::interface::View;
+use yew::prelude::*;
+
+use super::client::Client;
+use super::components::banners::Banners;
+use super::components::blocks::Blocks;
+use super::components::consistency::Consistency;
+use super::components::environment::EnvironmentNote;
+use super::components::header::Header;
+use super::components::lookup::LookupPanel;
+use super::components::members::Members;
+use super::components::mempool::Mempool;
+use super::components::mining::Mining;
+use super::components::navigation::Navigation;
+use super::components::rejections::Rejections;
+use super::components::status::StatusBar;
+use super::components::write::WritePanel;
+use super::directory::Directory;
+use super::hooks::{Now, use_clock_ms};
+use super::locale::{Language, Locale, say};
+use super::preferences::{self, Theme};
+use super::session::{START_PATIENCE_MS, Session, SessionAction};
+
+/// The page.
+#[function_component]
+pub(super) fn App() -> Html {
+    let session = use_reducer(Session::default);
+    let client = use_node_worker(session.dispatcher());
+    let client = use_memo((client, session.restarts), |(client, restarts)| {
+        client.after_restarts(*restarts)
+    });
+
+    let locale = use_state(|| Locale::new(preferences::preferred_language()));
+    use_effect_with(locale.language(), |&language| preferences::apply_language(language));
+    let on_language = use_callback(locale.setter(), |language: Language, setter| {
+        preferences::choose_language(language);
+        setter.set(Locale::new(language));
+    });
+    let (theme, on_theme) = use_theme();
+
+    let view = session.view.clone();
+    let directory = use_memo(view.clone(), |view| {
+        view.as_deref().map(Directory::of).unwrap_or_default()
+    });
+    let offset_ms = view.as_ref().map_or(0, |view| view.clock_offset_ms);
+    let now = Now(use_clock_ms().saturating_add_signed(offset_ms));
+
+    html! {
+        <ContextProvider<Locale> context={(*locale).clone()}>
+        <ContextProvider<Client> context={(*client).clone()}>
+        <ContextProvider<Rc<Directory>> context={directory}>
+        <ContextProvider<Now> context={now}>
+            <div class="app" data-testid="app" data-lang={locale.language().tag()} data-theme={theme.name()}>
+                <a class="skip-link" href="#main">{ say!(locale, "skip-to-content") }</a>
+                <Header
+                    network={view.as_ref().and_then(|view| view.network.as_ref().map(|network| network.name.clone()))}
+                    connection={view.as_ref().map(|view| view.connection.clone())}
+                    {theme} {on_theme} {on_language}
+                />
+                <Banners session={(*session).clone()} />
+                <StatusBar view={view.clone()} />
+                <main id="main" class="columns" tabindex="-1">
+                    { panels(view.as_deref(), &session) }
+                </main>
+                <footer class="footer">
+                    <EnvironmentNote environment={session.environment.clone()} />
+                    if let Some(view) = &view {
+                        <Rejections rejections={view.rejections.clone()} />
+                    }
+                </footer>
+                <Navigation />
+            </div>
+        </ContextProvider<Now>>
+        </ContextProvider<Rc<Directory>>>
+        </ContextProvider<Client>>
+        </ContextProvider<Locale>>
+    }
+}
+
+/// The panels in their columns: what one does, the chain, and the others.
+fn panels(view: Option<&View>, session: &Session) -> Html {
+    let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
+    let damaged = view.map(|view| view.damaged.clone()).unwrap_or_default();
+    html! {
+        <>
+            <div class="column column-act">
+                <Mining
+                    mining={view.map(|view| view.mining).unwrap_or_default()}
+                    environment={session.environment.clone()}
+                />
+                <WritePanel height={chain.height} tip={chain.tip} />
+                <LookupPanel tip={chain.tip} />
+            </div>
+            <div class="column column-chain">
+                <Mempool
+                    pending={view.map_or(0, |view| view.pending)}
+                    unacknowledged={view.map_or(0, |view| view.unacknowledged)}
+                    tip={chain.tip}
+                />
+                <Blocks
+                    height={chain.height}
+                    tip={chain.tip}
+                    final_height={chain.final_height}
+                    damaged={damaged.clone()}
+                    is_ready={view.is_some_and(|view| view.network.is_some())}
+                />
+            </div>
+            <div class="column column-network">
+                <Members
+                    members={view.map(|view| view.members.clone()).unwrap_or_default()}
+                    own_id={view.and_then(|view| view.id)}
+                    leader={view.and_then(|view| view.leader)}
+                />
+                <Consistency
+                    check={view.and_then(|view| view.check.clone())}
+                    own_id={view.and_then(|view| view.id)}
+                    {damaged}
+                />
+            </div>
+        </>
+    }
+}
+
+/// Starts the node worker with the page, and notices when it never says a word.
+#[hook]
+fn use_node_worker(dispatcher: UseReducerDispatcher<Session>) -> Client {
+    let patience = dispatcher.clone();
+    use_effect_with((), move |()| {
+        let timeout = Timeout::new(START_PATIENCE_MS, move || {
+            patience.dispatch(SessionAction::Silent);
+        });
+        move || drop(timeout)
+    });
+    let client = use_state(|| {
+        Client::start(move |message| dispatcher.dispatch(SessionAction::Received(message)))
+    });
+    (*client).clone()
+}
+
+/// The theme, which follows the system until the user chooses, and the way to choose it.
+#[hook]
+fn use_theme() -> (Theme, Callback<Theme>) {
+    let theme = use_state_eq(Theme::preferred);
+    use_effect_with(*theme, |theme| theme.apply());
+    let setter = theme.setter();
+    use_effect_with((), move |()| {
+        let listener = preferences::system_prefers_dark().map(|query| {
+            EventListener::new(&query, "change", move |_| setter.set(Theme::preferred()))
+        });
+        move || drop(listener)
+    });
+    let choose = use_callback(theme.setter(), |theme: Theme, setter| {
+        theme.choose();
+        setter.set(theme);
+    });
+    (*theme, choose)
+}

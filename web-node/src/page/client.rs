@@ -1,0 +1,91 @@
+//! The way to the node worker: commands go out under a number, answers find whoever asked.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use shared::node::interface::{Answer, Command};
+
+use crate::node_handle::NodeHandle;
+use crate::ports::{Fatal, FromNode, MinerSettings, ToNode};
+
+/// Unanswered commands at once. A page asks for a handful; beyond this the node hangs.
+const UNANSWERED_MAX: usize = 256;
+
+/// What an asker gets: the answer, or nothing where the worker crashed before it gave one.
+type Asker = Box<dyn FnOnce(Option<Answer>)>;
+
+/// Sends commands to the node worker. Cheap to clone; equal where it is the same worker start.
+#[derive(Clone)]
+pub(super) struct Client {
+    handle: NodeHandle,
+    askers: Rc<RefCell<BTreeMap<u64, Asker>>>,
+    restarts: u32,
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.askers, &other.askers) && self.restarts == other.restarts
+    }
+}
+
+impl Client {
+    /// Starts the node worker; `on_message` gets everything that is not an answer.
+    pub(super) fn start(on_message: impl Fn(FromNode) + 'static) -> Self {
+        let askers: Rc<RefCell<BTreeMap<u64, Asker>>> = Rc::default();
+        let waiting = askers.clone();
+        let handle = NodeHandle::spawn(move |message| match message {
+            FromNode::Answer(number, answer) => {
+                let asker = waiting.borrow_mut().remove(&number);
+                if let Some(asker) = asker {
+                    asker(Some(answer));
+                }
+            }
+            FromNode::Fatal(Fatal::Crashed { .. }) => {
+                on_message(message);
+                let lost = core::mem::take(&mut *waiting.borrow_mut());
+                lost.into_values().for_each(|asker| asker(None));
+            }
+            other => on_message(other),
+        });
+        Self {
+            handle,
+            askers,
+            restarts: 0,
+        }
+    }
+
+    /// The same client after that many restarts of the worker, so that those who depend on it
+    /// ask again.
+    pub(super) fn after_restarts(&self, restarts: u32) -> Self {
+        Self {
+            restarts,
+            ..self.clone()
+        }
+    }
+
+    /// Asks the node for something; `asker` gets the answer.
+    pub(super) fn ask(&self, command: Command, asker: impl FnOnce(Option<Answer>) + 'static) {
+        if self.askers.borrow().len() >= UNANSWERED_MAX {
+            asker(None);
+            return;
+        }
+        let number = self.handle.command(command);
+        self.askers.borrow_mut().insert(number, Box::new(asker));
+    }
+
+    /// Tells the node something whose answer nobody waits for.
+    pub(super) fn tell(&self, command: Command) {
+        self.handle.command(command);
+    }
+
+    /// Sets how to mine.
+    pub(super) fn set_miners(&self, settings: MinerSettings) {
+        self.handle.send(&ToNode::Miners(settings));
+    }
+
+    /// Ends the wait between two attempts to connect.
+    pub(super) fn connect_now(&self) {
+        self.handle.send(&ToNode::Woken);
+    }
+}

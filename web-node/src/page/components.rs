@@ -1,0 +1,26 @@
+//! What is drawn: one file for each part of the page, and the small pieces that they share.
+
+pub(super) mod banners;
+pub(super) mod blocks;
+pub(super) mod consistency;
+pub(super) mod environment;
+pub(super) mod header;
+pub(super) mod lookup;
+pub(super) mod members;
+pub(super) mod mempool;
+pub(super) mod mining;
+pub(super) mod navigation;
+pub(super) mod rejections;
+pub(super) mod status;
+pub(super) mod write;
+
+mod block_card;
+mod block_detail;
+mod command_error;
+mod icon;
+mod panel;
+mod person;
+mod share_dialog;
+mod submissions;
+mod text;
+mod transaction;

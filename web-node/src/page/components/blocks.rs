@@ -1,0 +1,141 @@
+//! The chain, newest block first, one page at a time: only what is seen is asked of the node.
+
+use shared::hash::BlockHash;
+use shared::node::interface::{Answer, Command};
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::block_card::BlockCard;
+use super::panel::Panel;
+use crate::page::hooks::{use_answer, use_locale};
+use crate::page::locale::say;
+
+/// Blocks on one page.
+const PAGE_BLOCKS: u32 = 10;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct BlocksProps {
+    pub(in crate::page) height: u64,
+    pub(in crate::page) tip: BlockHash,
+    pub(in crate::page) final_height: u64,
+    pub(in crate::page) damaged: Vec<u64>,
+    /// Whether the node knows its network; before that there is not even a genesis block.
+    pub(in crate::page) is_ready: bool,
+}
+
+/// One page of the chain. Without a height to start from it follows the tip.
+#[function_component]
+pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
+    let locale = use_locale();
+    let from = use_state_eq(|| None);
+    let edits = use_state(|| 0_u32);
+
+    let version = (
+        props.tip,
+        props.final_height,
+        props.damaged.clone(),
+        props.is_ready,
+        *edits,
+    );
+    let command = Command::Blocks {
+        from: from.unwrap_or(u64::MAX),
+        count: PAGE_BLOCKS,
+    };
+    let answer = use_answer(command, version.clone());
+    let blocks = match answer.as_deref() {
+        Some(Answer::Blocks(blocks)) => blocks.as_slice(),
+        _ => &[],
+    };
+
+    let on_edited = use_callback((*edits, edits.setter()), |(), (edits, setter)| {
+        setter.set(edits.wrapping_add(1));
+    });
+    let on_goto = use_callback(from.setter(), |height, setter| setter.set(height));
+    html! {
+        <Panel id="blocks" title={say!(locale, "blocks")} aside={html! {
+            <GoTo on_goto={on_goto.clone()} />
+        }}>
+            if blocks.is_empty() {
+                <p class="empty">{ say!(locale, "blocks-none") }</p>
+            }
+            <ol class="chain" data-testid="blocks" reversed=true>
+                { for blocks.iter().map(|summary| html! {
+                    <BlockCard
+                        key={summary.header.height.to_string()}
+                        summary={summary.clone()}
+                        is_damaged={summary.is_damaged || props.damaged.contains(&summary.header.height)}
+                        on_goto={on_goto.clone()}
+                        on_edited={on_edited.clone()}
+                        edits={*edits}
+                    />
+                }) }
+            </ol>
+            <Pager from={*from} height={props.height} {on_goto} />
+        </Panel>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct GoToProps {
+    on_goto: Callback<Option<u64>>,
+}
+
+/// A field for a height to jump to.
+#[function_component]
+fn GoTo(props: &GoToProps) -> Html {
+    let locale = use_locale();
+    let field = use_node_ref();
+    let entered = field.clone();
+    let onsubmit = props.on_goto.reform(move |event: SubmitEvent| {
+        event.prevent_default();
+        entered
+            .cast::<HtmlInputElement>()
+            .and_then(|field| field.value().trim().parse().ok())
+    });
+    html! {
+        <form class="goto" {onsubmit}>
+            <input ref={field} class="goto-height" type="number" min="0" inputmode="numeric" aria-label={say!(locale, "goto-height")} placeholder={say!(locale, "goto-placeholder")} data-testid="blocks-goto" />
+            <button type="submit" class="button" data-testid="blocks-goto-submit">{ say!(locale, "goto") }</button>
+        </form>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PagerProps {
+    from: Option<u64>,
+    height: u64,
+    on_goto: Callback<Option<u64>>,
+}
+
+#[function_component]
+fn Pager(props: &PagerProps) -> Html {
+    let locale = use_locale();
+    let count = u64::from(PAGE_BLOCKS);
+    let top = props.from.unwrap_or(props.height).min(props.height);
+    let bottom = (top + 1).saturating_sub(count);
+    let newer = Some(top + count).filter(|&next| next < props.height);
+
+    let to_newer = props.on_goto.reform(move |_: MouseEvent| newer);
+    let to_older = props
+        .on_goto
+        .reform(move |_: MouseEvent| Some(bottom.saturating_sub(1)));
+    let to_latest = props.on_goto.reform(|_: MouseEvent| None);
+    html! {
+        <div class="pager">
+            <button type="button" class="button" data-testid="blocks-newer" onclick={to_newer} disabled={props.from.is_none() || top == props.height}>
+                { say!(locale, "newer") }
+            </button>
+            <span class="pager-range">
+                { say!(locale, "blocks-range", top = top, bottom = bottom) }
+            </span>
+            <button type="button" class="button" data-testid="blocks-older" onclick={to_older} disabled={bottom == 0}>
+                { say!(locale, "older") }
+            </button>
+            if props.from.is_some() {
+                <button type="button" class="button" data-testid="blocks-latest" onclick={to_latest}>
+                    { say!(locale, "latest") }
+                </button>
+            }
+        </div>
+    }
+}

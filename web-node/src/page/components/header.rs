@@ -1,0 +1,137 @@
+//! The head of the page: whose network this is, whether one is connected, language and theme.
+
+use shared::node::interface::Connection;
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+use super::icon::{Icon, Sign};
+use super::share_dialog::ShareDialog;
+use crate::page::hooks::use_locale;
+use crate::page::locale::{Language, Locale, say};
+use crate::page::preferences::Theme;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct HeaderProps {
+    pub(in crate::page) network: Option<String>,
+    pub(in crate::page) connection: Option<Connection>,
+    pub(in crate::page) theme: Theme,
+    pub(in crate::page) on_theme: Callback<Theme>,
+    pub(in crate::page) on_language: Callback<Language>,
+}
+
+/// The head of the page.
+#[function_component]
+pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
+    let locale = use_locale();
+    let is_sharing = use_state(|| false);
+    let share = is_sharing.setter();
+    let close = use_callback(is_sharing.setter(), |(), setter| setter.set(false));
+    html! {
+        <header class="header">
+            <div class="brand">
+                <Logo />
+                <h1>{ "Tabchain" }</h1>
+                if let Some(network) = &props.network {
+                    <span class="network-name" data-testid="network-name">{ network.clone() }</span>
+                }
+            </div>
+            <ConnectionState connection={props.connection.clone()} />
+            <div class="header-tools">
+                <button type="button" class="button" data-testid="share" onclick={move |_| share.set(true)}>
+                    <Sign icon={Icon::Share} />
+                    <span>{ say!(locale, "share") }</span>
+                </button>
+                <LanguageSelect on_language={props.on_language.clone()} />
+                <ThemeButton theme={props.theme} on_theme={props.on_theme.clone()} />
+            </div>
+            if *is_sharing {
+                <ShareDialog on_close={close} />
+            }
+        </header>
+    }
+}
+
+#[function_component]
+fn Logo() -> Html {
+    html! {
+        <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+            <path class="logo-back" d="M3 9a3 3 0 0 1 3-3h5l2 3h7a3 3 0 0 1 3 3v7a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3Z" />
+            <path class="logo-front" d="M11 15a3 3 0 0 1 3-3h5l2 3h5a3 3 0 0 1 3 3v6a3 3 0 0 1-3 3H14a3 3 0 0 1-3-3Z" />
+        </svg>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ConnectionStateProps {
+    connection: Option<Connection>,
+}
+
+#[function_component]
+fn ConnectionState(props: &ConnectionStateProps) -> Html {
+    let locale = use_locale();
+    let (state, text) = describe(&locale, props.connection.as_ref());
+    html! {
+        <div class={classes!("connection", format!("connection-{state}"))} role="status" data-testid="connection-state" data-state={state}>
+            <span class="dot" aria-hidden="true"></span>
+            { text }
+        </div>
+    }
+}
+
+fn describe(locale: &Locale, connection: Option<&Connection>) -> (&'static str, String) {
+    match connection {
+        None => ("starting", say!(locale, "connection-starting")),
+        Some(Connection::Connecting) => ("connecting", say!(locale, "connection-connecting")),
+        Some(Connection::Waiting { .. }) => ("waiting", say!(locale, "connection-waiting")),
+        Some(Connection::Registering) => ("registering", say!(locale, "connection-registering")),
+        Some(Connection::Joined) => ("joined", say!(locale, "connection-joined")),
+        Some(Connection::Refused(_)) => ("refused", say!(locale, "connection-refused")),
+        Some(Connection::Left) => ("left", say!(locale, "connection-left")),
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct LanguageSelectProps {
+    on_language: Callback<Language>,
+}
+
+#[function_component]
+fn LanguageSelect(props: &LanguageSelectProps) -> Html {
+    let locale = use_locale();
+    let on_change = props.on_language.reform(|event: Event| {
+        event
+            .target_dyn_into::<HtmlSelectElement>()
+            .map_or(Language::English, |select| Language::closest(&select.value()))
+    });
+    html! {
+        <select class="select" aria-label={say!(locale, "language")} data-testid="language" onchange={on_change}>
+            { for Language::ALL.into_iter().map(|language| html! {
+                <option value={language.tag()} lang={language.tag()} selected={language == locale.language()}>
+                    { language.name() }
+                </option>
+            }) }
+        </select>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ThemeButtonProps {
+    theme: Theme,
+    on_theme: Callback<Theme>,
+}
+
+#[function_component]
+fn ThemeButton(props: &ThemeButtonProps) -> Html {
+    let locale = use_locale();
+    let (icon, label) = match props.theme {
+        Theme::Light => (Icon::Moon, say!(locale, "theme-to-dark")),
+        Theme::Dark => (Icon::Sun, say!(locale, "theme-to-light")),
+    };
+    let other = props.theme.opposite();
+    let onclick = props.on_theme.reform(move |_| other);
+    html! {
+        <button type="button" class="button button-icon" data-testid="theme" data-value={props.theme.name()} title={label.clone()} aria-label={label} {onclick}>
+            <Sign {icon} />
+        </button>
+    }
+}

@@ -1,0 +1,151 @@
+//! The look-up of a key: its present value, who wrote it, and what it was before.
+
+use shared::hash::BlockHash;
+use shared::node::interface::{Answer, Command, HistoryItem, Lookup};
+use shared::state::KeyEntry;
+use shared::transaction::Key;
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::icon::{Icon, Sign};
+use super::panel::Panel;
+use super::person::Person;
+use super::text::Ago;
+use super::transaction::{OutcomeTag, outcome_name};
+use super::write::FieldError;
+use crate::page::hooks::{use_answer, use_locale};
+use crate::page::locale::say;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct LookupPanelProps {
+    pub(in crate::page) tip: BlockHash,
+}
+
+/// The field for a key, and what is known of the key last asked for, kept up to date.
+#[function_component]
+pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
+    let locale = use_locale();
+    let field = use_node_ref();
+    let asked = use_state_eq(|| None::<Key>);
+    let error = use_state_eq(|| None::<String>);
+
+    let onsubmit = {
+        let (field, asked, error) = (field.clone(), asked.setter(), error.setter());
+        let (empty, invalid) = (say!(locale, "error-empty-key"), say!(locale, "error-lookup-key"));
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            let entered = field
+                .cast::<HtmlInputElement>()
+                .map(|field| field.value())
+                .unwrap_or_default();
+            let key = Key::new(entered);
+            error.set(match &key {
+                Ok(key) if key.as_str().is_empty() => Some(empty.clone()),
+                Ok(_) => None,
+                Err(_) => Some(invalid.clone()),
+            });
+            asked.set(key.ok().filter(|key| !key.as_str().is_empty()));
+        }
+    };
+    html! {
+        <Panel id="lookup" title={say!(locale, "lookup")}>
+            <form class="form lookup-form" {onsubmit} novalidate=true>
+                <label class="field">
+                    <span class="field-label">{ say!(locale, "key") }</span>
+                    <input ref={field} type="text" autocomplete="off" autocapitalize="none" spellcheck="false"
+                        aria-invalid={error.is_some().to_string()} aria-describedby="lookup-error" data-testid="lookup-key" />
+                </label>
+                <button type="submit" class="button" data-testid="lookup-submit">
+                    <Sign icon={Icon::Search} />{ say!(locale, "lookup-submit") }
+                </button>
+            </form>
+            <FieldError id="lookup-error" error={(*error).clone()} />
+            if let Some(key) = &*asked {
+                <LookupResult key={key.as_str().to_owned()} looked_up={key.clone()} tip={props.tip} />
+            }
+        </Panel>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct LookupResultProps {
+    looked_up: Key,
+    tip: BlockHash,
+}
+
+#[function_component]
+fn LookupResult(props: &LookupResultProps) -> Html {
+    let locale = use_locale();
+    let key = props.looked_up.clone();
+    let answer = use_answer(Command::Lookup { key }, props.tip);
+    let Some(Answer::Lookup(Lookup { entry, history })) = answer.as_deref() else {
+        return html! {};
+    };
+    html! {
+        <div class="lookup-result" aria-live="polite">
+            if let Some(entry) = entry {
+                <PresentValue entry={entry.clone()} />
+            } else {
+                <p class="empty" data-testid="lookup-none">
+                    { say!(locale, "lookup-none", key = props.looked_up.as_str()) }
+                </p>
+            }
+            if !history.is_empty() {
+                <History items={history.clone()} />
+            }
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PresentValueProps {
+    entry: KeyEntry,
+}
+
+#[function_component]
+fn PresentValue(props: &PresentValueProps) -> Html {
+    let locale = use_locale();
+    let entry = &props.entry;
+    html! {
+        <div class="present-value">
+            <b class="ledger-key">{ entry.key.as_str().to_owned() }</b>
+            <p class="value" data-testid="lookup-value" data-writer={entry.writer.to_string()} data-height={entry.height.to_string()} data-id={entry.written_by.to_string()}>{ entry.value.as_str().to_owned() }</p>
+            <p class="hint">
+                { say!(locale, "written-by") }{ " " }<Person key_of={entry.writer} />{ " " }
+                { say!(locale, "in-block", height = entry.height) }
+            </p>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct HistoryProps {
+    items: Vec<HistoryItem>,
+}
+
+#[function_component]
+fn History(props: &HistoryProps) -> Html {
+    let locale = use_locale();
+    html! {
+        <table class="history" data-testid="lookup-history">
+            <caption>{ say!(locale, "history") }</caption>
+            <thead>
+                <tr>
+                    <th scope="col">{ say!(locale, "block") }</th>
+                    <th scope="col">{ say!(locale, "value") }</th>
+                    <th scope="col">{ say!(locale, "writer") }</th>
+                </tr>
+            </thead>
+            <tbody>
+                { for props.items.iter().map(|item| html! {
+                    <tr key={item.id.to_string()} data-testid={format!("history-{}", item.id)}
+                        data-height={item.height.to_string()} data-outcome={outcome_name(item.outcome)} data-value={item.value.as_str().to_owned()}>
+                        <td>{ locale.number(item.height) }{ " " }<small><Ago time_ms={item.timestamp_ms} /></small></td>
+                        <td class="ledger-value">{ item.value.as_str().to_owned() }</td>
+                        <td><Person key_of={item.writer} />{ " " }<OutcomeTag outcome={item.outcome} /></td>
+                    </tr>
+                }) }
+            </tbody>
+        </table>
+    }
+}

@@ -1,0 +1,123 @@
+//! Who is here, who leads, and how far each of them is.
+
+use shared::message::{Leader, Member, MemberId};
+use shared::node::interface::Command;
+use yew::prelude::*;
+
+use super::icon::{Icon, Sign};
+use super::panel::Panel;
+use super::person::Avatar;
+use crate::page::hooks::{use_client, use_locale};
+use crate::page::locale::{Locale, say};
+
+/// Members shown until one asks for more.
+const SHOWN_MEMBERS: usize = 40;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct MembersProps {
+    pub(in crate::page) members: Vec<Member>,
+    pub(in crate::page) own_id: Option<MemberId>,
+    pub(in crate::page) leader: Option<Leader>,
+}
+
+/// The members that are present, by number.
+#[function_component]
+pub(in crate::page) fn Members(props: &MembersProps) -> Html {
+    let locale = use_locale();
+    let client = use_client();
+    let shown = use_state(|| SHOWN_MEMBERS);
+    let count = props.members.len();
+    let show_more = {
+        let shown = shown.clone();
+        move |_: MouseEvent| shown.set(*shown + SHOWN_MEMBERS)
+    };
+    let leave = move |_: MouseEvent| {
+        if let Some(client) = &client {
+            client.tell(Command::Disconnect);
+        }
+    };
+    html! {
+        <Panel id="members" title={say!(locale, "members")} aside={html! {
+            <span class="count" data-testid="member-count" data-value={count.to_string()}>{ count }</span>
+        }}>
+            if count == 0 {
+                <p class="empty">{ say!(locale, "members-none") }</p>
+            }
+            <ul class="members" data-testid="members">
+                { for props.members.iter().take(*shown).map(|member| html! {
+                    <MemberRow
+                        key={member.id.to_string()}
+                        member={member.clone()}
+                        is_self={Some(member.id) == props.own_id}
+                        is_leader={props.leader.is_some_and(|leader| leader.id == member.id)}
+                    />
+                }) }
+            </ul>
+            if count > *shown {
+                <button type="button" class="button button-wide" onclick={show_more}>
+                    { say!(locale, "members-more", count = count - *shown) }
+                </button>
+            }
+            if props.own_id.is_some() && count > 0 {
+                <button type="button" class="link leave" data-testid="leave" onclick={leave}>{ say!(locale, "leave") }</button>
+            }
+        </Panel>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct MemberRowProps {
+    member: Member,
+    is_self: bool,
+    is_leader: bool,
+}
+
+#[function_component]
+fn MemberRow(props: &MemberRowProps) -> Html {
+    let locale = use_locale();
+    let member = &props.member;
+    let status = &member.status;
+    let rate = status.hashes_per_second;
+    let (presence, presence_text) = presence(&locale, member);
+    html! {
+        <li class={classes!("member", props.is_self.then_some("member-self"))}
+            title={member.agent.as_str().to_owned()}
+            data-testid={format!("member-{}", member.id)}
+            data-self={props.is_self.to_string()}
+            data-leader={props.is_leader.to_string()}
+            data-synced={status.synced.to_string()}
+            data-visible={status.visible.to_string()}
+            data-height={status.tip.height.to_string()}
+            data-rate={rate.to_string()}
+            data-key={member.key.to_string()}
+        >
+            <Avatar key_of={member.key} />
+            <span class="member-name">
+                <b>{ format!("#{}", member.id) }</b>
+                if props.is_self {
+                    <span class="tag tag-you">{ say!(locale, "you") }</span>
+                }
+                if props.is_leader {
+                    <span class="tag tag-leader"><Sign icon={Icon::Crown} />{ say!(locale, "leads") }</span>
+                }
+            </span>
+            <code class="member-key">{ member.key.short() }</code>
+            <span class={classes!("member-presence", presence)}>
+                <span class="dot" aria-hidden="true"></span>
+                { presence_text }
+            </span>
+            <span class="member-height">{ say!(locale, "member-height", height = status.tip.height) }</span>
+            if rate > 0 {
+                <span class="member-rate"><Sign icon={Icon::Pick} />{ locale.hash_rate(rate) }</span>
+            }
+        </li>
+    }
+}
+
+fn presence(locale: &Locale, member: &Member) -> (&'static str, String) {
+    match (member.status.synced, member.status.visible) {
+        (true, true) => ("presence-synced", say!(locale, "presence-synced")),
+        (true, false) => ("presence-hidden", say!(locale, "presence-hidden")),
+        (false, _) => ("presence-syncing", say!(locale, "presence-syncing")),
+    }
+}

@@ -1,0 +1,112 @@
+//! Pending transactions, in the order in which the next block would include them.
+
+use shared::hash::BlockHash;
+use shared::node::interface::{Answer, Command, PendingTransaction};
+use yew::prelude::*;
+
+use super::panel::Panel;
+use super::person::Person;
+use super::transaction::{ActionText, put_parts};
+use crate::page::hooks::{use_answer, use_directory, use_locale};
+use crate::page::locale::say;
+
+/// Pending transactions on one page.
+const PAGE_TRANSACTIONS: u32 = 8;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct MempoolProps {
+    pub(in crate::page) pending: u32,
+    /// Of these, own ones that the relay has not stored yet.
+    pub(in crate::page) unacknowledged: u32,
+    pub(in crate::page) tip: BlockHash,
+}
+
+/// One page of the mempool.
+#[function_component]
+pub(in crate::page) fn Mempool(props: &MempoolProps) -> Html {
+    let locale = use_locale();
+    let skip = use_state_eq(|| 0_u32);
+    let shown_skip = if *skip < props.pending { *skip } else { 0 };
+    let command = Command::Pending {
+        skip: shown_skip,
+        count: PAGE_TRANSACTIONS,
+    };
+    let answer = use_answer(command, (props.pending, props.unacknowledged, props.tip));
+    let transactions = match answer.as_deref() {
+        Some(Answer::Pending(transactions)) => transactions.as_slice(),
+        _ => &[],
+    };
+
+    let next = shown_skip.saturating_add(PAGE_TRANSACTIONS);
+    let earlier = shown_skip.saturating_sub(PAGE_TRANSACTIONS);
+    let to_next = {
+        let skip = skip.setter();
+        move |_: MouseEvent| skip.set(next)
+    };
+    let to_earlier = {
+        let skip = skip.setter();
+        move |_: MouseEvent| skip.set(earlier)
+    };
+    html! {
+        <Panel id="mempool" title={say!(locale, "mempool")} aside={html! {
+            <span class="count" data-testid="pending-count" data-value={props.pending.to_string()} data-unacknowledged={props.unacknowledged.to_string()}>
+                { locale.number(props.pending.into()) }
+            </span>
+        }}>
+            if transactions.is_empty() {
+                <p class="empty">{ say!(locale, "mempool-empty") }</p>
+            }
+            <ul class="rows" data-testid="mempool">
+                { for transactions.iter().map(|pending| html! {
+                    <PendingRow key={pending.id.to_string()} pending={pending.clone()} />
+                }) }
+            </ul>
+            if props.pending > PAGE_TRANSACTIONS {
+                <div class="pager">
+                    <button type="button" class="button" onclick={to_earlier} disabled={shown_skip == 0}>{ say!(locale, "previous-page") }</button>
+                    <span class="pager-range">
+                        { say!(locale, "mempool-range", first = shown_skip + 1, last = next.min(props.pending), count = props.pending) }
+                    </span>
+                    <button type="button" class="button" onclick={to_next} disabled={next >= props.pending}>{ say!(locale, "next-page") }</button>
+                </div>
+            }
+        </Panel>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PendingRowProps {
+    pending: PendingTransaction,
+}
+
+#[function_component]
+fn PendingRow(props: &PendingRowProps) -> Html {
+    let locale = use_locale();
+    let directory = use_directory();
+    let pending = &props.pending;
+    let transaction = &pending.signed.transaction;
+    let (key, value) = put_parts(&transaction.action);
+    let is_own = directory.is_own(&transaction.sender);
+    html! {
+        <li class="row"
+            data-testid={format!("pending-{}", pending.id)}
+            data-sender={pending.sender.map(|id| id.to_string())}
+            data-sender-key={transaction.sender.to_string()}
+            data-key={key}
+            data-value={value}
+            data-acknowledged={pending.is_acknowledged.to_string()}
+        >
+            <Person key_of={transaction.sender} />
+            <ActionText action={transaction.action.clone()} />
+            if is_own {
+                <span class="row-end">
+                    if pending.is_acknowledged {
+                        <span class="tag tag-good" title={say!(locale, "acknowledged-why")}>{ say!(locale, "acknowledged") }</span>
+                    } else {
+                        <span class="tag tag-warn" title={say!(locale, "unacknowledged-why")}>{ say!(locale, "unacknowledged") }</span>
+                    }
+                </span>
+            }
+        </li>
+    }
+}

@@ -1,0 +1,189 @@
+//! Mining: start, stop, how fast, how long it will take, and how much of the machine it may use.
+
+use std::rc::Rc;
+
+use shared::node::interface::{Command, MiningPause, MiningView};
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::icon::{Icon, Sign};
+use super::panel::Panel;
+use crate::page::hooks::{use_client, use_locale};
+use crate::page::locale::{Locale, say};
+use crate::ports::{Environment, MinerSettings};
+
+#[derive(Properties, PartialEq)]
+pub(in crate::page) struct MiningProps {
+    pub(in crate::page) mining: MiningView,
+    pub(in crate::page) environment: Option<Rc<Environment>>,
+}
+
+/// The controls of the miners.
+#[function_component]
+pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
+    let locale = use_locale();
+    let client = use_client();
+    let mining = props.mining;
+    let send = use_callback(client, |command, client| {
+        if let Some(client) = client {
+            client.tell(command);
+        }
+    });
+    let once = send.reform(|_: MouseEvent| Command::StartMining { once: true });
+    let start = send.reform(|_: MouseEvent| Command::StartMining { once: false });
+    let stop = send.reform(|_: MouseEvent| Command::StopMining);
+    let (state, pause) = state(&mining);
+    html! {
+        <Panel id="mining" title={say!(locale, "mining")} aside={html! {
+            <span class={classes!("mining-state", format!("mining-{state}"))} role="status" data-testid="mining-state" data-state={state} data-pause={pause}>
+                { state_text(&locale, &mining) }
+            </span>
+        }}>
+            <div class="buttons">
+                <button type="button" class="button button-primary" data-testid="mine-once" onclick={once} disabled={mining.wanted}>
+                    <Sign icon={Icon::Pick} />{ say!(locale, "mine-once") }
+                </button>
+                <button type="button" class="button" data-testid="mine-start" onclick={start} disabled={mining.wanted}>
+                    { say!(locale, "mine-start") }
+                </button>
+                <button type="button" class="button" data-testid="mine-stop" onclick={stop} disabled={!mining.wanted}>
+                    <Sign icon={Icon::Stop} />{ say!(locale, "mine-stop") }
+                </button>
+            </div>
+            <Figures {mining} />
+            if let Some(environment) = &props.environment {
+                <Settings cores={environment.cores} settings={environment.miners} />
+            }
+        </Panel>
+    }
+}
+
+fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
+    match (mining.wanted, mining.paused) {
+        (false, _) => ("off", None),
+        (true, None) => ("mining", None),
+        (true, Some(MiningPause::Syncing)) => ("paused", Some("syncing")),
+        (true, Some(MiningPause::Undecided)) => ("paused", Some("undecided")),
+        (true, Some(MiningPause::NoNetwork)) => ("paused", Some("no-network")),
+    }
+}
+
+fn state_text(locale: &Locale, mining: &MiningView) -> String {
+    match (mining.wanted, mining.paused) {
+        (false, _) => say!(locale, "mining-off"),
+        (true, None) => say!(locale, "mining-on"),
+        (true, Some(MiningPause::Syncing)) => say!(locale, "mining-paused-syncing"),
+        (true, Some(MiningPause::Undecided)) => say!(locale, "mining-paused-undecided"),
+        (true, Some(MiningPause::NoNetwork)) => say!(locale, "mining-paused-no-network"),
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct FiguresProps {
+    mining: MiningView,
+}
+
+#[function_component]
+fn Figures(props: &FiguresProps) -> Html {
+    let locale = use_locale();
+    let mining = props.mining;
+    let expected_seconds = mining.expected_hashes as f64 / mining.hashes_per_second as f64;
+    let is_known = mining.hashes_per_second > 0;
+    html! {
+        <dl class="figures">
+            <div>
+                <dt>{ say!(locale, "hash-rate") }</dt>
+                <dd data-testid="hash-rate" data-value={mining.hashes_per_second.to_string()}>
+                    { locale.hash_rate(mining.hashes_per_second) }
+                </dd>
+            </div>
+            <div>
+                <dt title={say!(locale, "expected-time-why")}>{ say!(locale, "expected-time") }</dt>
+                <dd data-testid="expected-time" data-value={is_known.then(|| format!("{expected_seconds:.1}"))}>
+                    if is_known {
+                        { locale.duration(expected_seconds) }
+                    } else {
+                        { locale.hashes(mining.expected_hashes as f64) }
+                    }
+                </dd>
+            </div>
+            <div>
+                <dt>{ say!(locale, "found") }</dt>
+                <dd data-testid="found-count" data-value={mining.found.to_string()}>{ locale.number(mining.found) }</dd>
+            </div>
+        </dl>
+    }
+}
+
+/// The least share of its time that a miner may be given, in percent.
+const DUTY_PERCENT_MIN: u32 = 10;
+
+#[derive(Properties, PartialEq)]
+struct SettingsProps {
+    cores: u32,
+    settings: MinerSettings,
+}
+
+#[function_component]
+fn Settings(props: &SettingsProps) -> Html {
+    let locale = use_locale();
+    let client = use_client();
+    let settings = props.settings;
+    let on_change = use_callback(client, |settings, client| {
+        if let Some(client) = client {
+            client.set_miners(settings);
+        }
+    });
+    let on_workers = on_change.reform(move |workers| MinerSettings { workers, ..settings });
+    let on_duty = on_change.reform(move |duty_percent| MinerSettings {
+        duty_percent,
+        ..settings
+    });
+    html! {
+        <details class="settings">
+            <summary>{ say!(locale, "mining-settings") }</summary>
+            <Slider label={say!(locale, "miner-workers", count = settings.workers)} testid="miner-workers"
+                min=1 max={props.cores.max(1)} step=1 value={settings.workers} on_change={on_workers} />
+            <Slider label={say!(locale, "miner-duty", percent = settings.duty_percent)} testid="miner-duty"
+                min={DUTY_PERCENT_MIN} max=100 step=10 value={settings.duty_percent} on_change={on_duty} />
+            <p class="hint">{ say!(locale, "mining-settings-why") }</p>
+        </details>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct SliderProps {
+    label: AttrValue,
+    testid: &'static str,
+    min: u32,
+    max: u32,
+    step: u32,
+    value: u32,
+    on_change: Callback<u32>,
+}
+
+#[function_component]
+fn Slider(props: &SliderProps) -> Html {
+    let SliderProps {
+        min,
+        max,
+        step,
+        value,
+        ..
+    } = *props;
+    let on_change = props.on_change.clone();
+    let oninput = move |event: InputEvent| {
+        let entered = event
+            .target_dyn_into::<HtmlInputElement>()
+            .and_then(|field| field.value().parse::<u32>().ok());
+        if let Some(entered) = entered {
+            on_change.emit(entered.clamp(min, max));
+        }
+    };
+    html! {
+        <label class="field">
+            <span class="field-label">{ &props.label }</span>
+            <input type="range" min={min.to_string()} max={max.to_string()} step={step.to_string()} value={value.to_string()} data-testid={props.testid} {oninput} />
+        </label>
+    }
+}

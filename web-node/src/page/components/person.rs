@@ -1,0 +1,63 @@
+//! Members as one recognises them: a picture made from the key, and the number or the short key.
+
+use shared::keys::PublicKey;
+use yew::prelude::*;
+
+use crate::page::hooks::{use_directory, use_locale};
+use crate::page::locale::say;
+
+#[derive(Properties, PartialEq)]
+pub(super) struct AvatarProps {
+    pub(super) key_of: PublicKey,
+}
+
+/// A symmetric picture of five by five squares that a key always has; decoration beside a name.
+#[function_component]
+pub(super) fn Avatar(props: &AvatarProps) -> Html {
+    let [hue_high, hue_low, pattern @ ..] = props.key_of.0;
+    let hue = u16::from_be_bytes([hue_high, hue_low]) % 360;
+    let cells = (0..5_usize).flat_map(|row| (0..3_usize).map(move |column| (row, column)));
+    let filled = cells
+        .zip(pattern)
+        .filter(|(_, byte)| byte % 2 == 0)
+        .flat_map(|((row, column), _)| {
+            let mirrored = 4 - column;
+            let columns = if mirrored == column { vec![column] } else { vec![column, mirrored] };
+            columns.into_iter().map(move |column| (row, column))
+        });
+    html! {
+        <svg class="avatar" viewBox="-1 -1 7 7" aria-hidden="true" focusable="false">
+            <rect class="avatar-ground" x="-1" y="-1" width="7" height="7" rx="1.5" fill={format!("hsl({hue} 45% 88%)")} />
+            <g fill={format!("hsl({hue} 60% 38%)")}>
+                { for filled.map(|(row, column)| html! {
+                    <rect x={column.to_string()} y={row.to_string()} width="1.04" height="1.04" />
+                }) }
+            </g>
+        </svg>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(super) struct PersonProps {
+    pub(super) key_of: PublicKey,
+}
+
+/// A member: picture, number where it is present, short key otherwise, and whether it is you.
+#[function_component]
+pub(super) fn Person(props: &PersonProps) -> Html {
+    let locale = use_locale();
+    let directory = use_directory();
+    let key = &props.key_of;
+    let name = directory
+        .id(key)
+        .map_or_else(|| key.short(), |id| format!("#{id}"));
+    html! {
+        <span class="person" title={key.to_string()}>
+            <Avatar key_of={*key} />
+            <span class="person-name">{ name }</span>
+            if directory.is_own(key) {
+                <span class="tag tag-you">{ say!(locale, "you") }</span>
+            }
+        </span>
+    }
+}

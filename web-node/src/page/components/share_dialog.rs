@@ -1,0 +1,113 @@
+//! The dialog that brings others in: the link and its QR code.
+
+use qrcodegen::{QrCode, QrCodeEcc};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlDialogElement;
+use yew::prelude::*;
+
+use super::text::CopyField;
+use crate::page::hooks::use_locale;
+use crate::page::locale::say;
+use crate::page::share::{Link, Origin, fetch_addresses, link};
+
+#[derive(Properties, PartialEq)]
+pub(super) struct ShareDialogProps {
+    pub(super) on_close: Callback<()>,
+}
+
+/// A modal dialog with the link under which others open this network.
+#[function_component]
+pub(super) fn ShareDialog(props: &ShareDialogProps) -> Html {
+    let locale = use_locale();
+    let dialog = use_node_ref();
+    let addresses = use_state(|| None);
+
+    let setter = addresses.setter();
+    let opened = dialog.clone();
+    use_effect_with((), move |()| {
+        if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
+            let _ = dialog.show_modal();
+        }
+        spawn_local(async move { setter.set(Some(fetch_addresses().await.ok())) });
+    });
+
+    let closed = dialog.clone();
+    let close = Callback::from(move |_: MouseEvent| {
+        if let Some(dialog) = closed.cast::<HtmlDialogElement>() {
+            dialog.close();
+        }
+    });
+    let on_closed = props.on_close.reform(|_: Event| ());
+
+    html! {
+        <dialog ref={dialog} class="dialog" aria-labelledby="share-heading" data-testid="share-dialog" onclose={on_closed}>
+            <h2 id="share-heading">{ say!(locale, "share-title") }</h2>
+            if let Some(addresses) = &*addresses {
+                <ShareLink link={link(&Origin::of_page(), addresses.as_ref())} />
+            } else {
+                <p role="status">{ say!(locale, "share-asking") }</p>
+            }
+            <button type="button" class="button button-wide" data-testid="share-close" onclick={close}>
+                { say!(locale, "close") }
+            </button>
+        </dialog>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ShareLinkProps {
+    link: Link,
+}
+
+#[function_component]
+fn ShareLink(props: &ShareLinkProps) -> Html {
+    let locale = use_locale();
+    match &props.link {
+        Link::Reachable(address) => html! {
+            <>
+                <p>{ say!(locale, "share-reachable") }</p>
+                <Qr text={address.clone()} />
+                <CopyField label={say!(locale, "share-link")} text={address.clone()} testid="share-link" />
+            </>
+        },
+        Link::LoopbackOnly(address) => html! {
+            <>
+                <p>{ say!(locale, "share-loopback") }</p>
+                <CopyField label={say!(locale, "share-link")} text={address.clone()} testid="share-link" />
+                <p>{ say!(locale, "share-bind") }</p>
+                <pre class="command"><code>{ "cargo xtask run --bind 0.0.0.0" }</code></pre>
+            </>
+        },
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct QrProps {
+    text: AttrValue,
+}
+
+/// Light modules of this width stand around a code (ISO/IEC 18004).
+const QUIET_ZONE: i32 = 4;
+
+#[function_component]
+fn Qr(props: &QrProps) -> Html {
+    let locale = use_locale();
+    let Ok(code) = QrCode::encode_text(&props.text, QrCodeEcc::Medium) else {
+        return html! {};
+    };
+    let side = code.size() + 2 * QUIET_ZONE;
+    html! {
+        <svg class="qr" viewBox={format!("0 0 {side} {side}")} role="img" aria-label={say!(locale, "share-qr")} data-testid="share-qr" shape-rendering="crispEdges">
+            <rect width={side.to_string()} height={side.to_string()} fill="#fff" />
+            <path d={dark_modules(&code)} fill="#000" />
+        </svg>
+    }
+}
+
+fn dark_modules(code: &QrCode) -> String {
+    let cells = (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (x, y)));
+    cells
+        .filter(|&(x, y)| code.get_module(x, y))
+        .map(|(x, y)| format!("M{},{}h1v1h-1z", x + QUIET_ZONE, y + QUIET_ZONE))
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! What became of one's own transactions: pending, then in a block, and what they did there.
+
+use shared::hash::{BlockHash, TransactionId};
+use shared::node::interface::{Answer, Command, HistoryItem};
+use shared::transaction::{Key, Value};
+use yew::prelude::*;
+
+use super::text::HashText;
+use super::transaction::{OutcomeTag, outcome_name};
+use crate::page::hooks::{use_answer, use_locale};
+use crate::page::locale::say;
+
+/// Own transactions that are followed.
+pub(super) const SUBMISSIONS_SHOWN: usize = 5;
+
+/// A transaction that this page submitted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Submission {
+    pub(super) id: TransactionId,
+    pub(super) key: Key,
+    pub(super) value: Value,
+}
+
+#[derive(Properties, PartialEq)]
+pub(super) struct SubmissionsProps {
+    /// Newest first.
+    pub(super) submissions: Vec<Submission>,
+    pub(super) tip: BlockHash,
+    pub(super) height: u64,
+}
+
+/// The last submissions.
+#[function_component]
+pub(super) fn Submissions(props: &SubmissionsProps) -> Html {
+    html! {
+        <ul class="rows submissions" aria-live="polite">
+            { for props.submissions.iter().map(|submission| html! {
+                <SubmissionRow key={submission.id.to_string()} submission={submission.clone()} tip={props.tip} height={props.height} />
+            }) }
+        </ul>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct SubmissionRowProps {
+    submission: Submission,
+    tip: BlockHash,
+    height: u64,
+}
+
+/// Looked up again with each new tip, since a reorganisation may take it out of its block.
+#[function_component]
+fn SubmissionRow(props: &SubmissionRowProps) -> Html {
+    let locale = use_locale();
+    let Submission { id, key, value } = &props.submission;
+    let answer = use_answer(Command::Lookup { key: key.clone() }, (props.tip, props.height));
+    let included = included(answer.as_deref(), id);
+    html! {
+        <li class="row"
+            data-testid={format!("submission-{id}")}
+            data-state={if included.is_some() { "mined" } else { "pending" }}
+            data-height={included.map(|item| item.height.to_string())}
+            data-outcome={included.map(|item| outcome_name(item.outcome))}
+        >
+            <span class="action">
+                <b class="ledger-key">{ key.as_str().to_owned() }</b>
+                <span class="arrow" aria-hidden="true">{ "=" }</span>
+                <span class="ledger-value">{ value.as_str().to_owned() }</span>
+            </span>
+            <span class="row-end">
+                if let Some(item) = included {
+                    <span>{ say!(locale, "submission-mined", height = item.height) }</span>
+                    <OutcomeTag outcome={item.outcome} />
+                } else {
+                    <span class="tag tag-warn">{ say!(locale, "submission-pending") }</span>
+                }
+                <HashText hash={id.to_string()} />
+            </span>
+        </li>
+    }
+}
+
+fn included<'a>(answer: Option<&'a Answer>, id: &TransactionId) -> Option<&'a HistoryItem> {
+    match answer {
+        Some(Answer::Lookup(lookup)) => lookup.history.iter().find(|item| item.id == *id),
+        _ => None,
+    }
+}

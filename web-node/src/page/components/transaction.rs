@@ -1,0 +1,85 @@
+//! What a transaction does and did, in words.
+
+use shared::transaction::{Action, Expect, Outcome};
+use yew::prelude::*;
+
+use super::person::Person;
+use crate::page::hooks::use_locale;
+use crate::page::locale::{Locale, say};
+
+#[derive(Properties, PartialEq)]
+pub(super) struct ActionTextProps {
+    pub(super) action: Action,
+}
+
+/// What a transaction does. Keys and values are strangers' text: text nodes, never markup.
+#[function_component]
+pub(super) fn ActionText(props: &ActionTextProps) -> Html {
+    let locale = use_locale();
+    match &props.action {
+        Action::Put { key, value, expect } => html! {
+            <span class="action">
+                <b class="ledger-key">{ key.as_str().to_owned() }</b>
+                <span class="arrow" aria-hidden="true">{ "=" }</span>
+                <span class="ledger-value">{ value.as_str().to_owned() }</span>
+                if let Some(condition) = condition(&locale, expect) {
+                    <span class="tag">{ condition }</span>
+                }
+            </span>
+        },
+        Action::Transfer { to, amount } => html! {
+            <span class="action">
+                { say!(locale, "transfer-of", amount = *amount) }
+                <span class="arrow" aria-hidden="true">{ "→" }</span>
+                <Person key_of={*to} />
+            </span>
+        },
+    }
+}
+
+/// The key and value of a put, for tests.
+pub(super) fn put_parts(action: &Action) -> (Option<String>, Option<String>) {
+    match action {
+        Action::Put { key, value, .. } => (
+            Some(key.as_str().to_owned()),
+            Some(value.as_str().to_owned()),
+        ),
+        Action::Transfer { .. } => (None, None),
+    }
+}
+
+fn condition(locale: &Locale, expect: &Expect) -> Option<String> {
+    match expect {
+        Expect::Anything => None,
+        Expect::Absent => Some(say!(locale, "condition-absent")),
+        Expect::WrittenBy(_) => Some(say!(locale, "condition-unchanged")),
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(super) struct OutcomeTagProps {
+    pub(super) outcome: Outcome,
+}
+
+/// What an included transaction did.
+#[function_component]
+pub(super) fn OutcomeTag(props: &OutcomeTagProps) -> Html {
+    let locale = use_locale();
+    let (class, text) = match props.outcome {
+        Outcome::Applied => ("tag-good", say!(locale, "outcome-applied")),
+        Outcome::ExpectFailed => ("tag-warn", say!(locale, "outcome-expect-failed")),
+        Outcome::BalanceTooSmall => ("tag-warn", say!(locale, "outcome-balance-too-small")),
+        Outcome::QuotaExceeded => ("tag-warn", say!(locale, "outcome-quota-exceeded")),
+    };
+    html! { <span class={classes!("tag", class)}>{ text }</span> }
+}
+
+/// The name of an outcome for tests and styles.
+pub(super) fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied => "applied",
+        Outcome::ExpectFailed => "expect-failed",
+        Outcome::BalanceTooSmall => "balance-too-small",
+        Outcome::QuotaExceeded => "quota-exceeded",
+    }
+}

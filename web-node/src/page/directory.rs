@@ -1,0 +1,36 @@
+//! Who is who: the numbers of the members that are present, by key.
+
+use std::collections::BTreeMap;
+
+use shared::keys::PublicKey;
+use shared::message::MemberId;
+use shared::node::interface::View;
+
+/// Members' numbers by key, and which key is one's own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Directory {
+    own: PublicKey,
+    ids: BTreeMap<PublicKey, MemberId>,
+}
+
+impl Directory {
+    /// Everyone in a view.
+    pub(super) fn of(view: &View) -> Self {
+        let own = view.id.map(|id| (view.key, id));
+        let present = view.members.iter().map(|member| (member.key, member.id));
+        Self {
+            own: view.key,
+            ids: present.chain(own).collect(),
+        }
+    }
+
+    /// The number of a key, if it is present.
+    pub(super) fn id(&self, key: &PublicKey) -> Option<MemberId> {
+        self.ids.get(key).copied()
+    }
+
+    /// Whether a key is one's own.
+    pub(super) fn is_own(&self, key: &PublicKey) -> bool {
+        self.own == *key
+    }
+}

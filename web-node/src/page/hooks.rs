@@ -1,0 +1,141 @@
+//! What components share: contexts, the clock, and questions to the node that stay answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gloo_timers::callback::Interval;
+use shared::node::interface::{Answer, Command};
+use yew::prelude::*;
+
+use super::client::Client;
+use super::directory::Directory;
+use super::locale::{Language, Locale};
+
+/// The time in milliseconds since 1970 UTC by the relay's clock, renewed every second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Now(pub(super) u64);
+
+/// The present language.
+#[hook]
+pub(super) fn use_locale() -> Locale {
+    use_context::<Locale>().unwrap_or_else(|| Locale::new(Language::English))
+}
+
+/// The way to the node worker.
+#[hook]
+pub(super) fn use_client() -> Option<Client> {
+    use_context::<Client>()
+}
+
+/// Who is who.
+#[hook]
+pub(super) fn use_directory() -> Rc<Directory> {
+    use_context::<Rc<Directory>>().unwrap_or_default()
+}
+
+/// The time; whoever uses it is drawn every second.
+#[hook]
+pub(super) fn use_now() -> Now {
+    use_context::<Now>().unwrap_or(Now(0))
+}
+
+/// This computer's clock in milliseconds since 1970 UTC, every second.
+#[hook]
+pub(super) fn use_clock_ms() -> u64 {
+    let clock = use_state(read_clock_ms);
+    let setter = clock.setter();
+    use_effect_with((), move |()| {
+        let tick = Interval::new(1000, move || setter.set(read_clock_ms()));
+        move || drop(tick)
+    });
+    *clock
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive number of milliseconds below 2^53"
+)]
+fn read_clock_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// The answer to a question, asked again whenever the question or `version` changes. The answer
+/// before stays until the next one is there; at most one question is on its way.
+#[hook]
+pub(super) fn use_answer<V: PartialEq + 'static>(command: Command, version: V) -> Option<Rc<Answer>> {
+    let client = use_client();
+    let answer = use_state(|| None);
+    let query = use_memo((), |()| RefCell::new(Query::default()));
+    let setter = answer.setter();
+    use_effect_with((client, command, version), move |(client, command, _)| {
+        if let Some(client) = client {
+            query.borrow_mut().wanted = Some(command.clone());
+            Query::pump(&query, client.clone(), setter);
+        }
+    });
+    (*answer).clone()
+}
+
+#[derive(Default)]
+struct Query {
+    wanted: Option<Command>,
+    is_underway: bool,
+}
+
+impl Query {
+    fn pump(query: &Rc<RefCell<Self>>, client: Client, answer: UseStateSetter<Option<Rc<Answer>>>) {
+        let Some(command) = query.borrow_mut().next() else {
+            return;
+        };
+        let again = (query.clone(), client.clone());
+        client.ask(command, move |reply| {
+            let (query, client) = again;
+            query.borrow_mut().is_underway = false;
+            if let Some(reply) = reply {
+                answer.set(Some(Rc::new(reply)));
+                Self::pump(&query, client, answer);
+            }
+        });
+    }
+
+    fn next(&mut self) -> Option<Command> {
+        if self.is_underway {
+            return None;
+        }
+        let wanted = self.wanted.take();
+        self.is_underway = wanted.is_some();
+        wanted
+    }
+}
+
+/// Something asked of the node once, by a button: what came of it, and whether it is underway.
+#[derive(Clone, PartialEq)]
+pub(super) struct Request {
+    /// Whether the answer is awaited.
+    pub(super) is_underway: bool,
+    /// The last answer.
+    pub(super) answer: Option<Rc<Answer>>,
+    /// Asks.
+    pub(super) send: Callback<Command>,
+}
+
+/// A request to the node that a button makes.
+#[hook]
+pub(super) fn use_request() -> Request {
+    let client = use_client();
+    let state = use_state(|| (false, None));
+    let setter = state.setter();
+    let send = use_callback((client, setter), |command, (client, setter)| {
+        let Some(client) = client else { return };
+        setter.set((true, None));
+        let setter = setter.clone();
+        client.ask(command, move |answer| setter.set((false, answer.map(Rc::new))));
+    });
+    let (is_underway, answer) = (*state).clone();
+    Request {
+        is_underway,
+        answer,
+        send,
+    }
+}
