@@ -170,6 +170,24 @@ impl Node {
         self.finish(now_ms)
     }
 
+    /// The replica, once the network is known.
+    #[must_use]
+    pub fn replica(&self) -> Option<&Replica> {
+        self.ledger.as_ref().map(|ledger| &ledger.replica)
+    }
+
+    /// The decision log, once the network is known.
+    #[must_use]
+    pub fn log(&self) -> Option<&DecisionLog> {
+        self.ledger.as_ref().map(|ledger| &ledger.log)
+    }
+
+    /// The node's part in finality, once the network is known.
+    #[must_use]
+    pub fn voter(&self) -> Option<&Voter> {
+        self.ledger.as_ref().map(|ledger| &ledger.voter)
+    }
+
     /// Restored bodies come before anything else; then the first connection.
     fn begin(&mut self, now_ms: u64) {
         let bodies = self
