@@ -14,6 +14,8 @@ pub enum ToNode {
     Hello {
         /// The page's build.
         build: String,
+        /// Which tab this is.
+        tab: Tab,
     },
     /// Something that the user wants; answered under the same number.
     Command(u64, Command),
@@ -41,6 +43,16 @@ pub enum FromNode {
     Answer(u64, Answer),
     /// The node cannot go on.
     Fatal(Fatal),
+}
+
+/// Which tab this is, among the tabs of this browser. A reload keeps it; a duplicated tab begins
+/// with the same, so it is a claim and no proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Tab {
+    /// A random number that the tab keeps.
+    pub token: u64,
+    /// The slot that it had before the reload.
+    pub slot: Option<u32>,
 }
 
 /// How to mine.
@@ -133,6 +145,11 @@ pub enum Fatal {
     },
     /// The worker crashed; it was started again.
     Crashed {
+        /// What it said.
+        reason: String,
+    },
+    /// A miner crashed or never answered; it is started again, and the node itself goes on.
+    Miner {
         /// What it said.
         reason: String,
     },

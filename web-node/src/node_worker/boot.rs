@@ -1,0 +1,144 @@
+//! From a greeting to a node: a slot, its storage, its key, its replica.
+
+use shared::node::Node;
+use shared::node::interface::Effect;
+use shared::store::Rows;
+
+use super::environment;
+use super::identity::Identity;
+use super::inbox::{Inbox, Input};
+use super::slots::{self, Claim, SlotError};
+use crate::js::now_ms;
+use crate::ports::{Environment, Fatal, MinerSettings, Slots, Storage, Tab};
+use crate::store::indexed_db::IndexedDb;
+use crate::store::memory::MemoryStore;
+use crate::store::queue::StoreQueue;
+use crate::store::{Store, StoreError};
+
+/// A node that has just begun, and what it runs on.
+pub(super) struct Booted {
+    pub(super) node: Node,
+    /// The first that it wants done.
+    pub(super) effects: Vec<Effect>,
+    pub(super) store: StoreQueue,
+    pub(super) identity: Identity,
+    pub(super) environment: Environment,
+}
+
+/// How this program introduces itself to a relay.
+const AGENT: &str = concat!("tabchain-browser/", env!("CARGO_PKG_VERSION"));
+
+pub(super) async fn boot(tab: Tab, inbox: &Inbox) -> Result<Booted, Fatal> {
+    let opened = match open(tab, inbox).await {
+        // A browser may refuse its storage altogether: the node runs, and forgets.
+        Err(Refused::Storage(reason)) => Opened::in_memory(reason),
+        Err(Refused::Fatal(fatal)) => return Err(fatal),
+        Ok(opened) => opened,
+    };
+    let identity = Identity::load_or_create(opened.database.as_ref())
+        .await
+        .map_err(|error| failed(&error))?;
+    let cores = environment::cores();
+    let environment = Environment {
+        slot: opened.claim.slot,
+        identity: identity.kind(),
+        storage: opened.storage,
+        slots: opened.claim.kept_by,
+        is_persistent: false,
+        quota: None,
+        cores,
+        miners: MinerSettings {
+            workers: cores.saturating_sub(1).max(1),
+            duty_percent: 100,
+        },
+        kernel: environment::kernel(),
+    };
+    let (node, effects) = Node::new(identity.public_key(), AGENT, &opened.rows, now_ms());
+    let store = match opened.database {
+        Some(database) => queue(database, inbox),
+        None => queue(MemoryStore::default(), inbox),
+    };
+    Ok(Booted {
+        node,
+        effects,
+        store,
+        identity,
+        environment,
+    })
+}
+
+struct Opened {
+    claim: Claim,
+    database: Option<IndexedDb>,
+    rows: Rows,
+    storage: Storage,
+}
+
+enum Refused {
+    /// There is no storage to be had.
+    Storage(String),
+    /// There is one, but not for this tab, or not as it is.
+    Fatal(Fatal),
+}
+
+async fn open(tab: Tab, inbox: &Inbox) -> Result<Opened, Refused> {
+    let claim = slots::claim(tab, inbox)
+        .await
+        .map_err(|error| match error {
+            SlotError::Store(error) => Refused::Storage(error.to_string()),
+            error @ SlotError::AllTaken => Refused::Fatal(failed(&error)),
+        })?;
+    let database = IndexedDb::open(claim.slot)
+        .await
+        .map_err(|error| match error {
+            error @ StoreError::Newer => Refused::Fatal(failed(&error)),
+            error => Refused::Storage(error.to_string()),
+        })?;
+    // What was stored and cannot be read is not to be run without, and then overwritten.
+    let rows = database
+        .rows()
+        .await
+        .map_err(|error| Refused::Fatal(failed(&error)))?;
+    Ok(Opened {
+        claim,
+        database: Some(database),
+        rows,
+        storage: Storage::IndexedDb,
+    })
+}
+
+impl Opened {
+    /// A slot means nothing without a storage: the number does not matter.
+    fn in_memory(reason: String) -> Self {
+        Self {
+            claim: Claim {
+                slot: 0,
+                kept_by: Slots::Leases,
+            },
+            database: None,
+            rows: Rows::default(),
+            storage: Storage::Memory { reason },
+        }
+    }
+}
+
+fn queue(store: impl Store + 'static, inbox: &Inbox) -> StoreQueue {
+    let events = inbox.clone();
+    let errors = inbox.clone();
+    StoreQueue::new(
+        store,
+        move |event| events.put(Input::Node(event)),
+        move |error| {
+            errors.put(Input::Failed(match error {
+                StoreError::Full => Fatal::StorageFull,
+                error => failed(error),
+            }));
+        },
+    )
+}
+
+fn failed(error: &impl ToString) -> Fatal {
+    Fatal::Storage {
+        reason: error.to_string(),
+    }
+}
