@@ -80,6 +80,9 @@ pub const EARLY_VOTES_PER_MEMBER_MAX: usize = 8;
 pub const EARLY_VOTES_MAX: usize = 800;
 /// Proposals that are kept until they can be judged, one of each proposer.
 pub const EARLY_PROPOSALS_MAX: usize = 8;
+/// Forced changes of one decision's roster through which a member votes on; after as many it waits
+/// for the next decision.
+pub const VOIDED_ROSTERS_MAX: usize = 64;
 /// Proofs of equivocation that are kept.
 pub const EQUIVOCATIONS_MAX: usize = 64;
 

@@ -20,9 +20,10 @@ use self::rounds::Rounds;
 use super::certificate::{CertificateError, Equivocation};
 use super::log::DecisionLog;
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
+use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::keys::{PublicKey, Signature, SignatureError};
-use crate::limits::{EARLY_INSTANCES_MAX, EQUIVOCATIONS_MAX};
+use crate::limits::{EARLY_INSTANCES_MAX, EQUIVOCATIONS_MAX, VOIDED_ROSTERS_MAX};
 use crate::message::{Certified, Leader, Message, Term};
 
 /// What a voter asks about the replica and about who is here.
@@ -72,9 +73,10 @@ pub struct VoteState {
     pub log_length: u64,
     /// The number of the decision.
     pub instance: u64,
-    /// The first round in which it may vote: after a forced change, the one after its last vote,
-    /// which the change has made void.
-    pub first_round: u64,
+    /// Earlier rosters of this decision, each with the greatest round in which this member voted
+    /// in it. A forced change has made these votes void; should it bring a roster back, no round
+    /// is voted in twice.
+    pub voided: List<(Hash, u64), VOIDED_ROSTERS_MAX>,
     /// The prevote of the greatest round.
     pub prevote: Option<Ballot>,
     /// The precommit of the greatest round.
@@ -242,25 +244,37 @@ enum Statement {
 
 impl VoteState {
     /// The state at the present end of the log: this one, if it was voted there; otherwise a
-    /// fresh one, in which no round is voted in twice.
+    /// fresh one.
     fn continued(self, log: &LogPosition) -> Self {
         if self.log_length >= log.length {
             return self;
         }
-        let voted = [self.prevote, self.precommit].into_iter().flatten();
-        let first_round = voted
-            .map(|ballot| ballot.round.saturating_add(1))
-            .fold(self.first_round, u64::max);
         Self {
             log_length: log.length,
             instance: log.instance,
-            first_round: if self.instance == log.instance {
-                first_round
+            voided: if self.instance == log.instance {
+                self.voided()
             } else {
-                0
+                List::default()
             },
             ..Self::default()
         }
+    }
+
+    /// The rosters voted in under this decision's number, the latest first.
+    fn voided(self) -> List<(Hash, u64), VOIDED_ROSTERS_MAX> {
+        // A precommit follows a prevote of its round: the prevote's is the greatest.
+        let last = self.prevote.map(|cast| (cast.roster, cast.round));
+        List::truncated(last.into_iter().chain(self.voided))
+    }
+
+    /// Whether a vote of this roster in this round contradicts none before.
+    fn is_fresh(&self, roster: &Hash, round: u64) -> bool {
+        self.voided.len() < VOIDED_ROSTERS_MAX
+            && self
+                .voided
+                .iter()
+                .all(|(voided, last)| voided != roster || *last < round)
     }
 }
 

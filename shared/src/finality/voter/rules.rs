@@ -35,12 +35,12 @@ impl Voter {
         actions
     }
 
-    /// Not while the log is shorter than what was voted under, nor in a round voided by a
-    /// forced change.
+    /// Not while the log is shorter than what was voted under, nor in a round of this roster that
+    /// was voted in before a forced change.
     fn may_act_in(&self, term: Term) -> bool {
         self.state.log_length == self.log.length
             && self.state.instance == self.log.instance
-            && self.state.first_round <= term
+            && self.state.is_fresh(&self.log.roster_hash, term)
     }
 
     /// Lines 49 to 54: more than two thirds precommitted, in whatever round.
