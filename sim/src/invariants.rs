@@ -124,8 +124,8 @@ impl Memory {
             if decided + 2 < height {
                 return Err(format!(
                     "node {index} has height {height} but only {decided} is final long after the \
-                     last fault; {:?}",
-                    view.rejections.last()
+                     last fault; {:?} {:?}",
+                    view.chain, view.rejections
                 ));
             }
             tips.push((index, view.chain.tip));

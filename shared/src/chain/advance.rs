@@ -84,11 +84,18 @@ impl Chain {
     /// hash whether a signed transaction was verified before.
     pub fn advance(&mut self, is_verified: &dyn Fn(&Hash) -> bool) -> Changes {
         let mut changes = Changes::default();
+        let mut is_bound = self.plan.contains(&self.decided.hash);
         while let Some(&next) = self.plan.front() {
             if !self.bodies.contains_key(&next) || !self.make_way_for(&next, &mut changes) {
                 break;
             }
-            match self.apply(&next, is_verified, &mut changes) {
+            // On the way to a decided block nothing will ever be taken back.
+            let is_final = is_bound
+                && self
+                    .headers
+                    .get(&next)
+                    .is_some_and(|known| known.sealed.header.height <= self.decided.height);
+            match self.apply(&next, is_final, is_verified, &mut changes) {
                 Ok(()) => {
                     self.plan.pop_front();
                 }
@@ -96,6 +103,7 @@ impl Chain {
                     self.condemn(&next);
                     changes.condemned.push((next, error));
                     self.choose_target();
+                    is_bound = self.plan.contains(&self.decided.hash);
                 }
             }
         }
@@ -194,6 +202,7 @@ impl Chain {
     fn apply(
         &mut self,
         hash: &BlockHash,
+        is_final: bool,
         is_verified: &dyn Fn(&Hash) -> bool,
         changes: &mut Changes,
     ) -> Result<(), BlockError> {
@@ -222,7 +231,7 @@ impl Chain {
         writes.push(Write::put(Table::Bodies, key.clone(), body));
         write_state(&self.state, &undo, writes);
         write_index(header.height, &verified, writes, true);
-        if header.height > self.decided.height {
+        if !is_final {
             writes.push(Write::put(Table::Undo, key, &undo));
             self.undo.insert(header.height, undo);
         }

@@ -72,7 +72,8 @@ impl Node {
         let chain = ledger.replica.chain();
         if chain.is_paused() {
             Some(MiningPause::Undecided)
-        } else if chain.decided().height > chain.height() || chain.missing_bodies().next().is_some()
+        } else if chain.final_height() < chain.decided().height
+            || chain.missing_bodies().next().is_some()
         {
             Some(MiningPause::Syncing)
         } else {
