@@ -1,6 +1,7 @@
 //! Tests of finality: the parts by themselves, and clusters of members under faults.
 
 mod agreement;
+mod bench;
 mod cluster;
 mod log;
 mod policy;

@@ -1,16 +1,21 @@
 //! Members and a relay in one thread: messages come in random order, are lost and repeated;
 //! members crash and lose what was not written; some lie. All from one seed.
 
+mod chain;
+mod chance;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{block, decision, history_root, network, secrets, signed, vote};
+use self::chain::{Chain, Oracle};
+use self::chance::Chance;
+use super::{block, decision, network, secrets, signed, vote};
 use crate::encoding::{decode, encode};
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::{Facts, FinalityPolicy, Verdict};
-use crate::finality::voter::{Action, BlockStanding, ChainOracle, PresentMember, VoteState, Voter};
+use crate::finality::voter::{Action, PresentMember, VoteState, Voter};
 use crate::finality::{Ballot, Decision, LogEvent, Proposal, Roster, Step};
 use crate::hash::{BlockHash, Hash};
-use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::keys::{SecretKey, Signature};
 use crate::message::{Certified, Leader, Message};
 
 /// What goes wrong, in parts of a thousand.
@@ -67,111 +72,6 @@ enum Event {
     LogGrew,
     TermBegan,
     Restart,
-}
-
-#[derive(Clone)]
-struct Chain {
-    blocks: BTreeMap<BlockHash, (u64, BlockHash)>,
-    tip: (u64, BlockHash),
-    decided: (u64, BlockHash),
-}
-
-struct Oracle<'a>(&'a Chain, &'a [PresentMember]);
-
-struct Chance(u64);
-
-impl Chance {
-    /// `SplitMix64`.
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        usize::try_from((u128::from(bits) * u128::try_from(below).unwrap()) >> 64).unwrap()
-    }
-
-    fn hits(&mut self, per_thousand: u64) -> bool {
-        u64::try_from(self.next(1000)).unwrap() < per_thousand
-    }
-}
-
-impl Chain {
-    fn new() -> Self {
-        let genesis = network().genesis().hash();
-        Self {
-            blocks: BTreeMap::from([(genesis, (0, BlockHash::ZERO))]),
-            tip: (0, genesis),
-            decided: (0, genesis),
-        }
-    }
-
-    fn insert(&mut self, hash: BlockHash, height: u64, parent: BlockHash) {
-        self.blocks.insert(hash, (height, parent));
-        self.choose_tip();
-    }
-
-    fn decide(&mut self, height: u64, hash: BlockHash) {
-        self.decided = (height, hash);
-        self.tip = self.decided;
-        self.choose_tip();
-    }
-
-    fn choose_tip(&mut self) {
-        let verified = self
-            .blocks
-            .iter()
-            .map(|(&hash, &(height, _))| (height, hash));
-        let best = verified
-            .filter(|(height, hash)| self.standing(*height, hash) == BlockStanding::Verified)
-            .max_by_key(|&(height, _)| height);
-        if let Some(best) = best.filter(|best| best.0 > self.tip.0) {
-            self.tip = best;
-        }
-    }
-
-    fn standing(&self, height: u64, hash: &BlockHash) -> BlockStanding {
-        let mut at = *hash;
-        let mut expected = height;
-        loop {
-            if (expected, at) == self.decided {
-                return BlockStanding::Verified;
-            }
-            match self.blocks.get(&at) {
-                None => return BlockStanding::Unknown,
-                Some((found, _)) if *found != expected || expected <= self.decided.0 => {
-                    return BlockStanding::Conflicting;
-                }
-                Some((_, parent)) => at = *parent,
-            }
-            expected -= 1;
-        }
-    }
-}
-
-impl ChainOracle for Oracle<'_> {
-    fn standing(&self, height: u64, block: &BlockHash) -> BlockStanding {
-        self.0.standing(height, block)
-    }
-
-    fn history_root_to(&self, _: u64, block: &BlockHash) -> Option<Hash> {
-        self.0
-            .blocks
-            .contains_key(block)
-            .then(|| history_root(block))
-    }
-
-    fn tip(&self) -> (u64, BlockHash) {
-        self.0.tip
-    }
-
-    fn is_present(&self, member: &PublicKey) -> bool {
-        self.1.iter().any(|present| present.key == *member)
-    }
-
-    fn present(&self) -> Vec<PresentMember> {
-        self.1.to_vec()
-    }
 }
 
 impl Cluster {
@@ -402,7 +302,7 @@ impl Cluster {
         let crashed = &mut self.members[member];
         crashed.role = Role::Crashed;
         let written = self.chance.next(crashed.writes.len() + 1);
-        if let Some((_, state)) = crashed.writes.drain(..).take(written).last() {
+        if let Some((_, state)) = crashed.writes.drain(..).take(written).next_back() {
             crashed.disk = Some(state);
         }
         if self.faults.forgetful {
