@@ -47,4 +47,11 @@ impl Context {
     pub(crate) fn claim_socket(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.sockets).try_acquire_owned().ok()
     }
+
+    /// Completes when no socket is left.
+    pub(crate) async fn sockets_closed(&self) {
+        let all = u32::try_from(SOCKETS_MAX).unwrap_or(u32::MAX);
+        // The semaphore is never closed, and nobody waits for it but this.
+        let _ = self.0.sockets.acquire_many(all).await;
+    }
 }

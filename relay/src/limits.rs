@@ -42,5 +42,7 @@ pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
 /// Pending transactions on one page of a list.
 pub const PENDING_PER_PAGE_MAX: u32 = 500;
 
-/// Time in which sockets and the store must come to an end when the relay stops.
-pub const STOP_TIMEOUT: Duration = Duration::from_secs(4);
+/// Time in which members must have been told when the relay stops.
+pub const STOP_TIMEOUT: Duration = Duration::from_millis(3_500);
+/// Time in which the store must have committed what was queued after that.
+pub const STORE_STOP_TIMEOUT: Duration = Duration::from_secs(1);

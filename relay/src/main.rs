@@ -1,6 +1,6 @@
 //! The relay as a program: settings, logs, signals.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -47,6 +47,7 @@ async fn run(settings: Settings) -> Result<(), Failure> {
     };
     info!("stopping");
     let stopped = server.stop().await;
+    // What failed first is what the operator has to know.
     match failure {
         Some(failure) => Err(failure.into()),
         None => Ok(stopped?),
@@ -56,6 +57,7 @@ async fn run(settings: Settings) -> Result<(), Failure> {
 fn start_logs(settings: &Settings) -> Result<(), Failure> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&settings.log)?)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     match settings.log_format {
         LogFormat::Text => logs.init(),

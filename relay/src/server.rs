@@ -15,14 +15,14 @@ use shared::network::NetworkParameters;
 use shared::relay::Relay;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
 use crate::clock::{NoRandomness, now_ms, random};
 use crate::context::Context;
 use crate::headers;
 use crate::lan::Listening;
-use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
 use crate::network::{
     Choice, CreationError, NetworkHandle, NetworkTask, Networks, choose_or_create,
 };
@@ -109,11 +109,12 @@ pub enum RunError {
 pub struct Server {
     listening: Listening,
     fingerprint: Option<String>,
-    networks: Networks,
+    context: Context,
     handle: Handle<SocketAddr>,
     http: JoinHandle<io::Result<()>>,
     cores: JoinSet<()>,
-    store: JoinHandle<Result<(), StoreError>>,
+    /// Until it has ended.
+    store: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
 impl Server {
@@ -152,22 +153,23 @@ impl Server {
             address,
             is_tls: tls.is_some(),
         };
-        let context = Context::new(
-            networks.clone(),
-            listening,
-            settings.allowed_origins.clone(),
-        );
+        let context = Context::new(networks, listening, settings.allowed_origins.clone());
         let handle = Handle::new();
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
-        let http = tokio::spawn(serve(listener, tls, routes(context), handle.clone()));
+        let http = tokio::spawn(serve(
+            listener,
+            tls,
+            routes(context.clone()),
+            handle.clone(),
+        ));
         Ok(Self {
             listening,
             fingerprint,
-            networks,
+            context,
             handle,
             http,
             cores,
-            store: store_task,
+            store: Some(store_task),
         })
     }
 
@@ -186,7 +188,7 @@ impl Server {
     /// Completes when a part of the relay has ended that should not.
     pub async fn failure(&mut self) -> RunError {
         tokio::select! {
-            result = &mut self.store => match result {
+            result = ended(&mut self.store) => match result {
                 Ok(Err(error)) => error.into(),
                 Ok(Ok(())) => io::Error::other("the store has ended").into(),
                 Err(defect) => defect.into(),
@@ -205,21 +207,34 @@ impl Server {
 
     /// Tells members when to come back, writes what is to be written, and ends.
     pub async fn stop(mut self) -> Result<(), RunError> {
-        for network in self.networks.iter() {
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
+        for network in self.context.networks().iter() {
             network.stop().await;
         }
-        self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
         let cores = async { while self.cores.join_next().await.is_some() {} };
+        let sockets = self.context.sockets_closed();
         // Whoever has not come to an end by then is left behind.
-        let _ = timeout(STOP_TIMEOUT, cores).await;
+        let _ = timeout_at(deadline, async { tokio::join!(cores, sockets) }).await;
         self.cores.shutdown().await;
         self.handle.shutdown();
         // The store ends with its last client, after its last commit.
-        match timeout(STOP_TIMEOUT, self.store).await {
+        match timeout(STORE_STOP_TIMEOUT, ended(&mut self.store)).await {
             Ok(result) => result?.map_err(RunError::from),
+            Err(_) if self.store.is_none() => Ok(()),
             Err(_) => Err(io::Error::other("the store did not end in time").into()),
         }
     }
+}
+
+/// How a task ended; once that was told, never again.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    let result = match task {
+        Some(task) => task.await,
+        None => core::future::pending().await,
+    };
+    *task = None;
+    result
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -50,7 +50,8 @@ pub struct Settings {
         long = "allowed-origin",
         env = "TABCHAIN_ALLOWED_ORIGINS",
         value_name = "URL",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = parse_origin
     )]
     pub allowed_origins: Vec<Uri>,
 
@@ -136,6 +137,19 @@ pub struct TlsSettings {
         requires = "tls_cert"
     )]
     pub tls_key: Option<PathBuf>,
+}
+
+/// A text that should be an origin is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an origin has scheme and host and nothing more, such as https://chain.example")]
+pub struct OriginError;
+
+fn parse_origin(text: &str) -> Result<Uri, OriginError> {
+    let uri: Uri = text.parse().map_err(|_| OriginError)?;
+    let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    (uri.scheme().is_some() && uri.authority().is_some() && is_bare)
+        .then_some(uri)
+        .ok_or(OriginError)
 }
 
 /// How connections are protected.
@@ -230,6 +244,22 @@ mod tests {
         assert_eq!(
             mode(&["--tls", "c.pem"]),
             Err(TlsValueError("c.pem".into()))
+        );
+    }
+
+    #[test]
+    fn an_allowed_origin_has_scheme_and_host() {
+        for wrong in ["chain.example", "https://chain.example/page", "null", ""] {
+            let parsed = Settings::try_parse_from(["relay", "--allowed-origin", wrong]);
+            assert!(parsed.is_err(), "{wrong}");
+        }
+        let right = ["relay", "--allowed-origin", "https://a.example,http://b:1"];
+        assert_eq!(
+            Settings::try_parse_from(right)
+                .unwrap()
+                .allowed_origins
+                .len(),
+            2
         );
     }
 

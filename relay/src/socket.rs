@@ -100,12 +100,11 @@ async fn receive(
                     return Some(Closing::shutting_down());
                 }
             }
-            // Pings are answered by the WebSocket layer.
-            Ok(Message::Ping(_) | Message::Pong(_)) => {}
+            // Answered by the WebSocket layer, pings and closes alike, while it is read on.
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {}
             Ok(Message::Text(_)) => {
                 return Some(malformed("this subprotocol has binary frames only"));
             }
-            Ok(Message::Close(_)) => return None,
             Err(error) => return Some(malformed(&error.to_string())),
         }
     }

@@ -11,7 +11,7 @@ use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::Input;
 use crate::clock::{now_ms, random};
@@ -93,7 +93,7 @@ impl NetworkTask {
                 () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
                     self.meet_deadlines().await;
                 }
-                input = self.inputs.recv() => self.take_in(input.unwrap_or(Input::Stop)).await,
+                Some(input) = self.inputs.recv() => self.take_in(input).await,
             }
         }
     }
@@ -326,12 +326,7 @@ impl NetworkTask {
                 transactions,
             } => info!(network, height, transactions, "a block joined the chain"),
             Report::Decided { height } => info!(network, height, "a block is final"),
-            Report::Forced { members } => {
-                warn!(
-                    network,
-                    members, "the roster was replaced: too many of the old one are gone"
-                );
-            }
+            Report::Forced { members } => info!(network, members, "the relay set the roster"),
             // Strangers can cause any number of these.
             Report::Rejected(rejection) => {
                 debug!(network, reason = rejection.reason, "something was refused");

@@ -1,0 +1,173 @@
+//! Clients that break rules are told so and closed, and cost the others nothing.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use shared::encoding::Text;
+use shared::keys::{SecretKey, Signature};
+use shared::limits::FRAME_BYTES_MAX;
+use shared::message::{ErrorCode, Hello, Message, PROTOCOL_VERSION};
+use tokio_tungstenite::tungstenite::{self, Error};
+
+use crate::member::Member;
+use crate::program::{Local, until};
+use crate::wire;
+
+#[tokio::test]
+async fn bytes_that_are_no_message_close_the_socket() {
+    let relay = Local::start().await;
+    for frame in [
+        vec![],
+        vec![PROTOCOL_VERSION],
+        vec![PROTOCOL_VERSION, 255, 1, 2],
+    ] {
+        let mut socket = wire::connect(relay.port()).await.unwrap();
+        let frame = tungstenite::Message::binary(frame);
+        socket.send(frame).await.unwrap();
+        let (code, reason) = wire::closing(&mut socket).await;
+        assert_eq!(code, ErrorCode::Malformed.close_code(), "{reason}");
+        assert!(!reason.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn another_version_is_told_which_one_is_spoken() {
+    let relay = Local::start().await;
+    let mut socket = wire::connect(relay.port()).await.unwrap();
+    let frame = tungstenite::Message::binary(vec![PROTOCOL_VERSION + 1, 0]);
+    socket.send(frame).await.unwrap();
+    let (code, reason) = wire::closing(&mut socket).await;
+    assert_eq!(code, ErrorCode::Version.close_code());
+    assert!(reason.contains("version 1"), "{reason}");
+}
+
+#[tokio::test]
+async fn text_frames_close_the_socket() {
+    let relay = Local::start().await;
+    let mut socket = wire::connect(relay.port()).await.unwrap();
+    socket
+        .send(tungstenite::Message::text("hello"))
+        .await
+        .unwrap();
+    let (code, reason) = wire::closing(&mut socket).await;
+    assert_eq!(code, ErrorCode::Malformed.close_code());
+    assert!(reason.contains("binary"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_ends_the_connection() {
+    let relay = Local::start().await;
+    let mut socket = wire::connect(relay.port()).await.unwrap();
+    let frame = tungstenite::Message::binary(vec![PROTOCOL_VERSION; FRAME_BYTES_MAX + 1]);
+    // The relay may close before all of it is sent.
+    let _ = socket.send(frame).await;
+    while wire::receive(&mut socket).await.is_some() {}
+    assert_alive(&relay).await;
+}
+
+#[tokio::test]
+async fn a_false_signature_is_refused_for_good() {
+    let relay = Local::start().await;
+    let mut socket = wire::connect(relay.port()).await.unwrap();
+    let hello = Hello {
+        protocol_version: PROTOCOL_VERSION,
+        network: None,
+        key: SecretKey::from_seed(&[1; 32]).public_key(),
+        nonce: [0; 32],
+        agent: Text::truncated("forger"),
+    };
+    wire::send(&mut socket, &Message::Hello(hello)).await;
+    let signature = Signature([7; 64]);
+    wire::send(&mut socket, &Message::Register { signature }).await;
+    let (code, _) = wire::closing(&mut socket).await;
+    assert_eq!(code, ErrorCode::Registration.close_code());
+}
+
+#[tokio::test]
+async fn a_second_session_of_a_key_fences_the_first() {
+    let relay = Local::start().await;
+    let secret = SecretKey::from_seed(&[1; 32]);
+    let mut first = wire::connect(relay.port()).await.unwrap();
+    let id = wire::register(&mut first, &secret).await.id;
+    let mut second = wire::connect(relay.port()).await.unwrap();
+    assert_eq!(wire::register(&mut second, &secret).await.id, id);
+    let (code, _) = wire::closing(&mut first).await;
+    assert_eq!(code, ErrorCode::Superseded.close_code());
+}
+
+#[tokio::test]
+async fn a_socket_that_says_nothing_is_closed() {
+    let relay = Local::start().await;
+    let mut socket = wire::connect(relay.port()).await.unwrap();
+    let (code, reason) = wire::closing(&mut socket).await;
+    assert_eq!(code, ErrorCode::Unresponsive.close_code());
+    assert!(reason.contains("not registered within"), "{reason}");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_refused() {
+    let relay = Local::start_with(&["--allowed-origin", "https://class.example"]).await;
+    let own = format!("http://127.0.0.1:{}", relay.port());
+    for origin in [own.as_str(), "https://class.example"] {
+        let accepted = wire::connect_with(relay.port(), &[("origin", origin)]).await;
+        assert!(accepted.is_ok(), "{origin}");
+    }
+    for origin in ["http://evil.example", "null"] {
+        let refused = wire::connect_with(relay.port(), &[("origin", origin)]).await;
+        match refused.err() {
+            Some(Error::Http(response)) => assert_eq!(response.status(), 403),
+            other => panic!("{origin}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_subprotocol_is_refused() {
+    let relay = Local::start().await;
+    let offered = [("sec-websocket-protocol", "soap")];
+    match wire::connect_with(relay.port(), &offered).await.err() {
+        Some(Error::Http(response)) => assert_eq!(response.status(), 400),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_closed_with_1013_and_costs_the_others_nothing() {
+    let relay = Local::start().await;
+    let mut slow = wire::connect(relay.port()).await.unwrap();
+    wire::register(&mut slow, &SecretKey::from_seed(&[1; 32])).await;
+    let writer = Member::start(2, relay.port());
+    let reader = Member::start(3, relay.port());
+    writer.joined().await;
+    reader.joined().await;
+
+    // Each transaction is fanned out; the slow one does not read a single byte of them.
+    let value = "x".repeat(4096);
+    let mut written = 0;
+    until("the slow reader is no member any more", || {
+        written += 1;
+        let (writer, value, key) = (&writer, &value, format!("key {written}"));
+        async move {
+            for _ in 0..50 {
+                writer.put(&key, value).await;
+            }
+            writer.mine_one().await;
+            (writer.view().await.members.len() == 2).then_some(())
+        }
+    })
+    .await;
+    let (code, _) = wire::closing(&mut slow).await;
+    assert_eq!(code, ErrorCode::TooSlow.close_code());
+
+    let tip = writer.view().await.chain.height;
+    reader
+        .until("it has all of it", |view| view.chain.height >= tip)
+        .await;
+}
+
+async fn assert_alive(relay: &Local) {
+    let member = Member::start(9, relay.port());
+    tokio::time::timeout(Duration::from_secs(10), member.joined())
+        .await
+        .unwrap();
+}

@@ -1,0 +1,16 @@
+//! A real relay, real sockets, and the very node that browsers run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by a panic"
+)]
+
+mod durability;
+mod hostile;
+mod joining;
+mod member;
+mod program;
+mod rest;
+mod starting;
+mod wire;
