@@ -37,7 +37,9 @@ pub(super) fn App() -> Html {
     });
 
     let locale = use_state(|| Locale::new(preferences::preferred_language()));
-    use_effect_with(locale.language(), |&language| preferences::apply_language(language));
+    use_effect_with(locale.language(), |&language| {
+        preferences::apply_language(language)
+    });
     let on_language = use_callback(locale.setter(), |language: Language, setter| {
         preferences::choose_language(language);
         setter.set(Locale::new(language));

@@ -63,7 +63,10 @@ fn read_clock_ms() -> u64 {
 /// The answer to a question, asked again whenever the question or `version` changes. The answer
 /// before stays until the next one is there; at most one question is on its way.
 #[hook]
-pub(super) fn use_answer<V: PartialEq + 'static>(command: Command, version: V) -> Option<Rc<Answer>> {
+pub(super) fn use_answer<V: PartialEq + 'static>(
+    command: Command,
+    version: V,
+) -> Option<Rc<Answer>> {
     let client = use_client();
     let answer = use_state(|| None);
     let query = use_memo((), |()| RefCell::new(Query::default()));
@@ -130,7 +133,9 @@ pub(super) fn use_request() -> Request {
         let Some(client) = client else { return };
         setter.set((true, None));
         let setter = setter.clone();
-        client.ask(command, move |answer| setter.set((false, answer.map(Rc::new))));
+        client.ask(command, move |answer| {
+            setter.set((false, answer.map(Rc::new)))
+        });
     });
     let (is_underway, answer) = (*state).clone();
     Request {

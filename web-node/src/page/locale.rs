@@ -2,7 +2,6 @@
 //!
 //! [`say`] checks when it is compiled that every language has the message.
 
-use std::fmt::Write;
 use std::rc::Rc;
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
@@ -162,9 +161,17 @@ impl Locale {
             let rounded = self.decimal(seconds, i32::from(seconds < 10.0));
             say!(self, "duration-seconds", count = rounded)
         } else if seconds < 5400.0 {
-            say!(self, "duration-minutes", count = self.decimal(seconds / 60.0, 0))
+            say!(
+                self,
+                "duration-minutes",
+                count = self.decimal(seconds / 60.0, 0)
+            )
         } else {
-            say!(self, "duration-hours", count = self.decimal(seconds / 3600.0, 1))
+            say!(
+                self,
+                "duration-hours",
+                count = self.decimal(seconds / 3600.0, 1)
+            )
         }
     }
 
@@ -173,22 +180,16 @@ impl Locale {
         format!("{}H/s", self.prefixed(hashes_per_second as f64))
     }
 
-    /// A number of hashes, rounded, with a prefix.
-    pub(super) fn hashes(&self, hashes: f64) -> String {
-        format!("{}H", self.prefixed(hashes))
-    }
-
-    fn prefixed(&self, number: f64) -> String {
+    /// A number, rounded, with the prefix of the International System of Units that suits it.
+    pub(super) fn prefixed(&self, number: f64) -> String {
         const PREFIXES: [(f64, &str); 5] =
             [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
-        let mut text = String::new();
         let (scaled, prefix) = PREFIXES
             .into_iter()
             .find(|(size, _)| number >= *size)
             .map_or((number, ""), |(size, prefix)| (number / size, prefix));
         let decimals = i32::from(!prefix.is_empty() && scaled < 100.0);
-        let _ = write!(text, "{}\u{202f}{prefix}", self.decimal(scaled, decimals));
-        text
+        format!("{}\u{202f}{prefix}", self.decimal(scaled, decimals))
     }
 }
 
@@ -269,7 +270,10 @@ mod tests {
                 && !line.starts_with([' ', '#'])
             {
                 current = id.to_owned();
-                assert!(messages.insert(current.clone(), Vec::new()).is_none(), "{id} twice");
+                assert!(
+                    messages.insert(current.clone(), Vec::new()).is_none(),
+                    "{id} twice"
+                );
             }
             let names = line.split('$').skip(1).map(|rest| {
                 rest.chars()
@@ -298,14 +302,21 @@ mod tests {
     fn every_message_parses() {
         for language in Language::ALL {
             let parsed = FluentResource::try_new(language.messages().to_owned());
-            assert!(parsed.is_ok(), "{language:?}: {:?}", parsed.err().map(|(_, errors)| errors));
+            assert!(
+                parsed.is_ok(),
+                "{language:?}: {:?}",
+                parsed.err().map(|(_, errors)| errors)
+            );
         }
     }
 
     #[wasm_bindgen_test]
     fn numbers_are_written_as_in_the_language() {
         assert_eq!(Locale::new(Language::English).number(12_345), "12,345");
-        assert_eq!(Locale::new(Language::BrazilianPortuguese).number(12_345), "12.345");
+        assert_eq!(
+            Locale::new(Language::BrazilianPortuguese).number(12_345),
+            "12.345"
+        );
     }
 
     #[wasm_bindgen_test]

@@ -145,16 +145,8 @@ fn of_refusal(locale: &Locale, error: &ErrorMessage) -> Notice {
             Remedy::Reconnect,
         ),
         ErrorCode::Version => ("version", say!(locale, "banner-version"), Remedy::Reload),
-        ErrorCode::Network => (
-            "refused",
-            say!(locale, "banner-network"),
-            Remedy::Reconnect,
-        ),
-        _ => (
-            "refused",
-            say!(locale, "banner-refused"),
-            Remedy::Reconnect,
-        ),
+        ErrorCode::Network => ("refused", say!(locale, "banner-network"), Remedy::Reconnect),
+        _ => ("refused", say!(locale, "banner-refused"), Remedy::Reconnect),
     };
     let explanation = error.explanation.as_str();
     Notice {

@@ -68,7 +68,8 @@ fn HeaderFields(props: &HeaderFieldsProps) -> Html {
     let locale = use_locale();
     let header = &props.summary.header;
     let edited_root = props.stored_root.filter(|root| *root != header.tx_root);
-    let expected_hashes = Target::from_compact(header.bits).map_or(0.0, |target| target.work().to_f64());
+    let expected_hashes =
+        Target::from_compact(header.bits).map_or(0.0, |target| target.work().to_f64());
     let height = header.height;
     let to_previous = props
         .on_goto
@@ -115,7 +116,7 @@ fn HeaderFields(props: &HeaderFieldsProps) -> Html {
             <dd>
                 <code>{ format!("{:#010x}", header.bits) }</code>
                 { " · " }
-                { say!(locale, "difficulty-one-in", count = locale.hashes(expected_hashes)) }
+                { say!(locale, "difficulty-one-in", count = locale.prefixed(expected_hashes)) }
             </dd>
 
             <dt>{ say!(locale, "field-nonce") }</dt>

@@ -144,7 +144,12 @@ impl Verdict {
 fn differs(locale: &Locale, id: MemberId, height: u64, own_id: Option<MemberId>) -> String {
     let member = format!("#{id}");
     if Some(id) == own_id {
-        say!(locale, "check-differs-self", member = member, height = height)
+        say!(
+            locale,
+            "check-differs-self",
+            member = member,
+            height = height
+        )
     } else {
         say!(locale, "check-differs", member = member, height = height)
     }

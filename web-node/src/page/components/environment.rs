@@ -28,9 +28,7 @@ pub(in crate::page) fn EnvironmentNote(props: &EnvironmentNoteProps) -> Html {
     }
 }
 
-fn names(
-    environment: &Environment,
-) -> (&'static str, &'static str, &'static str, &'static str) {
+fn names(environment: &Environment) -> (&'static str, &'static str, &'static str, &'static str) {
     let identity = match environment.identity {
         Identity::WebCrypto => "webcrypto",
         Identity::Wasm => "wasm",
@@ -73,7 +71,11 @@ fn sentences(locale: &Locale, environment: &Environment) -> Vec<String> {
         sentences.push(say!(locale, "environment-scalar"));
     }
     if environment.slot > 0 {
-        sentences.push(say!(locale, "environment-slot", number = environment.slot + 1));
+        sentences.push(say!(
+            locale,
+            "environment-slot",
+            number = environment.slot + 1
+        ));
     }
     sentences
 }

@@ -101,7 +101,9 @@ fn LanguageSelect(props: &LanguageSelectProps) -> Html {
     let on_change = props.on_language.reform(|event: Event| {
         event
             .target_dyn_into::<HtmlSelectElement>()
-            .map_or(Language::English, |select| Language::closest(&select.value()))
+            .map_or(Language::English, |select| {
+                Language::closest(&select.value())
+            })
     });
     html! {
         <select class="select" aria-label={say!(locale, "language")} data-testid="language" onchange={on_change}>

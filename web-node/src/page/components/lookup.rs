@@ -31,7 +31,10 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
 
     let onsubmit = {
         let (field, asked, error) = (field.clone(), asked.setter(), error.setter());
-        let (empty, invalid) = (say!(locale, "error-empty-key"), say!(locale, "error-lookup-key"));
+        let (empty, invalid) = (
+            say!(locale, "error-empty-key"),
+            say!(locale, "error-lookup-key"),
+        );
         move |event: SubmitEvent| {
             event.prevent_default();
             let entered = field

@@ -103,7 +103,7 @@ fn Figures(props: &FiguresProps) -> Html {
                     if is_known {
                         { locale.duration(expected_seconds) }
                     } else {
-                        { locale.hashes(mining.expected_hashes as f64) }
+                        { say!(locale, "expected-hashes", count = locale.prefixed(mining.expected_hashes as f64)) }
                     }
                 </dd>
             </div>
@@ -134,7 +134,10 @@ fn Settings(props: &SettingsProps) -> Html {
             client.set_miners(settings);
         }
     });
-    let on_workers = on_change.reform(move |workers| MinerSettings { workers, ..settings });
+    let on_workers = on_change.reform(move |workers| MinerSettings {
+        workers,
+        ..settings
+    });
     let on_duty = on_change.reform(move |duty_percent| MinerSettings {
         duty_percent,
         ..settings

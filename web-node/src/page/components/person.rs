@@ -22,7 +22,11 @@ pub(super) fn Avatar(props: &AvatarProps) -> Html {
         .filter(|(_, byte)| byte % 2 == 0)
         .flat_map(|((row, column), _)| {
             let mirrored = 4 - column;
-            let columns = if mirrored == column { vec![column] } else { vec![column, mirrored] };
+            let columns = if mirrored == column {
+                vec![column]
+            } else {
+                vec![column, mirrored]
+            };
             columns.into_iter().map(move |column| (row, column))
         });
     html! {
@@ -48,13 +52,12 @@ pub(super) fn Person(props: &PersonProps) -> Html {
     let locale = use_locale();
     let directory = use_directory();
     let key = &props.key_of;
-    let name = directory
-        .id(key)
-        .map_or_else(|| key.short(), |id| format!("#{id}"));
+    let id = directory.id(key);
+    let name = id.map_or_else(|| key.short(), |id| format!("#{id}"));
     html! {
         <span class="person" title={key.to_string()}>
             <Avatar key_of={*key} />
-            <span class="person-name">{ name }</span>
+            <span class={classes!(id.is_none().then_some("person-absent"))}>{ name }</span>
             if directory.is_own(key) {
                 <span class="tag tag-you">{ say!(locale, "you") }</span>
             }

@@ -61,7 +61,9 @@ fn OwnTile(props: &OwnTileProps) -> Html {
     let Some(view) = props.view.as_deref() else {
         return html! { <Tile label={say!(locale, "own")}><span class="tile-value">{ "–" }</span></Tile> };
     };
-    let id = view.id.map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
+    let id = view
+        .id
+        .map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
     html! {
         <Tile label={say!(locale, "own")}>
             <span class="tile-value">

@@ -53,7 +53,10 @@ struct SubmissionRowProps {
 fn SubmissionRow(props: &SubmissionRowProps) -> Html {
     let locale = use_locale();
     let Submission { id, key, value } = &props.submission;
-    let answer = use_answer(Command::Lookup { key: key.clone() }, (props.tip, props.height));
+    let answer = use_answer(
+        Command::Lookup { key: key.clone() },
+        (props.tip, props.height),
+    );
     let included = included(answer.as_deref(), id);
     html! {
         <li class="row"
