@@ -8,6 +8,7 @@ use crate::hash::{BlockHash, Hash};
 use crate::keys::PublicKey;
 use crate::limits::{
     BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, ORPHANS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
+    UNDECIDED_BLOCKS_MAX,
 };
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
 use crate::message::{AnnouncedBody, BlockAnnouncement};
@@ -97,7 +98,8 @@ impl Replica {
     /// The bodies that must be loaded before anything else: those of blocks that may be taken back.
     #[must_use]
     pub fn bodies_to_restore(&self) -> Option<Query> {
-        let first = self.chain.final_height() + 1;
+        let lowest = self.chain.height().saturating_sub(UNDECIDED_BLOCKS_MAX);
+        let first = self.chain.final_height().max(lowest) + 1;
         (first <= self.chain.height()).then(|| Query::Range {
             table: Table::Bodies,
             from: number_key(first),

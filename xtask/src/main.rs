@@ -12,6 +12,7 @@ mod process;
 mod relay;
 mod run;
 mod setup;
+mod sim;
 mod supervisor;
 mod test;
 mod workspace;
@@ -76,6 +77,15 @@ enum Job {
         cargo xtask bench size --check\n  \
         cargo xtask bench size --json | jq .rows")]
     Bench(bench::BenchOptions),
+    /// Run nodes and relay under simulated faults, many seeds or one
+    #[command(after_help = "Examples:\n  \
+        cargo xtask sim --seeds 2000\n  \
+        cargo xtask sim --seed 127     replay one, and print what happens")]
+    Sim {
+        /// The simulator's own options; `-- --help` tells them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Remake the pictures in docs/images/
     Screenshots,
     /// Check format, lints, dependencies and spelling, run all tests, check sizes
@@ -132,6 +142,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
         Job::Test(options) => test::run_all(workspace, &options)?.conclude()?,
         Job::E2e(options) => test::run_end_to_end(workspace, &options)?.conclude()?,
         Job::Bench(options) => bench::run(workspace, &options)?,
+        Job::Sim { arguments } => return Ok(sim::run(workspace, &arguments)?),
         Job::Screenshots => test::remake_screenshots(workspace)?,
         Job::Ci => ci::run(workspace)?.conclude()?,
     }

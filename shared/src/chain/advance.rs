@@ -314,14 +314,20 @@ impl Chain {
         let is_ahead = self.decided.height > self.height()
             && self.headers.contains_key(&self.decided.hash)
             && self.leads_to_decision_from_tip();
-        if !is_on_chain && !is_ahead {
-            return;
+        if is_on_chain || is_ahead {
+            self.raise_final_height(self.decided.height.min(self.height()));
         }
-        let settled = self.decided.height.min(self.height());
-        for height in self.final_height + 1..=settled {
-            if self.undo.remove(&height).is_some() {
-                writes.push(Write::remove(Table::Undo, number_key(height)));
+        while let Some(undo) = self.undo.first_entry() {
+            if *undo.key() > self.final_height {
+                break;
             }
+            writes.push(Write::remove(Table::Undo, number_key(*undo.key())));
+            undo.remove();
+        }
+    }
+
+    pub(super) fn raise_final_height(&mut self, settled: u64) {
+        for height in self.final_height + 1..=settled {
             let kept = self.hash_at(height);
             for hash in self.unsettled.remove(&height).unwrap_or_default() {
                 self.bodies.remove(&hash);
@@ -330,7 +336,7 @@ impl Chain {
                 }
             }
         }
-        self.final_height = settled;
+        self.final_height = self.final_height.max(settled);
     }
 
     fn leads_to_decision_from_tip(&self) -> bool {

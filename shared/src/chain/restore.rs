@@ -115,7 +115,11 @@ impl Chain {
         self.decided = decided;
         match self.hash_at(decided.height) {
             Some(hash) if hash != decided.hash => Err(RestoreError::Decision(decided.height)),
-            _ => Ok(()),
+            Some(_) => {
+                self.raise_final_height(decided.height);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
