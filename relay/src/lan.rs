@@ -33,20 +33,24 @@ impl Listening {
         }
     }
 
-    /// The addresses to open on other machines of the local network.
+    /// The addresses under which other machines of the local network reach the relay.
     #[must_use]
-    pub fn lan_urls(&self) -> Vec<String> {
+    pub fn lan_addresses(&self) -> Vec<IpAddr> {
         let ip = self.address.ip();
         if ip.is_loopback() {
-            return Vec::new();
+            Vec::new()
+        } else if ip.is_unspecified() {
+            lan_addresses()
+        } else {
+            vec![ip]
         }
-        if !ip.is_unspecified() {
-            return vec![self.url_at(ip)];
-        }
-        lan_addresses()
-            .into_iter()
-            .map(|ip| self.url_at(ip))
-            .collect()
+    }
+
+    /// The same as something to open in a browser.
+    #[must_use]
+    pub fn lan_urls(&self) -> Vec<String> {
+        let addresses = self.lan_addresses().into_iter();
+        addresses.map(|ip| self.url_at(ip)).collect()
     }
 
     fn url_at(&self, ip: IpAddr) -> String {

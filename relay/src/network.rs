@@ -51,3 +51,17 @@ impl Networks {
         self.by_name.values()
     }
 }
+
+/// Parameters of a network, for tests.
+#[cfg(test)]
+pub(crate) fn test_parameters(name: &str) -> shared::network::NetworkParameters {
+    let settings = crate::settings::NetworkSettings {
+        network_name: Some(name.to_owned()),
+        ..Default::default()
+    };
+    let relay = shared::keys::PublicKey([1; 32]);
+    match choose_or_create(&settings, [], relay, [2; 16], 1_000) {
+        Ok(Choice::New(parameters)) => *parameters,
+        other => panic!("{other:?}"),
+    }
+}

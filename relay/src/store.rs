@@ -168,3 +168,158 @@ impl NetworkStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::store::{Row, Table};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::network::test_parameters;
+
+    async fn store_with_networks(folder: &Path) -> (Store, [NetworkNumber; 2]) {
+        let mut store = Store::open(folder).await.unwrap();
+        let first = store.add_network(&test_parameters("first")).await.unwrap();
+        let second = store.add_network(&test_parameters("second")).await.unwrap();
+        (store, [first, second])
+    }
+
+    fn put(table: Table, key: u8, value: u8) -> Write {
+        Write {
+            table,
+            key: vec![key],
+            value: Some(vec![value]),
+        }
+    }
+
+    fn row(key: u8, value: u8) -> Row {
+        Row {
+            key: vec![key],
+            value: vec![value],
+        }
+    }
+
+    fn everything(table: Table, newest_first: bool, rows_max: u32) -> Query {
+        Query::Range {
+            table,
+            from: vec![0],
+            to: vec![0xff],
+            rows_max,
+            newest_first,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_table_takes_rows_and_gives_them_back() {
+        let folder = TempDir::new().unwrap();
+        let (store, [number, _]) = store_with_networks(folder.path()).await;
+        let (client, task) = store.start();
+        let (completions, mut reports) = mpsc::unbounded_channel();
+        let network = client.of_network(number, completions);
+        for (request, table) in (0..).zip(Table::ALL) {
+            let rows = [3, 1, 2].map(|key| put(table, key, key + 10));
+            network.write(request, rows.into()).await;
+            let replaced = [put(table, 1, 20), Write::remove(table, [2])];
+            network.write(request, replaced.into()).await;
+            network.load(request, everything(table, false, 9)).await;
+            network.load(request, everything(table, true, 1)).await;
+            let keys = [9, 3, 1].map(|key| vec![key]).into();
+            network.load(request, Query::Keys { table, keys }).await;
+
+            let mut loaded = Vec::new();
+            while loaded.len() < 3 {
+                match reports.recv().await.unwrap() {
+                    Event::Written(_) => {}
+                    Event::Loaded(_, rows) => loaded.push(rows),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(loaded[0], [row(1, 20), row(3, 13)], "{}", table.name());
+            assert_eq!(loaded[1], [row(3, 13)], "{}", table.name());
+            assert_eq!(loaded[2], [row(3, 13), row(1, 20)], "{}", table.name());
+        }
+        drop((client, network));
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn networks_do_not_see_each_others_rows() {
+        let folder = TempDir::new().unwrap();
+        let (store, [first, second]) = store_with_networks(folder.path()).await;
+        let (client, task) = store.start();
+        let (completions, mut reports) = mpsc::unbounded_channel();
+        for (number, value) in [(first, 1), (second, 2)] {
+            let network = client.of_network(number, completions.clone());
+            network.write(0, vec![put(Table::Meta, 1, value)]).await;
+            assert!(matches!(reports.recv().await, Some(Event::Written(0))));
+        }
+        drop(client);
+        task.await.unwrap().unwrap();
+
+        let mut store = Store::open(folder.path()).await.unwrap();
+        for (number, value) in [(first, 1), (second, 2)] {
+            let rows = store.rows(number).await.unwrap();
+            assert_eq!(rows.table(Table::Meta), [row(1, value)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_see_the_batches_before_them_and_none_after() {
+        let folder = TempDir::new().unwrap();
+        let (store, [number, _]) = store_with_networks(folder.path()).await;
+        let (client, task) = store.start();
+        let (completions, mut reports) = mpsc::unbounded_channel();
+        let network = client.of_network(number, completions);
+        // Queued without waiting, so that many share a commit.
+        for value in 0..100 {
+            network
+                .write(value.into(), vec![put(Table::Meta, 1, value)])
+                .await;
+            network
+                .load(value.into(), everything(Table::Meta, false, 9))
+                .await;
+        }
+        for value in 0..100 {
+            assert!(
+                matches!(reports.recv().await, Some(Event::Written(id)) if id == u64::from(value))
+            );
+            match reports.recv().await.unwrap() {
+                Event::Loaded(_, rows) => assert_eq!(rows, [row(1, value)]),
+                other => panic!("{other:?}"),
+            }
+        }
+        drop((client, network));
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_identity_is_made_once() {
+        let folder = TempDir::new().unwrap();
+        let mut store = Store::open(folder.path()).await.unwrap();
+        let first = store.identity([1; 32]).await.unwrap().public_key();
+        drop(store);
+        let mut store = Store::open(folder.path()).await.unwrap();
+        let again = store.identity([2; 32]).await.unwrap().public_key();
+        assert_eq!(first, again);
+    }
+
+    #[tokio::test]
+    async fn another_programs_database_and_a_newer_one_are_refused() {
+        use sqlx::ConnectOptions;
+        use sqlx::sqlite::SqliteConnectOptions;
+
+        let folder = TempDir::new().unwrap();
+        drop(Store::open(folder.path()).await.unwrap());
+        let database = SqliteConnectOptions::new().filename(folder.path().join("relay.sqlite"));
+        let mut connection = database.connect().await.unwrap();
+        let newer = "UPDATE _sqlx_migrations SET version = 9";
+        sqlx::query(newer).execute(&mut connection).await.unwrap();
+        let refusal = Store::open(folder.path()).await.unwrap_err();
+        assert!(matches!(refusal, OpenError::Version { .. }), "{refusal}");
+
+        let other = "PRAGMA application_id = 1";
+        sqlx::query(other).execute(&mut connection).await.unwrap();
+        let refusal = Store::open(folder.path()).await.unwrap_err();
+        assert!(matches!(refusal, OpenError::Foreign { .. }), "{refusal}");
+    }
+}

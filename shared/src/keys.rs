@@ -81,7 +81,13 @@ impl core::str::FromStr for PublicKey {
             return Err(ParseKeyError);
         }
         let bytes: Vec<u8> = checked.byte_iter().collect();
-        bytes.try_into().map(Self).map_err(|_| ParseKeyError)
+        let key = bytes.try_into().map(Self).map_err(|_| ParseKeyError)?;
+        // The last character has bits to spare, which must not give one key several names.
+        if key.to_string().eq_ignore_ascii_case(text) {
+            Ok(key)
+        } else {
+            Err(ParseKeyError)
+        }
     }
 }
 

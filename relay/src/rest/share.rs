@@ -1,5 +1,7 @@
 //! How others in the room get here: what the page makes its link and QR code of.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,9 +12,10 @@ use crate::context::Context;
 pub(crate) struct ShareJson {
     scheme: &'static str,
     port: u16,
-    bind: String,
-    /// Addresses to open on other machines of the local network.
-    lan: Vec<String>,
+    /// Where it listens.
+    bind: IpAddr,
+    /// Addresses under which other machines of the local network reach this one.
+    lan: Vec<IpAddr>,
     /// What the operator can do where there are none.
     advice: Option<&'static str>,
 }
@@ -20,7 +23,7 @@ pub(crate) struct ShareJson {
 /// `GET /api/v1/share`: the relay's addresses on the local network.
 pub(crate) async fn links(State(context): State<Context>) -> Json<ShareJson> {
     let listening = context.listening();
-    let lan = listening.lan_urls();
+    let lan = listening.lan_addresses();
     let advice = if listening.address.ip().is_loopback() {
         Some(
             "this relay listens to its own machine only: start it with --bind 0.0.0.0 to let others on the local network in",
@@ -33,7 +36,7 @@ pub(crate) async fn links(State(context): State<Context>) -> Json<ShareJson> {
     Json(ShareJson {
         scheme: listening.scheme(),
         port: listening.address.port(),
-        bind: listening.address.ip().to_string(),
+        bind: listening.address.ip(),
         lan,
         advice,
     })

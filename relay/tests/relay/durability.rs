@@ -1,6 +1,9 @@
 //! What was acknowledged survives the relay's sudden end.
 
+use std::fs::{self, File};
+
 use shared::node::interface::Answer;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use crate::member::Member;
@@ -71,4 +74,30 @@ async fn members_return_by_themselves_after_kill_9() {
         .until("the block came over", |view| view.chain.height == 1)
         .await;
     relay.kill();
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_write_acknowledges_nothing_and_stops() {
+    let data = TempDir::new().unwrap();
+    let log = data.path().join("relay.log");
+    let errors = File::create(&log).unwrap();
+    let relay = Program::start_with_errors_to(data.path(), 0, errors.into());
+    let writer = Member::start(1, relay.port);
+    writer.joined().await;
+
+    let mut other = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(data.path().join("relay.sqlite"))
+        .connect()
+        .await
+        .unwrap();
+    let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    writer.put("key", "value").await;
+    let status = tokio::task::spawn_blocking(|| relay.wait()).await.unwrap();
+    drop(transaction);
+
+    assert_eq!(status.code(), Some(1));
+    let said = fs::read_to_string(log).unwrap();
+    assert!(said.contains("database is locked"), "{said}");
+    assert!(said.contains("start again"), "{said}");
+    assert_eq!(writer.view().await.unacknowledged, 1);
 }

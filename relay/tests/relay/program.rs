@@ -83,9 +83,14 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until it listens.
     pub(crate) fn start(data: &Path, port: u16) -> Self {
+        Self::start_with_errors_to(data, port, Stdio::inherit())
+    }
+
+    pub(crate) fn start_with_errors_to(data: &Path, port: u16, errors: Stdio) -> Self {
         let mut child = command(data, &["--port", &port.to_string()])
             .args(QUICK)
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -106,6 +111,11 @@ impl Program {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// `kill -TERM`; returns how the program ended, and after how long.

@@ -228,3 +228,27 @@ async fn share_says_how_to_let_others_in() {
     assert_eq!(share["port"], relay.port());
     assert!(share["advice"].as_str().unwrap().contains("--bind 0.0.0.0"));
 }
+
+#[tokio::test]
+async fn https_keeps_its_certificate_over_a_restart() {
+    let relay = Local::start_with(&["--tls", "self-signed"]).await;
+    let fingerprint = relay.server.fingerprint().unwrap().to_owned();
+    assert_eq!(fingerprint.len(), 32 * 3 - 1, "{fingerprint}");
+
+    let pem = std::fs::read(relay.data.path().join("tls-cert.pem")).unwrap();
+    let client = Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(&pem).unwrap())
+        .build()
+        .unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("https://{host}:{}/api/v1/share", relay.port());
+        let share: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(share["scheme"], "https");
+    }
+
+    relay.server.stop().await.unwrap();
+    let settings = crate::program::settings(relay.data.path(), &["--tls", "self-signed"]);
+    let again = relay::Server::start(&settings).await.unwrap();
+    assert_eq!(again.fingerprint(), Some(fingerprint.as_str()));
+    again.stop().await.unwrap();
+}
