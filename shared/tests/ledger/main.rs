@@ -1,0 +1,12 @@
+//! The rules of the ledger, each against a public vector, a model or a second opinion.
+//!
+//! One program, so that a browser starts once for all of it. Everything here runs natively and on
+//! wasm32: there `test` stands for `wasm_bindgen_test`.
+
+mod block;
+mod common;
+mod difficulty;
+mod encoding;
+mod keys;
+mod merkle;
+mod samples;

@@ -1,0 +1,386 @@
+//! One value of every kind that travels or is stored, from fixed inputs.
+
+use shared::block::{Block, Body, Outcomes, Seal, SealedHeader};
+use shared::encoding::List;
+use shared::finality::{
+    Ballot, Certificate, Decision, LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote,
+};
+use shared::hash::{BlockHash, Hash, Tag};
+use shared::message::{
+    Admission, AnnouncedBody, BlockAnnouncement, Certified, Challenge, CheckAnswer, CheckQuery,
+    CheckReport, ErrorCode, ErrorMessage, Hello, Leader, Member, Message, NodeStatus, Presence,
+    RegistrationStatement, Tip, Welcome,
+};
+use shared::transaction::{Action, Expect, Outcome, SignedTransaction};
+
+use crate::common::{
+    Builder, CREATED_AT_MS, network, public, put, secret, sign, text, transaction,
+};
+
+/// A transaction of each shape.
+pub(crate) fn transactions() -> Vec<SignedTransaction> {
+    let id = network().id();
+    let expecting = |expect| Action::Put {
+        key: text("clé 🗝"),
+        value: text("значение"),
+        expect,
+    };
+    let first = put(1, 0, "greeting", "hello");
+    let written_by = Expect::WrittenBy(first.transaction.id());
+    let to = public(2);
+    let mut expiring = transaction(id, 1, 3, Action::Transfer { to, amount: 7 });
+    expiring.valid_until = Some(99);
+    vec![
+        first,
+        sign(1, transaction(id, 1, 1, expecting(Expect::Absent))),
+        sign(1, transaction(id, 1, 2, expecting(written_by))),
+        sign(1, expiring.with_work(8)),
+    ]
+}
+
+/// A block with the first three of [`transactions`] and two different outcomes.
+pub(crate) fn block() -> Block {
+    let mut builder = Builder::new();
+    builder.mine(3, &transactions()[..3])
+}
+
+pub(crate) fn roster() -> Roster {
+    Roster::of([public(1), public(2), public(3)])
+}
+
+pub(crate) fn decision() -> Decision {
+    Decision {
+        network: network().id(),
+        instance: 1,
+        height: 5,
+        block: BlockHash([5; 32]),
+        history_root: Hash([6; 32]),
+        next_roster: roster(),
+    }
+}
+
+pub(crate) fn ballot(step: Step) -> Ballot {
+    Ballot {
+        network: network().id(),
+        roster: roster().hash(),
+        instance: 1,
+        round: 4,
+        step,
+        value: Some(decision().hash()),
+    }
+}
+
+pub(crate) fn vote(voter: u8, step: Step) -> Vote {
+    let ballot = ballot(step);
+    Vote {
+        ballot,
+        voter: public(voter),
+        signature: secret(voter).sign(&ballot.statement()),
+    }
+}
+
+pub(crate) fn certificate(step: Step) -> Certificate {
+    let roster = roster();
+    let mut signatures: Vec<_> = (1..=3)
+        .map(|voter| {
+            let index = roster.index_of(&public(voter)).unwrap();
+            (u16::try_from(index).unwrap(), vote(voter, step).signature)
+        })
+        .collect();
+    signatures.sort_by_key(|(index, _)| *index);
+    Certificate {
+        round: 4,
+        signatures: List::new(signatures).unwrap(),
+    }
+}
+
+pub(crate) fn proposal() -> Proposal {
+    let mut proposal = Proposal {
+        decision: decision(),
+        roster: roster().hash(),
+        round: 5,
+        valid: Some(certificate(Step::Prevote)),
+        proposer: public(1),
+        signature: secret(1).sign(b""),
+    };
+    proposal.signature = secret(1).sign(&proposal.statement());
+    proposal
+}
+
+/// The log's first two entries: the roster at the start, and a decision.
+pub(crate) fn log() -> Vec<LogEntry> {
+    let started = record(
+        0,
+        Hash::ZERO,
+        LogEvent::Forced {
+            instance: 1,
+            old_roster: Roster::default().hash(),
+            new_roster: roster(),
+            base_height: 0,
+            base: network().genesis().hash(),
+        },
+    );
+    let decided = record(
+        1,
+        started.hash(),
+        LogEvent::Decided {
+            decision: decision(),
+            certificate: certificate(Step::Precommit),
+        },
+    );
+    [started, decided]
+        .map(|record| LogEntry {
+            signature: secret(200).sign(&record.statement()),
+            record,
+        })
+        .to_vec()
+}
+
+fn record(index: u64, previous: Hash, event: LogEvent) -> LogRecord {
+    LogRecord {
+        network: network().id(),
+        index,
+        previous,
+        timestamp_ms: CREATED_AT_MS + index,
+        event,
+    }
+}
+
+pub(crate) fn statement() -> RegistrationStatement {
+    RegistrationStatement {
+        network: network().id(),
+        relay: public(200),
+        node: public(1),
+        relay_nonce: [0xaa; 32],
+        node_nonce: [0xbb; 32],
+    }
+}
+
+/// At least one message of every variant, named after what it shows.
+pub(crate) fn messages() -> Vec<(&'static str, Message)> {
+    let mut all = session();
+    all.extend(blocks());
+    all.extend(finality());
+    all.extend(checks());
+    all
+}
+
+fn session() -> Vec<(&'static str, Message)> {
+    let hello = Hello {
+        protocol_version: 1,
+        network: Some(network().id()),
+        key: public(1),
+        nonce: [0xbb; 32],
+        agent: text("test/1"),
+    };
+    let anywhere = Hello {
+        network: None,
+        ..hello.clone()
+    };
+    let challenge = Challenge {
+        network: network(),
+        nonce: [0xaa; 32],
+        signature: secret(200).sign(&statement().by_relay()),
+    };
+    let welcome = Welcome {
+        id: 1,
+        session: 2,
+        relay_time_ms: CREATED_AT_MS,
+        presence: presence(),
+        tip: status().tip,
+        log_length: 2,
+    };
+    vec![
+        ("hello", Message::Hello(hello)),
+        ("hello, any network", Message::Hello(anywhere)),
+        ("challenge", Message::Challenge(Box::new(challenge))),
+        (
+            "register",
+            Message::Register {
+                signature: secret(1).sign(&statement().by_node()),
+            },
+        ),
+        ("welcome", Message::Welcome(Box::new(welcome))),
+        (
+            "error",
+            Message::Error(ErrorMessage {
+                code: ErrorCode::Superseded,
+                explanation: text("another tab"),
+            }),
+        ),
+        (
+            "ping",
+            Message::Ping {
+                sequence: 3,
+                relay_time_ms: CREATED_AT_MS,
+            },
+        ),
+        (
+            "pong",
+            Message::Pong {
+                sequence: 3,
+                status: status(),
+            },
+        ),
+        ("status", Message::Status(status())),
+        ("leave", Message::Leave),
+        ("presence", Message::Presence(presence())),
+    ]
+}
+
+fn status() -> NodeStatus {
+    NodeStatus {
+        tip: Tip {
+            height: 1,
+            hash: block().sealed.header.hash(),
+            work: Builder::on(&[block()]).chain.tip().work,
+        },
+        log_length: 2,
+        log_head: log()[1].record.hash(),
+        synced: true,
+        visible: false,
+        hashes_per_second: 1_000_000,
+    }
+}
+
+fn presence() -> Presence {
+    let member = Member {
+        id: 1,
+        key: public(1),
+        agent: text("test/1"),
+        since_ms: CREATED_AT_MS,
+        status: status(),
+    };
+    Presence {
+        complete: true,
+        present: List::truncated([member]),
+        left: List::truncated([4, 5]),
+        leader: Some(Leader {
+            id: 1,
+            key: public(1),
+            term: 4,
+        }),
+    }
+}
+
+fn blocks() -> Vec<(&'static str, Message)> {
+    let block = block();
+    let hash = block.sealed.header.hash();
+    let ids = transactions()
+        .into_iter()
+        .map(|signed| signed.transaction.id());
+    let admissions = [
+        Admission::Pending,
+        Admission::Mined,
+        Admission::Refused(text("the pool is full")),
+    ];
+    let announce = |body| {
+        Message::Block(Box::new(BlockAnnouncement {
+            sealed: block.sealed.clone(),
+            body,
+        }))
+    };
+    let compact = AnnouncedBody::Compact {
+        transactions: List::truncated(block.body.transactions.iter().map(SignedTransaction::hash)),
+        outcomes: block.body.outcomes.clone(),
+    };
+    let staked = SealedHeader {
+        header: block.sealed.header.clone(),
+        seal: Seal::Stake(secret(3).sign(&hash.0)),
+    };
+    let headers = List::truncated([block.sealed.clone(), staked]);
+    let every_outcome = Body {
+        transactions: List::truncated(transactions()),
+        outcomes: Outcomes::truncated([
+            Outcome::Applied,
+            Outcome::ExpectFailed,
+            Outcome::BalanceTooSmall,
+            Outcome::QuotaExceeded,
+        ]),
+    };
+    let bodies = [(hash, block.body.clone()), (hash, every_outcome)];
+    vec![
+        (
+            "transactions",
+            Message::Transactions(List::truncated(transactions())),
+        ),
+        (
+            "admitted",
+            Message::Admitted(List::truncated(ids.zip(admissions))),
+        ),
+        (
+            "block, full",
+            announce(AnnouncedBody::Full(block.body.clone())),
+        ),
+        ("block, compact", announce(compact)),
+        ("get headers", Message::GetHeaders(List::truncated([hash]))),
+        ("headers", Message::Headers(headers)),
+        ("get bodies", Message::GetBodies(List::truncated([hash]))),
+        ("bodies", Message::Bodies(List::truncated(bodies))),
+    ]
+}
+
+fn finality() -> Vec<(&'static str, Message)> {
+    let first_proposal = Proposal {
+        valid: None,
+        ..proposal()
+    };
+    let nil = Vote {
+        ballot: Ballot {
+            value: None,
+            ..ballot(Step::Prevote)
+        },
+        ..vote(1, Step::Prevote)
+    };
+    let certified = Certified {
+        decision: decision(),
+        certificate: certificate(Step::Precommit),
+    };
+    vec![
+        ("proposal", Message::Proposal(Box::new(proposal()))),
+        (
+            "proposal, first",
+            Message::Proposal(Box::new(first_proposal)),
+        ),
+        ("vote", Message::Vote(vote(1, Step::Precommit))),
+        ("vote, nil", Message::Vote(nil)),
+        ("certified", Message::Certified(Box::new(certified))),
+        ("log", Message::Log(List::truncated(log()))),
+        ("get log", Message::GetLog { from: 1 }),
+    ]
+}
+
+fn checks() -> Vec<(&'static str, Message)> {
+    let query = CheckQuery {
+        check: (4, 1),
+        member: Some(2),
+        start: 0,
+        end: 6,
+    };
+    let answer = |root: Option<Hash>| CheckAnswer {
+        query,
+        key: public(2),
+        root,
+        signature: secret(2).sign(&CheckAnswer::statement(&query, &root)),
+    };
+    let everyone = CheckQuery {
+        member: None,
+        ..query
+    };
+    let report = CheckReport {
+        check: (4, 1),
+        height: 5,
+        agree: List::truncated([1]),
+        differ: List::truncated([(2, 3)]),
+        silent: List::truncated([3]),
+    };
+    let root = Tag::HISTORY.hash(&[b"stored"]);
+    vec![
+        ("request check", Message::RequestCheck),
+        ("check", Message::Check(query)),
+        ("check, everyone", Message::Check(everyone)),
+        ("check answer", Message::CheckAnswer(answer(Some(root)))),
+        ("check answer, lacking", Message::CheckAnswer(answer(None))),
+        ("check report", Message::CheckReport(report)),
+    ]
+}
