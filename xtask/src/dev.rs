@@ -30,6 +30,12 @@ pub(crate) fn run(workspace: &Workspace, options: &DevOptions) -> Result<ExitCod
     relay
         .args(["--bind", "127.0.0.1", "--port", &port, "--data"])
         .arg(data);
+    // The page's origin is Trunk's server, not the relay behind it.
+    for host in ["localhost", "127.0.0.1"] {
+        relay
+            .arg("--allowed-origin")
+            .arg(format!("http://{host}:{}", options.port));
+    }
 
     let mut trunk = page::trunk(workspace, &tools.wasm);
     trunk
