@@ -7,7 +7,7 @@ use shared::keys::SecretKey;
 use shared::transaction::{Action, Expect, Key, SignedTransaction, Transaction};
 
 use crate::member::{Member, key};
-use crate::program::Local;
+use crate::program::{Local, until};
 
 async fn get(relay: &Local, path: &str) -> (StatusCode, Value) {
     let response = reqwest::get(relay.url(path)).await.unwrap();
@@ -93,9 +93,11 @@ async fn a_transaction_goes_in_and_comes_out_of_the_chain() {
         .until("it has the transaction", |view| view.pending == 1)
         .await;
     miner.mine_one().await;
-    miner
-        .until("it has the block", |view| view.chain.height == 1)
-        .await;
+    until("the relay has the block", || async {
+        let health = get_ok(&relay, "/api/v1/health").await;
+        (health["height"] == 1).then_some(())
+    })
+    .await;
 
     let found = get_ok(&relay, "/api/v1/keys/a%2Fb").await;
     assert_eq!(found, get_ok(&relay, "/api/v1/keys/a/b").await);
