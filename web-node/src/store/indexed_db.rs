@@ -253,8 +253,9 @@ async fn load_newest(
         return Ok(rows);
     };
     for _ in 0..rows_max {
-        let key = cursor.key::<JsValue>()?;
-        let (Some(key), Some(value)) = (key, cursor.next_record::<JsValue>().await?) else {
+        // The record moves the cursor on; the key is that of the record read last.
+        let value = cursor.next_record::<JsValue>().await?;
+        let (Some(value), Some(key)) = (value, cursor.key::<JsValue>()?) else {
             break;
         };
         rows.push(Row {

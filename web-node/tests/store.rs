@@ -1,0 +1,254 @@
+//! The storages: IndexedDB does what memory does, keeps it, and keeps the order of its jobs.
+#![cfg(target_arch = "wasm32")]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo_timers::future::TimeoutFuture;
+use shared::node::interface::Event;
+use shared::store::{Query, Row, Rows, Table, Write, number_key};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_node::js::now_ms;
+use web_node::store::indexed_db::IndexedDb;
+use web_node::store::memory::MemoryStore;
+use web_node::store::queue::StoreQueue;
+use web_node::store::{Store, StoreError};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// A database that no other test has.
+async fn fresh_database() -> IndexedDb {
+    IndexedDb::open_named(&fresh_name()).await.unwrap()
+}
+
+fn fresh_name() -> String {
+    format!("test-{}", getrandom::u64().unwrap())
+}
+
+fn put(table: Table, key: &[u8], value: &[u8]) -> Write {
+    Write {
+        table,
+        key: key.to_vec(),
+        value: Some(value.to_vec()),
+    }
+}
+
+fn range(from: u64, to: u64, rows_max: u32, newest_first: bool) -> Query {
+    Query::Range {
+        table: Table::Headers,
+        from: number_key(from),
+        to: number_key(to),
+        rows_max,
+        newest_first,
+    }
+}
+
+/// Batches with new rows, changed rows, removed rows, and rows changed twice.
+fn batches() -> Vec<Vec<Write>> {
+    let header = |height: u64, value: &[u8]| put(Table::Headers, &number_key(height), value);
+    vec![
+        (0..300)
+            .map(|height| header(height, &height.to_le_bytes()))
+            .collect(),
+        vec![
+            header(7, b"changed"),
+            header(8, b"first"),
+            header(8, b"then"),
+            Write::remove(Table::Headers, number_key(9)),
+            put(Table::Meta, b"name", b"value"),
+            put(Table::Meta, b"", b"the empty key"),
+            put(Table::Bodies, &[0xff; 32], b""),
+        ],
+        Vec::new(),
+        vec![put(Table::Members, &[1, 2], &vec![7; 100_000])],
+    ]
+}
+
+fn queries() -> Vec<Query> {
+    vec![
+        range(0, u64::MAX, 1000, false),
+        range(5, 12, 1000, false),
+        range(5, 300, 3, false),
+        range(5, 300, 3, true),
+        range(0, u64::MAX, 1000, true),
+        range(12, 12, 10, true),
+        range(12, 5, 10, false),
+        range(1000, 2000, 10, true),
+        Query::Keys {
+            table: Table::Headers,
+            keys: vec![
+                number_key(8),
+                number_key(9),
+                number_key(7),
+                number_key(4000),
+            ],
+        },
+        Query::Keys {
+            table: Table::Bodies,
+            keys: vec![vec![0xff; 32]],
+        },
+    ]
+}
+
+fn all(rows: &Rows) -> Vec<Vec<Row>> {
+    Rows::TABLES
+        .iter()
+        .map(|table| rows.table(*table).to_vec())
+        .collect()
+}
+
+#[wasm_bindgen_test]
+async fn indexed_db_answers_as_memory_does() {
+    let database = fresh_database().await;
+    let memory = MemoryStore::default();
+    for batch in batches() {
+        database.write(&batch).await.unwrap();
+        memory.write(&batch).await.unwrap();
+    }
+    for query in queries() {
+        let answer = database.load(&query).await.unwrap();
+        assert_eq!(answer, memory.load(&query).await.unwrap(), "{query:?}");
+    }
+    let rows = database.rows().await.unwrap();
+    assert_eq!(all(&rows), all(&memory.rows().await.unwrap()));
+    assert_eq!(rows.table(Table::Headers).len(), 299);
+
+    database.clear().await.unwrap();
+    assert!(
+        all(&database.rows().await.unwrap())
+            .iter()
+            .all(Vec::is_empty)
+    );
+}
+
+#[wasm_bindgen_test]
+async fn what_is_written_is_there_when_it_is_opened_again() {
+    let name = fresh_name();
+    let database = IndexedDb::open_named(&name).await.unwrap();
+    database
+        .write(&[put(Table::Log, b"1", b"entry")])
+        .await
+        .unwrap();
+    database.set_local("key", 42.into()).await.unwrap();
+    drop(database);
+
+    let database = IndexedDb::open_named(&name).await.unwrap();
+    let rows = database.rows().await.unwrap();
+    assert_eq!(rows.get(Table::Log, b"1"), Some(b"entry".as_slice()));
+    assert_eq!(database.local("key").await.unwrap(), Some(42.into()));
+    assert_eq!(database.local("other").await.unwrap(), None);
+    database.clear().await.unwrap();
+    assert_eq!(database.local("key").await.unwrap(), Some(42.into()));
+}
+
+#[wasm_bindgen_test]
+async fn a_deleted_database_says_so_and_does_not_hang() {
+    let name = fresh_name();
+    let database = IndexedDb::open_named(&name).await.unwrap();
+    // Waits for every open connection: ours must give way.
+    indexed_db_futures::database::Database::delete_by_name(&name)
+        .unwrap()
+        .await
+        .unwrap();
+    let write = [put(Table::Meta, b"key", b"value")];
+    assert_eq!(database.write(&write).await, Err(StoreError::Closed));
+}
+
+/// Events as they come from a queue.
+#[derive(Clone, Default)]
+struct Events(Rc<RefCell<Vec<Event>>>);
+
+impl Events {
+    fn queue(&self, store: impl Store + 'static) -> StoreQueue {
+        let events = Rc::clone(&self.0);
+        StoreQueue::new(store, move |event| events.borrow_mut().push(event), |_| {})
+    }
+
+    async fn wait_for(&self, count: usize) {
+        let deadline_ms = now_ms() + 20_000;
+        while self.0.borrow().len() < count {
+            assert!(now_ms() < deadline_ms, "only {:?}", self.0.borrow());
+            TimeoutFuture::new(5).await;
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn jobs_are_done_in_order_and_reads_see_the_writes_before_them() {
+    let events = Events::default();
+    let queue = events.queue(fresh_database().await);
+    for id in 0..100 {
+        let row = put(Table::Headers, &number_key(0), &number_key(id));
+        queue.write(2 * id, vec![row]);
+        queue.load(2 * id + 1, range(0, 1, 1, false));
+    }
+    events.wait_for(200).await;
+    for (index, event) in events.0.borrow().iter().enumerate() {
+        let id = u64::try_from(index).unwrap();
+        match event {
+            Event::Written(written) => assert_eq!(*written, id),
+            Event::Loaded(loaded, rows) => {
+                assert_eq!(*loaded, id);
+                assert_eq!(rows[0].value, number_key(id / 2));
+            }
+            event => panic!("{event:?}"),
+        }
+    }
+}
+
+/// Memory that refuses the second transaction, and no other.
+#[derive(Clone, Default)]
+struct Failing {
+    memory: Rc<MemoryStore>,
+    writes: Rc<Cell<u32>>,
+}
+
+impl Store for Failing {
+    async fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.writes.set(self.writes.get() + 1);
+        match self.writes.get() {
+            2 => Err(StoreError::Full),
+            _ => self.memory.write(writes).await,
+        }
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.memory.clear().await
+    }
+
+    async fn load(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        self.memory.load(query).await
+    }
+
+    async fn rows(&self) -> Result<Rows, StoreError> {
+        self.memory.rows().await
+    }
+}
+
+#[wasm_bindgen_test]
+async fn after_a_failed_batch_nothing_is_written_that_builds_on_it() {
+    let store = Failing::default();
+    let events = Events::default();
+    let queue = events.queue(store.clone());
+    for id in 0..3 {
+        queue.write(id, vec![put(Table::Meta, &number_key(id), b"")]);
+        // One transaction each.
+        queue.load(100 + id, range(0, 1, 1, false));
+    }
+    events.wait_for(6).await;
+    let outcomes: Vec<(u64, bool)> = events
+        .0
+        .borrow()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Written(id) => Some((*id, true)),
+            Event::WriteFailed(id, _) => Some((*id, false)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes, [(0, true), (1, false), (2, false)]);
+    assert_eq!(
+        store.memory.rows().await.unwrap().table(Table::Meta).len(),
+        1
+    );
+}
