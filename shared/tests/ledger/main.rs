@@ -10,3 +10,4 @@ mod encoding;
 mod keys;
 mod merkle;
 mod samples;
+mod state;
