@@ -49,8 +49,10 @@ impl Tag {
     pub const VOTE: Self = Self(b"tabchain/vote/v1");
     /// An entry of the decision log.
     pub const LOG_ENTRY: Self = Self(b"tabchain/log-entry/v1");
+    /// A stored block as a leaf of the tree that a consistency check compares.
+    pub const CONSISTENCY_LEAF: Self = Self(b"tabchain/consistency-leaf/v1");
     /// A node's answer to a consistency check.
-    pub const CONSISTENCY: Self = Self(b"tabchain/consistency/v1");
+    pub const CONSISTENCY_ANSWER: Self = Self(b"tabchain/consistency-answer/v1");
 
     /// The bytes that go before the content.
     #[must_use]
@@ -91,9 +93,7 @@ impl Tag {
 macro_rules! hash_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(
-            Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
-        )]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
         pub struct $name(pub [u8; 32]);
 
         impl $name {
@@ -117,6 +117,18 @@ macro_rules! hash_type {
 
 macro_rules! hex_text {
     ($name:ident) => {
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+                self.0.cmp(&other.0)
+            }
+        }
+
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -156,6 +168,19 @@ hash_type!(
     /// written with the most significant byte first, as in Bitcoin.
     BlockHash
 );
+
+impl PartialOrd for BlockHash {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BlockHash {
+    /// As numbers: the last byte decides first.
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.0.iter().rev().cmp(other.0.iter().rev())
+    }
+}
 
 impl core::fmt::Display for BlockHash {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -39,8 +39,10 @@ pub const TRANSACTIONS_PER_MESSAGE_MAX: usize = 500;
 /// Entries of the decision log in one message.
 pub const LOG_ENTRIES_PER_MESSAGE_MAX: usize = 100;
 
-/// Bodies kept for headers that cannot be executed yet, and orphans, in blocks.
-pub const ORPHANS_MAX: usize = 64;
+/// Announced blocks whose timestamp lies ahead of the clock, kept until their time comes.
+pub const DEFERRED_BLOCKS_MAX: usize = 64;
+/// Bodies of blocks off the best chain, beside those above the last decision.
+pub const SIDE_BODIES_MAX: usize = 64;
 /// Headers of blocks off the best chain, above the last decision.
 pub const SIDE_HEADERS_MAX: usize = 4096;
 
@@ -49,7 +51,7 @@ pub const MEMBERS_MAX: usize = 2000;
 /// Members of a roster: those whose votes decide.
 pub const ROSTER_MEMBERS_MAX: usize = 100;
 
-/// Errors that a peer may cause in a sliding minute before it is dropped.
+/// Errors that a peer may cause within a minute before it is dropped.
 pub const PEER_ERRORS_PER_MINUTE_MAX: u32 = 100;
 
 /// Time between two pings of the relay to a member.
@@ -113,6 +115,8 @@ pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
 pub const BODIES_RETRY_MS: u64 = 2_000;
 /// Bytes of bodies in one answer.
 pub const BODIES_ANSWER_BYTES_MAX: usize = 900 * 1024;
+/// Blocks that a consistency check reads at once.
+pub const CHECK_PORTION_BLOCKS: u64 = 256;
 /// A member that does not answer a consistency check for this long counts as silent.
 pub const CHECK_TIMEOUT_MS: u64 = 8_000;
 /// Pending transactions get into the block that is being mined at most this late.

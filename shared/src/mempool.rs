@@ -153,23 +153,52 @@ impl Mempool {
         let replaced = sequences
             .and_then(|sequences| sequences.get(&came))
             .copied();
+        let freed = replaced
+            .and_then(|replaced| self.pending.get(&replaced))
+            .map_or(0, |replaced| replaced.verified.bytes());
+        if self.bytes.saturating_sub(freed) + verified.bytes() > MEMPOOL_BYTES_MAX {
+            return Err(AdmissionError::Full);
+        }
         if replaced.is_none() {
             if sequences.map_or(0, BTreeMap::len) >= MEMPOOL_PER_SENDER_MAX {
                 return Err(AdmissionError::SenderFull);
             }
-            let is_full = self.pending.len() >= MEMPOOL_TRANSACTIONS_MAX
-                || self.bytes + verified.bytes() > MEMPOOL_BYTES_MAX;
-            if is_full {
+            if self.pending.len() >= MEMPOOL_TRANSACTIONS_MAX {
                 return Err(AdmissionError::Full);
             }
         }
         if let Some(replaced) = replaced {
             self.remove(&replaced);
         }
-        self.bytes += verified.bytes();
-        self.senders.entry(sender).or_default().insert(came, hash);
-        self.pending.insert(hash, pending);
+        self.insert(pending);
         Ok(replaced)
+    }
+
+    /// Takes back a transaction of a block that has left the best chain, also where the pool is
+    /// full: it was acknowledged, and there are no more of these than a reorganisation returns.
+    /// False where it stands in the new branch as well, or has been overtaken there.
+    pub fn take_back(&mut self, pending: Pending, state: &State) -> bool {
+        let transaction = pending.verified.transaction();
+        let is_due = transaction.sequence >= state.account(&transaction.sender).next_sequence;
+        let is_free = self
+            .senders
+            .get(&transaction.sender)
+            .is_none_or(|sequences| !sequences.contains_key(&transaction.sequence));
+        if is_due && is_free {
+            self.insert(pending);
+        }
+        is_due && is_free
+    }
+
+    fn insert(&mut self, pending: Pending) {
+        let hash = pending.verified.hash();
+        let transaction = pending.verified.transaction();
+        self.bytes += pending.verified.bytes();
+        self.senders
+            .entry(transaction.sender)
+            .or_default()
+            .insert(transaction.sequence, hash);
+        self.pending.insert(hash, pending);
     }
 
     /// Notes that the relay has stored a transaction. True where that is news.

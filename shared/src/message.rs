@@ -310,17 +310,22 @@ pub struct CheckAnswer {
     pub query: CheckQuery,
     /// Who answers.
     pub key: PublicKey,
-    /// The root; nothing where blocks of the range are lacking or unreadable.
-    pub root: Option<Hash>,
-    /// The signature of `key` over the rest.
+    /// The root; a block that is lacking or unreadable counts as a leaf of zeros.
+    pub root: Hash,
+    /// The signature of `key` over the network and the rest.
     pub signature: Signature,
 }
 
 impl CheckAnswer {
     /// The bytes that the member signs.
     #[must_use]
-    pub fn statement(query: &CheckQuery, root: &Option<Hash>) -> Vec<u8> {
-        Tag::CONSISTENCY.statement(&(query, root))
+    pub fn statement(
+        network: &NetworkId,
+        key: &PublicKey,
+        query: &CheckQuery,
+        root: &Hash,
+    ) -> Vec<u8> {
+        Tag::CONSISTENCY_ANSWER.statement(&(network, key, query, root))
     }
 }
 
@@ -378,6 +383,8 @@ pub enum ErrorCode {
     Invalid = 11,
     /// A dump, backup or other service that is not available now. Not fatal.
     Unavailable = 12,
+    /// The answer to [`Message::Leave`]. Ends the connection.
+    Left = 13,
 }
 
 impl ErrorCode {
@@ -396,11 +403,12 @@ impl ErrorCode {
         )
     }
 
-    /// The WebSocket close code: 4000 and the error code, but 1012 and 1013 where RFC 6455's
-    /// registry has a word for it.
+    /// The WebSocket close code: 4000 and the error code, but 1000, 1012 and 1013 where
+    /// RFC 6455's registry has a word for it.
     #[must_use]
     pub fn close_code(self) -> u16 {
         match self {
+            Self::Left => 1000,
             Self::ShuttingDown => 1012,
             Self::TooSlow | Self::Full => 1013,
             other => 4000 + u16::from(other as u8),

@@ -65,6 +65,8 @@ pub struct Node {
     effects: Vec<Effect>,
     wake_at_ms: Option<u64>,
     view_changed: bool,
+    /// Votes of a replica that was given up.
+    kept_votes: Option<KeptVotes>,
 }
 
 /// What a node has once it knows its network.
@@ -89,13 +91,16 @@ enum Followup {
     Cleared,
 }
 
+/// What a node has voted in a network: [`VOTES_ROW`].
+type KeptVotes = (crate::hash::NetworkId, crate::finality::voter::VoteState);
+
 /// What a requested signature is for.
 #[derive(Debug)]
 enum Signing {
     Registration,
     Transaction(RequestId, Box<crate::transaction::Transaction>),
     Voter(u64),
-    CheckAnswer(crate::message::CheckQuery, Option<crate::hash::Hash>),
+    CheckAnswer(crate::message::CheckQuery, crate::hash::Hash),
 }
 
 /// What requested rows are for.
@@ -104,7 +109,7 @@ enum Loading {
     RestoredBodies,
     ServedBodies(Vec<crate::hash::BlockHash>),
     ServedLog,
-    Check(check::Reading),
+    Check(Box<check::Reading>),
     Tamper(RequestId, u64),
     Lookup,
 }
@@ -134,7 +139,11 @@ impl Node {
             effects: Vec::new(),
             wake_at_ms: None,
             view_changed: true,
+            kept_votes: None,
         };
+        node.kept_votes = rows
+            .get(Table::Meta, VOTES_ROW)
+            .and_then(|bytes| crate::encoding::decode("votes", bytes).ok());
         match Ledger::restore(key, rows) {
             Ok(ledger) => {
                 node.ledger = ledger;
@@ -238,7 +247,7 @@ impl Node {
             Some(Loading::RestoredBodies) => self.restored_bodies(now_ms, &rows),
             Some(Loading::ServedBodies(hashes)) => self.serve_loaded_bodies(&hashes, &rows),
             Some(Loading::ServedLog) => self.serve_loaded_log(&rows),
-            Some(Loading::Check(reading)) => self.check_rows(now_ms, reading, rows),
+            Some(Loading::Check(reading)) => self.check_rows(now_ms, *reading, &rows),
             Some(Loading::Tamper(command, height)) => self.tamper_row(command, height, &rows),
             Some(Loading::Lookup) => self.lookup_rows(id, &rows),
             None => {}
@@ -314,6 +323,9 @@ impl Node {
     }
 
     fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
+        if self.session.is_joined() && self.is_synced() != self.session.told_synced {
+            self.send_status();
+        }
         self.set_timer(now_ms);
         if core::mem::take(&mut self.view_changed) {
             self.effects.push(Effect::ViewChanged);
@@ -344,21 +356,32 @@ impl Ledger {
         let log = DecisionLog::restore(&network, entries).map_err(|error| error.to_string())?;
         let replica = Replica::restore(network, rows, finality::checkpoint(&log))
             .map_err(|error| error.to_string())?;
-        let votes = match rows.get(Table::Meta, VOTES_ROW) {
+        let votes: Option<KeptVotes> = match rows.get(Table::Meta, VOTES_ROW) {
             Some(bytes) => {
                 Some(crate::encoding::decode("votes", bytes).map_err(|error| error.to_string())?)
             }
             None => None,
         };
-        Ok(Some(Self::of(key, replica, log, votes)))
+        let network = replica.chain().network_id();
+        let votes = votes.filter(|(of, _)| *of == network);
+        Ok(Some(Self::of(
+            key,
+            replica,
+            log,
+            votes.map(|(_, votes)| votes),
+        )))
     }
 
-    /// The empty ledger of a network.
-    fn new(key: PublicKey, network: NetworkParameters) -> Result<Self, String> {
+    /// The empty ledger of a network in which this key may have voted before.
+    fn new(
+        key: PublicKey,
+        network: NetworkParameters,
+        votes: Option<crate::finality::voter::VoteState>,
+    ) -> Result<Self, String> {
         let log = DecisionLog::new(&network);
         let replica =
             Replica::restore(network, &Rows::default(), None).map_err(|error| error.to_string())?;
-        Ok(Self::of(key, replica, log, None))
+        Ok(Self::of(key, replica, log, votes))
     }
 
     fn of(

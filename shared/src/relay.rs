@@ -180,7 +180,7 @@ impl Relay {
             Event::Loaded(id, rows) => self.loaded(now_ms, id, &rows),
             Event::LoadFailed(id, reason) => self.load_failed(now_ms, id, &reason),
             Event::Command(id, command) => self.command(id, &command),
-            Event::Submit(id, signed) => self.submitted(id, signed),
+            Event::Submit(id, signed) => self.submitted(now_ms, id, signed),
             Event::Stopping => self.stop(),
             Event::Wake => self.wake(now_ms),
         }

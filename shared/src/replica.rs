@@ -7,8 +7,8 @@ use crate::encoding::List;
 use crate::hash::{BlockHash, Hash};
 use crate::keys::PublicKey;
 use crate::limits::{
-    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, ORPHANS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
-    UNDECIDED_BLOCKS_MAX,
+    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX,
+    TRANSACTIONS_PER_MESSAGE_MAX, UNDECIDED_BLOCKS_MAX,
 };
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
 use crate::message::{AnnouncedBody, BlockAnnouncement};
@@ -20,7 +20,7 @@ mod consistency;
 mod queries;
 mod serve;
 
-pub use consistency::{ConsistencyRequest, expected_root, stored_root};
+pub use consistency::{StoredRange, certified_tree};
 pub use queries::{Lookups, NextStep, Surroundings, query_rows};
 
 /// The chain, the mempool, and blocks whose time has not come.
@@ -169,7 +169,7 @@ impl Replica {
                 ahead_ms,
                 allowed_ms,
             }) => {
-                if self.deferred.len() < ORPHANS_MAX {
+                if self.deferred.len() < DEFERRED_BLOCKS_MAX {
                     let at_ms = now_ms + ahead_ms.saturating_sub(allowed_ms);
                     self.deferred.push((at_ms, announcement));
                 }
@@ -231,10 +231,15 @@ impl Replica {
         let mut writes = Vec::new();
         if changes.moved_tip() {
             for signed in &changes.returned {
-                let verified = Verified::trusted(signed.clone());
-                let sender = verified.transaction().sender;
-                // What stands in the new branch as well, or is outdated, is not pending again.
-                let _ = self.admit_verified(&verified, sender, &mut writes);
+                let pending = Pending {
+                    submitter: signed.transaction.sender,
+                    verified: Verified::trusted(signed.clone()),
+                    is_acknowledged: true,
+                };
+                let row = pending_row(&pending);
+                if self.mempool.take_back(pending, self.chain.state()) {
+                    writes.push(row);
+                }
             }
             let gone = self
                 .mempool

@@ -1,10 +1,13 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
-use super::{Chain, Checkpoint, Known};
+use super::{Chain, Checkpoint, Known, index_of};
 use crate::block::{Body, Header, Seal, SealedHeader};
 use crate::difficulty::{self, Target, TargetError};
 use crate::hash::{BlockHash, Hash};
-use crate::limits::{FUTURE_SPACINGS_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX};
+use crate::limits::{
+    BODIES_PER_REQUEST_MAX, FUTURE_SPACINGS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX,
+    UNDECIDED_BLOCKS_MAX,
+};
 
 /// Why a header was not accepted. Only those that [`HeaderError::is_forged`] are the sender's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +118,9 @@ pub enum BodyError {
         /// Number of outcomes.
         outcomes: usize,
     },
+    /// Too many bodies of side branches.
+    #[error("{SIDE_BODIES_MAX} bodies off the best chain are kept, and they are")]
+    TooManySides,
     /// The header commits to another body.
     #[error("the header's tx_root is {expected}, the body has {came}")]
     Root {
@@ -173,9 +179,14 @@ impl Chain {
                 came,
             });
         }
-        if self.height_of(hash).is_none() {
-            self.bodies.insert(*hash, body);
+        if self.height_of(hash).is_some() {
+            return Ok(());
         }
+        let kept_max = index_of(UNDECIDED_BLOCKS_MAX) + BODIES_PER_REQUEST_MAX + SIDE_BODIES_MAX;
+        if self.bodies.len() >= kept_max && self.plan.front() != Some(hash) {
+            return Err(BodyError::TooManySides);
+        }
+        self.bodies.insert(*hash, body);
         Ok(())
     }
 

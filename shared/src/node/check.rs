@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::interface::{CommandError, RequestId};
 use super::{Followup, Loading, Node, Signing};
 use crate::block::Body;
+use crate::chain::index_of;
 use crate::encoding::{List, decode, encode};
 use crate::hash::Hash;
 use crate::keys::Signature;
 use crate::limits::CHECK_TIMEOUT_MS;
+use crate::merkle;
 use crate::message::{CheckAnswer, CheckQuery, CheckReport, MemberId, Message, Term};
-use crate::replica::{ConsistencyRequest, expected_root, stored_root};
+use crate::replica::{StoredRange, certified_tree};
 use crate::store::{Row, Table, Write, number_key};
 use crate::transaction::{Action, Value};
 
@@ -30,16 +32,17 @@ struct Check {
     since_ms: u64,
     /// What each member has to answer next.
     waiting: BTreeMap<MemberId, (u64, u64)>,
+    /// What stored blocks must hash to.
+    certified: merkle::Tree,
     agree: Vec<MemberId>,
     differ: Vec<(MemberId, u64)>,
 }
 
-/// Rows that are being read for an answer, headers before bodies.
+/// Stored blocks that are being read.
 #[derive(Debug)]
 pub(super) struct Reading {
     purpose: Purpose,
-    request: ConsistencyRequest,
-    headers: Option<Vec<Row>>,
+    range: StoredRange,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +103,7 @@ impl Node {
             height,
             since_ms: now_ms,
             waiting,
+            certified: certified_tree(ledger.replica.chain(), height + 1),
             agree: Vec::new(),
             differ: Vec::new(),
         });
@@ -113,38 +117,40 @@ impl Node {
 
     pub(super) fn answer_check(&mut self, query: &CheckQuery) {
         let is_for_me = query.member.is_none() || query.member == self.session.id;
-        if is_for_me && query.start < query.end {
-            let request = ConsistencyRequest {
-                start: query.start,
-                end: query.end,
-            };
-            self.read_for_check(Purpose::Answer(*query), request);
+        let height = self.ledger.as_ref().map_or(0, |ledger| {
+            ledger
+                .replica
+                .chain()
+                .height()
+                .max(ledger.log.last().height)
+        });
+        if is_for_me && query.start < query.end && query.end <= height + 1 {
+            self.read_for_check(Reading {
+                purpose: Purpose::Answer(*query),
+                range: StoredRange::new(query.start, query.end),
+            });
         }
     }
 
-    pub(super) fn check_rows(&mut self, now_ms: u64, mut reading: Reading, rows: Vec<Row>) {
-        let Some(headers) = reading.headers.take() else {
-            let query = reading.request.query(Table::Bodies);
-            reading.headers = Some(rows);
-            return self.load(query, Loading::Check(reading));
-        };
-        let Some(ledger) = &self.ledger else {
+    pub(super) fn check_rows(&mut self, now_ms: u64, mut reading: Reading, rows: &[Row]) {
+        let Some(ledger) = &mut self.ledger else {
             return;
         };
-        let chain = ledger.replica.chain();
+        reading.range.take(ledger.replica.chain(), rows);
+        if reading.range.query().is_some() {
+            return self.read_for_check(reading);
+        }
         match reading.purpose {
             Purpose::Answer(query) => {
-                let root = stored_root(chain, &reading.request, &headers, &rows);
-                let statement = CheckAnswer::statement(&query, &root);
+                let root = reading.range.root();
+                let network = ledger.replica.chain().network_id();
+                let statement = CheckAnswer::statement(&network, &self.key, &query, &root);
                 self.sign(statement, Signing::CheckAnswer(query, root));
             }
             Purpose::FindDamage => {
-                let damaged = self.find_damage(&reading.request, &headers, &rows);
-                if let Some(ledger) = &mut self.ledger {
-                    ledger.damaged.extend(damaged);
-                }
+                ledger.damaged = reading.range.damaged().iter().copied().collect();
                 self.view_changed = true;
-                self.checked_damage(now_ms);
+                self.tell_damage(now_ms);
             }
         }
     }
@@ -153,7 +159,7 @@ impl Node {
         &mut self,
         now_ms: u64,
         query: CheckQuery,
-        root: Option<Hash>,
+        root: Hash,
         signature: Signature,
     ) {
         let answer = CheckAnswer {
@@ -171,10 +177,6 @@ impl Node {
 
     /// The leader judges an answer against the certified history, and descends where it differs.
     pub(super) fn check_answered(&mut self, now_ms: u64, answer: &CheckAnswer) {
-        let statement = CheckAnswer::statement(&answer.query, &answer.root);
-        if let Err(error) = answer.key.verify(&statement, &answer.signature) {
-            return self.reject(now_ms, format!("a check's answer was refused: {error}"));
-        }
         let member = self
             .members
             .values()
@@ -185,6 +187,11 @@ impl Node {
         else {
             return;
         };
+        let network = ledger.replica.chain().network_id();
+        let statement = CheckAnswer::statement(&network, &answer.key, &answer.query, &answer.root);
+        if let Err(error) = answer.key.verify(&statement, &answer.signature) {
+            return self.reject(now_ms, format!("a check's answer was refused: {error}"));
+        }
         let (start, end) = (answer.query.start, answer.query.end);
         let is_due = answer.query.check == check.check
             && check.waiting.get(&member).is_some_and(|&(first, last)| {
@@ -194,7 +201,7 @@ impl Node {
         if !is_due {
             return;
         }
-        let is_equal = expected_root(ledger.replica.chain(), start, end) == answer.root;
+        let is_equal = check.certified.range(index_of(start), index_of(end)) == Some(answer.root);
         let left = check.waiting.get(&member).copied().unwrap_or((start, end));
         let next = match (is_equal, left.1 == end) {
             (true, true) => {
@@ -236,14 +243,13 @@ impl Node {
             .map(|(_, height)| *height);
         if let Some(ledger) = &mut self.ledger {
             ledger.damaged.clear();
-            ledger.damaged.extend(first);
         }
+        // The leader's word is not enough: the node looks at its own stored bytes.
         if let Some(start) = first {
-            let request = ConsistencyRequest {
-                start,
-                end: report.height + 1,
-            };
-            self.read_for_check(Purpose::FindDamage, request);
+            self.read_for_check(Reading {
+                purpose: Purpose::FindDamage,
+                range: StoredRange::new(start, report.height + 1),
+            });
         }
         self.report = Some(report);
         self.view_changed = true;
@@ -331,58 +337,22 @@ impl Node {
         self.answer_check(&query);
     }
 
-    fn read_for_check(&mut self, purpose: Purpose, request: ConsistencyRequest) {
-        let query = request.query(Table::Headers);
-        let reading = Reading {
-            purpose,
-            request,
-            headers: None,
-        };
-        self.load(query, Loading::Check(reading));
+    fn read_for_check(&mut self, reading: Reading) {
+        if let Some(query) = reading.range.query() {
+            self.load(query, Loading::Check(Box::new(reading)));
+        }
     }
 
-    fn find_damage(
-        &self,
-        request: &ConsistencyRequest,
-        headers: &[Row],
-        bodies: &[Row],
-    ) -> BTreeSet<u64> {
-        let Some(ledger) = &self.ledger else {
-            return BTreeSet::new();
-        };
-        let chain = ledger.replica.chain();
-        let row_at = |rows: &[Row], height: u64| -> Vec<Row> {
-            rows.iter()
-                .filter(|row| row.key == number_key(height))
-                .cloned()
-                .collect()
-        };
-        (request.start.max(1)..request.end)
-            .filter(|&height| {
-                let single = ConsistencyRequest {
-                    start: height,
-                    end: height + 1,
-                };
-                let header = row_at(headers, height);
-                let body = row_at(bodies, height);
-                stored_root(chain, &single, &header, &body)
-                    != expected_root(chain, height, height + 1)
-            })
-            .collect()
-    }
-
-    fn checked_damage(&mut self, now_ms: u64) {
+    fn tell_damage(&mut self, now_ms: u64) {
         let damaged = self
             .ledger
             .as_ref()
             .map_or(0, |ledger| ledger.damaged.len());
         if damaged > 0 {
-            self.reject(
-                now_ms,
-                format!(
-                    "{damaged} stored blocks are not those of the certified history: repair them"
-                ),
+            let reason = format!(
+                "{damaged} stored blocks are not those of the certified history: repair them"
             );
+            self.reject(now_ms, reason);
         }
     }
 

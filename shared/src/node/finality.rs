@@ -125,6 +125,7 @@ impl Node {
         let Some(Ledger { replica, voter, .. }) = &mut self.ledger else {
             return;
         };
+        let network = replica.chain().network_id();
         let oracle = Surroundings {
             replica,
             key: self.key,
@@ -135,7 +136,7 @@ impl Node {
         for action in actions {
             match action {
                 Action::Persist { number, state } => {
-                    let row = Write::put(Table::Meta, VOTES_ROW, &*state);
+                    let row = Write::put(Table::Meta, VOTES_ROW, &(network, *state));
                     self.write(vec![row], vec![Followup::Persisted(number)]);
                 }
                 Action::Sign { number, statement } => {

@@ -41,6 +41,11 @@ impl Sync {
         *self = Self::default();
     }
 
+    /// Whether something is lacking that the relay is known to have.
+    pub(super) fn is_underway(&self, log_length: u64) -> bool {
+        log_length < self.relay_log_length || self.wants_headers || self.headers_asked_ms.is_some()
+    }
+
     pub(super) fn want_headers(&mut self) {
         self.wants_headers = true;
     }
@@ -262,9 +267,11 @@ impl Node {
             Announced::Complete | Announced::BodyMissing => self.advance(now_ms),
             Announced::Orphan => ledger.sync.want_headers(),
             Announced::Known | Announced::Deferred => {}
-            Announced::Refused(error) => {
+            Announced::Refused(error) if error.is_forged() => {
                 self.reject(now_ms, format!("a block was refused: {error}"));
             }
+            // It lost against a decision that its sender did not know yet.
+            Announced::Refused(_) => {}
         }
         self.continue_sync(now_ms);
     }

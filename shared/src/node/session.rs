@@ -1,14 +1,14 @@
 //! The connection to the relay: registration, presence, heartbeat, and coming back.
 
 use super::interface::{Connection, Effect};
-use super::{Followup, Ledger, NETWORK_ROW, Node, Signing};
+use super::{Followup, Ledger, NETWORK_ROW, Node, Signing, VOTES_ROW};
 use crate::keys::Signature;
 use crate::limits::{
     BACKOFF_MAX_MS, BACKOFF_MIN_MS, LEFT_MEMBERS_KEPT_MAX, LEFT_MEMBERS_KEPT_MS, SILENCE_MAX_MS,
 };
 use crate::message::{
-    Challenge, ErrorCode, ErrorMessage, Hello, MemberId, Message, PROTOCOL_VERSION, Presence,
-    RegistrationStatement, Tip, Welcome,
+    Challenge, ErrorCode, ErrorMessage, FrameError, Hello, MemberId, Message, PROTOCOL_VERSION,
+    Presence, RegistrationStatement, Tip, Welcome,
 };
 use crate::store::{Table, Write};
 
@@ -21,6 +21,8 @@ pub(super) struct Session {
     /// When something was last heard from the relay.
     heard_ms: u64,
     pub(super) id: Option<MemberId>,
+    /// What the relay was told last of whether this node is synced.
+    pub(super) told_synced: bool,
     /// The store has failed: nothing is written any more.
     pub(super) is_halted: bool,
 }
@@ -173,6 +175,9 @@ impl Node {
         self.session.heard_ms = now_ms;
         match Message::from_frame(frame) {
             Ok(message) => self.message(now_ms, message),
+            Err(error @ FrameError::Version(_)) => {
+                self.refuse(ErrorCode::Version, &error.to_string());
+            }
             Err(error) => self.reject(now_ms, error.to_string()),
         }
     }
@@ -230,7 +235,8 @@ impl Node {
         }
         if self.ledger.is_none() {
             let row = Write::put(Table::Meta, NETWORK_ROW, &challenge.network);
-            match Ledger::new(self.key, challenge.network) {
+            let votes = self.kept_votes.take_if(|(of, _)| *of == network);
+            match Ledger::new(self.key, challenge.network, votes.map(|(_, votes)| votes)) {
                 Ok(ledger) => self.ledger = Some(ledger),
                 Err(reason) => return self.refuse(ErrorCode::Network, &reason),
             }
@@ -319,29 +325,36 @@ impl Node {
     }
 
     pub(super) fn cleared(&mut self, now_ms: u64) {
-        self.session.is_halted = false;
         self.session.attempts = 0;
         self.connect(now_ms);
     }
 
     pub(super) fn start_afresh(&mut self, command: u64) {
-        self.ledger = None;
         self.report = None;
         self.leave();
         self.after_write.clear();
         self.after_load.clear();
+        self.session.is_halted = false;
         let id = self.request();
+        self.effects.push(Effect::Clear(id));
+        // What this key has voted binds it for ever.
+        if let Some(ledger) = self.ledger.take() {
+            let network = ledger.replica.chain().network_id();
+            self.kept_votes = Some((network, ledger.voter.state().clone()));
+        }
+        let votes = self.kept_votes.as_ref();
+        let rows = votes.map(|votes| Write::put(Table::Meta, VOTES_ROW, votes));
         let followups = vec![
             Followup::Answer(command, super::Answer::Done),
             Followup::Cleared,
         ];
-        self.after_write.insert(id, followups);
-        self.effects.push(Effect::Clear(id));
+        self.write(rows.into_iter().collect(), followups);
     }
 
     pub(super) fn send_status(&mut self) {
         if self.session.is_joined() {
             let status = self.status();
+            self.session.told_synced = status.synced;
             self.send(&Message::Status(status));
         }
     }

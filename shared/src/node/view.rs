@@ -52,11 +52,20 @@ impl Node {
             tip: chain.tip(),
             log_length: ledger.log.length(),
             log_head: ledger.log.head(),
-            synced: chain.best_header().hash == chain.tip().hash
-                && chain.decided().height <= chain.height(),
+            synced: self.is_synced(),
             visible: self.is_visible,
             hashes_per_second: self.mining.hashes_per_second,
         }
+    }
+
+    /// Whether this node has everything that it knows the relay to have.
+    pub(super) fn is_synced(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| {
+            let chain = ledger.replica.chain();
+            !ledger.sync.is_underway(ledger.log.length())
+                && chain.best_header().hash == chain.tip().hash
+                && chain.final_height() == chain.decided().height
+        })
     }
 
     pub(super) fn wake(&mut self, now_ms: u64) {

@@ -32,7 +32,7 @@ impl Relay {
                 self.catch_up(now_ms, from, &tip);
             }
             Message::Leave => {
-                self.close(from, crate::message::ErrorCode::ShuttingDown, "left");
+                self.close(from, crate::message::ErrorCode::Left, "left");
                 self.closed(now_ms, from, false);
             }
             Message::Transactions(transactions) => {
@@ -56,14 +56,14 @@ impl Relay {
             Message::Certified(certified) => self.certified(now_ms, from, *certified),
             Message::RequestCheck => self.pass_check_request(now_ms, from),
             Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
-            Message::CheckAnswer(_) => self.pass_to_leader(frame),
+            Message::CheckAnswer(answer) => self.pass_answer(from, &answer, frame),
             Message::CheckReport(_) => self.pass_from_leader(now_ms, from, frame),
             _ => self.refuse(now_ms, from, "only a relay sends this"),
         }
     }
 
     /// A transaction over REST.
-    pub(super) fn submitted(&mut self, request: RequestId, signed: SignedTransaction) {
+    pub(super) fn submitted(&mut self, now_ms: u64, request: RequestId, signed: SignedTransaction) {
         let sender = signed.transaction.sender;
         let id = signed.transaction.id();
         match self.replica.admit(signed, sender) {
@@ -75,7 +75,7 @@ impl Relay {
                 ];
                 self.write(writes, followups);
             }
-            Err(error) => self.not_admitted(Submitter::Rest(request), id, &error),
+            Err(error) => self.not_admitted(now_ms, Submitter::Rest(request), id, &error),
         }
     }
 
@@ -119,7 +119,7 @@ impl Relay {
 
     fn transactions(
         &mut self,
-        _now_ms: u64,
+        now_ms: u64,
         from: ConnectionId,
         transactions: Vec<SignedTransaction>,
     ) {
@@ -140,7 +140,7 @@ impl Relay {
                     writes.extend(rows);
                     admitted.push(verified);
                 }
-                Err(error) => self.not_admitted(Submitter::Connection(from), id, &error),
+                Err(error) => self.not_admitted(now_ms, Submitter::Connection(from), id, &error),
             }
         }
         if admitted.is_empty() {
@@ -162,13 +162,23 @@ impl Relay {
 
     fn not_admitted(
         &mut self,
+        now_ms: u64,
         submitter: Submitter,
         id: TransactionId,
         error: &RefusedTransaction,
     ) {
         match error {
+            // Pending means durable: the first one's batch may still be under way.
             RefusedTransaction::NotAdmitted(AdmissionError::Known) => {
-                self.tell(submitter, id, Admission::Pending);
+                let followup = match submitter {
+                    Submitter::Connection(connection) => {
+                        let admissions = List::truncated([(id, Admission::Pending)]);
+                        let frame = Message::Admitted(admissions).to_frame();
+                        Followup::Send(connection, frame.into())
+                    }
+                    Submitter::Rest(request) => Followup::Admitted(request, Admission::Pending),
+                };
+                self.write(Vec::new(), vec![followup]);
             }
             RefusedTransaction::NotAdmitted(AdmissionError::Used { .. }) => {
                 let query = Query::Keys {
@@ -178,8 +188,12 @@ impl Relay {
                 self.load(query, Loading::Used(submitter, id, error.to_string()));
             }
             error => {
-                let reason = Text::truncated(&error.to_string());
-                self.tell(submitter, id, Admission::Refused(reason));
+                let reason = error.to_string();
+                let is_invalid = matches!(error, RefusedTransaction::Invalid(_));
+                if let (true, Submitter::Connection(from)) = (is_invalid, submitter) {
+                    self.refuse(now_ms, from, &reason);
+                }
+                self.tell(submitter, id, Admission::Refused(Text::truncated(&reason)));
             }
         }
     }
@@ -201,34 +215,43 @@ impl Relay {
             Announced::BodyMissing => self.ask_bodies(now_ms, from),
             Announced::Orphan => self.ask_headers(now_ms, from),
             Announced::Known | Announced::Deferred => {}
-            Announced::Refused(error) => {
+            Announced::Refused(error) if error.is_forged() => {
                 self.refuse(now_ms, from, &format!("a block was refused: {error}"));
             }
+            // A member that was away need not know yet what was decided meanwhile.
+            Announced::Refused(_) => {}
         }
     }
 
     /// A block is here with its body: it is executed if it is the best, stored, and passed on.
     fn pass_on(&mut self, now_ms: u64, from: Option<ConnectionId>, sealed: &SealedHeader) {
-        let hash = sealed.header.hash();
-        let frame = self.replica.chain().body(&hash).map(|body| {
-            let block = Block {
-                sealed: sealed.clone(),
-                body: body.clone(),
-            };
-            Arc::from(Message::Block(Box::new(Replica::compact(&block))).to_frame())
-        });
-        let followups = frame.map(|frame| Followup::FanOut(from, frame));
-        self.advance(now_ms, from, followups.into_iter().collect());
+        self.advance(now_ms, from, &[sealed.header.hash()]);
     }
 
-    /// Executes what can be executed; what follows happens once it is durable.
+    /// Executes what can be executed. Those of the given blocks that prove valid, as far as they
+    /// have been executed, are passed on once everything is durable.
     pub(super) fn advance(
         &mut self,
         now_ms: u64,
         from: Option<ConnectionId>,
-        followups: Vec<Followup>,
+        blocks: &[BlockHash],
     ) {
+        let frames: Vec<_> = blocks
+            .iter()
+            .filter_map(|hash| Some((*hash, self.announcement(hash)?)))
+            .collect();
         let update = self.replica.advance();
+        let condemned: Vec<_> = update
+            .changes
+            .condemned
+            .iter()
+            .map(|(hash, _)| *hash)
+            .collect();
+        let followups: Vec<_> = frames
+            .into_iter()
+            .filter(|(hash, _)| !condemned.contains(hash))
+            .map(|(_, frame)| Followup::FanOut(from, frame))
+            .collect();
         for (height, _, transactions) in &update.changes.applied {
             self.report(Report::Block {
                 height: *height,
@@ -245,10 +268,19 @@ impl Relay {
                 None => self.report_rejection(now_ms, reason),
             }
         }
-        if update.changes.applied.is_empty() {
-            return;
+        if !update.changes.applied.is_empty() {
+            self.judge_finality(now_ms);
         }
-        self.judge_finality(now_ms);
+    }
+
+    fn announcement(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
+        let chain = self.replica.chain();
+        let block = Block {
+            sealed: chain.header_by_hash(hash)?.clone(),
+            body: chain.body(hash)?.clone(),
+        };
+        let announcement = Replica::compact(&block);
+        Some(Message::Block(Box::new(announcement)).to_frame().into())
     }
 
     /// Asks a member for what it has and the relay has not.
@@ -317,21 +349,9 @@ impl Relay {
                 Err(error) => self.refuse(now_ms, from, &format!("a body was refused: {error}")),
             }
         }
-        let announced = taken.len().saturating_sub(BLOCKS_ANNOUNCED_MAX);
-        let frames: Vec<_> = taken
-            .iter()
-            .skip(announced)
-            .filter_map(|hash| {
-                let block = Block {
-                    sealed: self.replica.chain().header_by_hash(hash)?.clone(),
-                    body: self.replica.chain().body(hash)?.clone(),
-                };
-                let announcement = Replica::compact(&block);
-                let frame = Message::Block(Box::new(announcement)).to_frame();
-                Some(Followup::FanOut(Some(from), frame.into()))
-            })
-            .collect();
-        self.advance(now_ms, Some(from), frames);
+        let skipped = taken.len().saturating_sub(BLOCKS_ANNOUNCED_MAX);
+        let announced = taken.split_off(skipped);
+        self.advance(now_ms, Some(from), &announced);
         if !is_empty {
             self.ask_bodies(now_ms, from);
             self.continue_headers(now_ms, from);

@@ -8,8 +8,9 @@ use crate::finality::log::LogError;
 use crate::finality::policy::{Facts, Verdict};
 use crate::finality::voter::PresentMember;
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Vote};
+use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
-use crate::message::{Certified, CheckQuery, Message};
+use crate::message::{Certified, CheckAnswer, CheckQuery, Message};
 use crate::store::{Query, Row, Table, Write, number_key};
 
 impl Relay {
@@ -21,6 +22,10 @@ impl Relay {
         proposal: &Proposal,
         frame: &[u8],
     ) {
+        if !self.is_leader(from) {
+            // Perhaps of a leader that does not know yet that it has been replaced.
+            return;
+        }
         match proposal.verify() {
             Ok(()) => self.fan_out(Some(from), frame.into()),
             Err(error) => self.refuse(now_ms, from, &format!("a proposal was refused: {error}")),
@@ -29,7 +34,9 @@ impl Relay {
 
     /// A vote is passed on if it is a roster member's.
     pub(super) fn vote(&mut self, now_ms: u64, from: ConnectionId, vote: &Vote, frame: &[u8]) {
-        if self.log.roster().index_of(&vote.voter).is_none() {
+        if self.log.roster().index_of(&vote.voter).is_none()
+            || self.key_of(from) != Some(vote.voter)
+        {
             // Perhaps of the roster before: a node need not know yet that it has changed.
             return;
         }
@@ -52,9 +59,7 @@ impl Relay {
     }
 
     pub(super) fn serve_log(&mut self, connection: ConnectionId, from: u64) {
-        if let Some(entries) = self.log.entries_from(from) {
-            return self.send(connection, &Message::Log(entries));
-        }
+        // From the store, never from memory: what is served is durable.
         let query = Query::Range {
             table: Table::Log,
             from: number_key(from),
@@ -151,6 +156,18 @@ impl Relay {
         }
     }
 
+    /// A member's answer to the leader's question is passed on if it is its own.
+    pub(super) fn pass_answer(&mut self, from: ConnectionId, answer: &CheckAnswer, frame: &[u8]) {
+        if self.key_of(from) == Some(answer.key) {
+            self.pass_to_leader(frame);
+        }
+    }
+
+    fn key_of(&self, connection: ConnectionId) -> Option<PublicKey> {
+        let peer = self.connections.get(&connection)?;
+        peer.stage.member().map(|member| member.key)
+    }
+
     fn is_leader(&self, connection: ConnectionId) -> bool {
         let member = self
             .connections
@@ -205,7 +222,7 @@ impl Relay {
         let row = Write::put(Table::Log, number_key(entry.record.index), &entry);
         let frame = Message::Log(List::truncated([entry])).to_frame();
         self.write(vec![row], vec![Followup::FanOut(None, frame.into())]);
-        self.advance(now_ms, None, Vec::new());
+        self.advance(now_ms, None, &[]);
         self.judge_finality(now_ms);
     }
 }

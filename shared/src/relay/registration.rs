@@ -8,6 +8,7 @@ use crate::message::{
     Challenge, ErrorCode, Hello, Member, Message, NodeStatus, PROTOCOL_VERSION,
     RegistrationStatement, Welcome,
 };
+use crate::network::Admission;
 use crate::store::{Table, Write};
 
 /// How far a connection has come.
@@ -116,6 +117,11 @@ impl Relay {
             let reason = format!("the network has {MEMBERS_MAX} members: try again later");
             return self.expel(connection, ErrorCode::Full, &reason);
         }
+        if self.network().admission == Admission::InviteOnly {
+            let reason = "this network is for invited members, and this relay cannot check \
+                          invitations yet";
+            return self.expel(connection, ErrorCode::Registration, reason);
+        }
         let key = hello.key;
         let agent = hello.agent.clone();
         let known = self.numbers.get(&key).copied();
@@ -130,13 +136,14 @@ impl Relay {
         if let Some(peer) = self.connections.get_mut(&connection) {
             peer.stage = Stage::Admitted(member);
         }
-        if known.is_some() {
-            return self.welcome(now_ms, connection);
+        let mut rows = Vec::new();
+        if known.is_none() {
+            self.next_member += 1;
+            self.numbers.insert(key, id);
+            rows.push(Write::put(Table::Members, key.0, &id));
         }
-        self.next_member += 1;
-        self.numbers.insert(key, id);
-        let row = Write::put(Table::Members, key.0, &id);
-        self.write(vec![row], vec![Followup::Welcome(connection)]);
+        // Also where the number is known: its row may still be under way.
+        self.write(rows, vec![Followup::Welcome(connection)]);
     }
 
     /// The member's number is durable: it is told, and so is everyone else.
@@ -167,9 +174,14 @@ impl Relay {
             log_length: self.log.length(),
         }));
         self.send(connection, &welcome);
-        for portion in self.replica.pending_portions(false) {
-            self.send(connection, &Message::Transactions(portion));
-        }
+        let pending = self.replica.pending_portions(false).into_iter();
+        let frames = pending.map(|portion| {
+            let frame = Message::Transactions(portion).to_frame();
+            Followup::Send(connection, frame.into())
+        });
+        // What a relay passes on it has stored.
+        let frames = frames.collect();
+        self.write(Vec::new(), frames);
     }
 
     /// One key, one session: the newest ends the older.
