@@ -145,6 +145,7 @@ error-storage = The browser's storage failed: { $reason }
 
 lookup = Look up a key
 lookup-submit = Look up
+lookup-this = Look this key up
 lookup-none = “{ $key }” was never written.
 error-lookup-key = No key is that long: at most 256 bytes.
 written-by = Written by

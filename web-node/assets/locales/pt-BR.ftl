@@ -145,6 +145,7 @@ error-storage = O armazenamento do navegador falhou: { $reason }
 
 lookup = Consultar uma chave
 lookup-submit = Consultar
+lookup-this = Consultar esta chave
 lookup-none = “{ $key }” nunca foi escrita.
 error-lookup-key = Nenhuma chave é tão longa: no máximo 256 bytes.
 written-by = Escrita por

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use shared::node::interface::View;
+use shared::transaction::Key;
 use yew::prelude::*;
 
 use super::client::Client;
@@ -22,7 +23,7 @@ use super::components::rejections::Rejections;
 use super::components::status::StatusBar;
 use super::components::write::WritePanel;
 use super::directory::Directory;
-use super::hooks::{Now, use_clock_ms};
+use super::hooks::{LookUp, Now, use_clock_ms};
 use super::locale::{Language, Locale, say};
 use super::preferences::{self, Theme};
 use super::session::{START_PATIENCE_MS, Session, SessionAction};
@@ -47,16 +48,25 @@ pub(super) fn App() -> Html {
     let (theme, on_theme) = use_theme();
 
     let view = session.view.clone();
+    use_document_title(view.as_deref());
     let directory = use_memo(view.clone(), |view| {
         view.as_deref().map(Directory::of).unwrap_or_default()
     });
     let offset_ms = view.as_ref().map_or(0, |view| view.clock_offset_ms);
     let now = Now(use_clock_ms().saturating_add_signed(offset_ms));
 
+    let asked = use_state_eq(|| None::<Key>);
+    let on_ask = use_callback(asked.setter(), |key, asked| asked.set(Some(key)));
+    let look_up = LookUp(use_callback(on_ask.clone(), |key, on_ask| {
+        on_ask.emit(key);
+        scroll_to("lookup");
+    }));
+
     html! {
         <ContextProvider<Locale> context={(*locale).clone()}>
         <ContextProvider<Client> context={(*client).clone()}>
         <ContextProvider<Rc<Directory>> context={directory}>
+        <ContextProvider<LookUp> context={look_up.clone()}>
         <ContextProvider<Now> context={now}>
             <div class="app" data-testid="app" data-lang={locale.language().tag()} data-theme={theme.name()}>
                 <a class="skip-link" href="#main">{ say!(locale, "skip-to-content") }</a>
@@ -68,7 +78,7 @@ pub(super) fn App() -> Html {
                 <Banners session={(*session).clone()} />
                 <StatusBar view={view.clone()} />
                 <main id="main" class="columns" tabindex="-1">
-                    { panels(view.as_deref(), &session) }
+                    { panels(view.as_deref(), &session, &asked, &on_ask) }
                 </main>
                 <footer class="footer">
                     <EnvironmentNote environment={session.environment.clone()} />
@@ -79,6 +89,7 @@ pub(super) fn App() -> Html {
                 <Navigation />
             </div>
         </ContextProvider<Now>>
+        </ContextProvider<LookUp>>
         </ContextProvider<Rc<Directory>>>
         </ContextProvider<Client>>
         </ContextProvider<Locale>>
@@ -86,7 +97,12 @@ pub(super) fn App() -> Html {
 }
 
 /// The panels in their columns: what one does, the chain, and the others.
-fn panels(view: Option<&View>, session: &Session) -> Html {
+fn panels(
+    view: Option<&View>,
+    session: &Session,
+    asked: &Option<Key>,
+    on_ask: &Callback<Key>,
+) -> Html {
     let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
     let damaged = view.map(|view| view.damaged.clone()).unwrap_or_default();
     html! {
@@ -97,7 +113,7 @@ fn panels(view: Option<&View>, session: &Session) -> Html {
                     environment={session.environment.clone()}
                 />
                 <WritePanel height={chain.height} tip={chain.tip} />
-                <LookupPanel tip={chain.tip} />
+                <LookupPanel tip={chain.tip} asked={asked.clone()} on_ask={on_ask.clone()} />
             </div>
             <div class="column column-chain">
                 <Mempool
@@ -129,6 +145,15 @@ fn panels(view: Option<&View>, session: &Session) -> Html {
     }
 }
 
+fn scroll_to(id: &str) {
+    let element = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.get_element_by_id(id));
+    if let Some(element) = element {
+        element.scroll_into_view();
+    }
+}
+
 /// Starts the node worker with the page, and notices when it never says a word.
 #[hook]
 fn use_node_worker(dispatcher: UseReducerDispatcher<Session>) -> Client {
@@ -143,6 +168,22 @@ fn use_node_worker(dispatcher: UseReducerDispatcher<Session>) -> Client {
         Client::start(move |message| dispatcher.dispatch(SessionAction::Received(message)))
     });
     (*client).clone()
+}
+
+/// The tab's title tells several nodes in one window apart.
+#[hook]
+fn use_document_title(view: Option<&View>) {
+    let id = view.and_then(|view| view.id).map(|id| format!("#{id}"));
+    let network = view.and_then(|view| Some(view.network.as_ref()?.name.clone()));
+    let parts: Vec<String> = [id, network].into_iter().flatten().collect();
+    use_effect_with(parts, |parts| {
+        let document = web_sys::window().and_then(|window| window.document());
+        if let Some(document) = document {
+            let named = parts.iter().map(String::as_str);
+            let title: Vec<&str> = named.chain(["Tabchain"]).collect();
+            document.set_title(&title.join(" · "));
+        }
+    });
 }
 
 /// The theme, which follows the system until the user chooses, and the way to choose it.

@@ -1,6 +1,6 @@
 //! The way to the node worker: commands go out under a number, answers find whoever asked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -34,6 +34,7 @@ impl Client {
     pub(super) fn start(on_message: impl Fn(FromNode) + 'static) -> Self {
         let askers: Rc<RefCell<BTreeMap<u64, Asker>>> = Rc::default();
         let waiting = askers.clone();
+        let is_down = Cell::new(false);
         let handle = NodeHandle::spawn(move |message| match message {
             FromNode::Answer(number, answer) => {
                 let asker = waiting.borrow_mut().remove(&number);
@@ -42,9 +43,13 @@ impl Client {
                 }
             }
             FromNode::Fatal(Fatal::Crashed { .. }) => {
+                is_down.set(true);
+                give_up(&waiting);
                 on_message(message);
-                let lost = core::mem::take(&mut *waiting.borrow_mut());
-                lost.into_values().for_each(|asker| asker(None));
+            }
+            FromNode::Environment(_) if is_down.take() => {
+                give_up(&waiting);
+                on_message(message);
             }
             other => on_message(other),
         });
@@ -79,6 +84,11 @@ impl Client {
         self.handle.command(command);
     }
 
+    /// How often the worker was started again.
+    pub(super) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
     /// Sets how to mine.
     pub(super) fn set_miners(&self, settings: MinerSettings) {
         self.handle.send(&ToNode::Miners(settings));
@@ -88,4 +98,10 @@ impl Client {
     pub(super) fn connect_now(&self) {
         self.handle.send(&ToNode::Woken);
     }
+}
+
+/// What was asked of a worker that crashed is not answered any more.
+fn give_up(askers: &RefCell<BTreeMap<u64, Asker>>) {
+    let lost = core::mem::take(&mut *askers.borrow_mut());
+    lost.into_values().for_each(|asker| asker(None));
 }

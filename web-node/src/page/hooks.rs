@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Interval;
 use shared::node::interface::{Answer, Command};
+use shared::transaction::Key;
 use yew::prelude::*;
 
 use super::client::Client;
@@ -31,6 +32,16 @@ pub(super) fn use_client() -> Option<Client> {
 #[hook]
 pub(super) fn use_directory() -> Rc<Directory> {
     use_context::<Rc<Directory>>().unwrap_or_default()
+}
+
+/// Looks a key up.
+#[derive(Clone, PartialEq)]
+pub(super) struct LookUp(pub(super) Callback<Key>);
+
+/// The way to look a key up that stands somewhere on the page.
+#[hook]
+pub(super) fn use_look_up() -> Callback<Key> {
+    use_context::<LookUp>().map_or_else(Callback::noop, |LookUp(callback)| callback)
 }
 
 /// The time; whoever uses it is drawn every second.
@@ -83,18 +94,20 @@ pub(super) fn use_answer<V: PartialEq + 'static>(
 #[derive(Default)]
 struct Query {
     wanted: Option<Command>,
-    is_underway: bool,
+    /// Of which start of the worker an answer is awaited.
+    underway: Option<u32>,
 }
 
 impl Query {
     fn pump(query: &Rc<RefCell<Self>>, client: Client, answer: UseStateSetter<Option<Rc<Answer>>>) {
-        let Some(command) = query.borrow_mut().next() else {
+        let start = client.restarts();
+        let Some(command) = query.borrow_mut().next(start) else {
             return;
         };
         let again = (query.clone(), client.clone());
         client.ask(command, move |reply| {
             let (query, client) = again;
-            query.borrow_mut().is_underway = false;
+            query.borrow_mut().finish(start);
             if let Some(reply) = reply {
                 answer.set(Some(Rc::new(reply)));
                 Self::pump(&query, client, answer);
@@ -102,13 +115,19 @@ impl Query {
         });
     }
 
-    fn next(&mut self) -> Option<Command> {
-        if self.is_underway {
+    fn next(&mut self, start: u32) -> Option<Command> {
+        if self.underway == Some(start) {
             return None;
         }
         let wanted = self.wanted.take();
-        self.is_underway = wanted.is_some();
+        self.underway = wanted.is_some().then_some(start);
         wanted
+    }
+
+    fn finish(&mut self, start: u32) {
+        if self.underway == Some(start) {
+            self.underway = None;
+        }
     }
 }
 

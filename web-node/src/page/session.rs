@@ -16,7 +16,7 @@ pub(super) struct Session {
     pub(super) view: Option<Rc<View>>,
     /// Why the node cannot go on, until it does.
     pub(super) fatal: Option<Fatal>,
-    /// How often the node worker was started again: answers from before are worth nothing.
+    /// How often the node worker came back after a crash: answers from before are worth nothing.
     pub(super) restarts: u32,
     /// Whether the worker has kept silent for longer than a start should take.
     pub(super) is_silent: bool,
@@ -55,6 +55,7 @@ impl Session {
             FromNode::Environment(environment) => {
                 if matches!(self.fatal, Some(Fatal::Crashed { .. })) {
                     self.fatal = None;
+                    self.restarts = self.restarts.saturating_add(1);
                 }
                 self.environment = Some(Rc::new(environment));
             }
@@ -65,12 +66,7 @@ impl Session {
                 }
                 self.view = Some(Rc::new(*view));
             }
-            FromNode::Fatal(fatal) => {
-                if matches!(fatal, Fatal::Crashed { .. }) {
-                    self.restarts = self.restarts.saturating_add(1);
-                }
-                self.fatal = Some(fatal);
-            }
+            FromNode::Fatal(fatal) => self.fatal = Some(fatal),
             FromNode::Hello { .. } | FromNode::Answer(..) => {}
         }
     }

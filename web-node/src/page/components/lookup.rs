@@ -3,7 +3,7 @@
 use shared::hash::BlockHash;
 use shared::node::interface::{Answer, Command, HistoryItem, Lookup};
 use shared::state::KeyEntry;
-use shared::transaction::Key;
+use shared::transaction::{Key, Outcome};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -19,6 +19,9 @@ use crate::page::locale::say;
 #[derive(Properties, PartialEq)]
 pub(in crate::page) struct LookupPanelProps {
     pub(in crate::page) tip: BlockHash,
+    /// The key last asked for, here or by pressing it elsewhere on the page.
+    pub(in crate::page) asked: Option<Key>,
+    pub(in crate::page) on_ask: Callback<Key>,
 }
 
 /// The field for a key, and what is known of the key last asked for, kept up to date.
@@ -26,11 +29,15 @@ pub(in crate::page) struct LookupPanelProps {
 pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
     let locale = use_locale();
     let field = use_node_ref();
-    let asked = use_state_eq(|| None::<Key>);
     let error = use_state_eq(|| None::<String>);
+    use_effect_with((field.clone(), props.asked.clone()), |(field, asked)| {
+        if let (Some(field), Some(key)) = (field.cast::<HtmlInputElement>(), asked) {
+            field.set_value(key.as_str());
+        }
+    });
 
     let onsubmit = {
-        let (field, asked, error) = (field.clone(), asked.setter(), error.setter());
+        let (field, error, on_ask) = (field.clone(), error.setter(), props.on_ask.clone());
         let (empty, invalid) = (
             say!(locale, "error-empty-key"),
             say!(locale, "error-lookup-key"),
@@ -47,7 +54,9 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
                 Ok(_) => None,
                 Err(_) => Some(invalid.clone()),
             });
-            asked.set(key.ok().filter(|key| !key.as_str().is_empty()));
+            if let Some(key) = key.ok().filter(|key| !key.as_str().is_empty()) {
+                on_ask.emit(key);
+            }
         }
     };
     html! {
@@ -63,7 +72,7 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
                 </button>
             </form>
             <FieldError id="lookup-error" error={(*error).clone()} />
-            if let Some(key) = &*asked {
+            if let Some(key) = &props.asked {
                 <LookupResult key={key.as_str().to_owned()} looked_up={key.clone()} tip={props.tip} />
             }
         </Panel>
@@ -145,7 +154,12 @@ fn History(props: &HistoryProps) -> Html {
                         data-height={item.height.to_string()} data-outcome={outcome_name(item.outcome)} data-value={item.value.as_str().to_owned()}>
                         <td>{ locale.number(item.height) }{ " " }<small><Ago time_ms={item.timestamp_ms} /></small></td>
                         <td class="ledger-value">{ item.value.as_str().to_owned() }</td>
-                        <td><Person key_of={item.writer} />{ " " }<OutcomeTag outcome={item.outcome} /></td>
+                        <td>
+                            <Person key_of={item.writer} />
+                            if item.outcome != Outcome::Applied {
+                                <OutcomeTag outcome={item.outcome} />
+                            }
+                        </td>
                     </tr>
                 }) }
             </tbody>

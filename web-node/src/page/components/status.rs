@@ -135,7 +135,7 @@ fn HeightTile(props: &ChainTileProps) -> Html {
             <span class="tile-value" data-testid="height" data-value={chain.height.to_string()} data-tip={chain.tip.to_string()}>
                 { locale.number(chain.height) }
             </span>
-            <span class="tile-note" role="status" data-testid="sync-progress" data-state={if is_synced { "synced" } else { "syncing" }} data-value={chain.height.to_string()} data-max={best.to_string()}>
+            <span class="tile-note" data-testid="sync-progress" data-state={if is_synced { "synced" } else { "syncing" }} data-value={chain.height.to_string()} data-max={best.to_string()}>
                 if is_synced {
                     { say!(locale, "synced") }
                 } else {

@@ -6,7 +6,7 @@ use shared::transaction::{Key, Value};
 use yew::prelude::*;
 
 use super::text::HashText;
-use super::transaction::{OutcomeTag, outcome_name};
+use super::transaction::{LedgerKey, OutcomeTag, outcome_name};
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::say;
 
@@ -66,7 +66,7 @@ fn SubmissionRow(props: &SubmissionRowProps) -> Html {
             data-outcome={included.map(|item| outcome_name(item.outcome))}
         >
             <span class="action">
-                <b class="ledger-key">{ key.as_str().to_owned() }</b>
+                <LedgerKey of={key.clone()} />
                 <span class="arrow" aria-hidden="true">{ "=" }</span>
                 <span class="ledger-value">{ value.as_str().to_owned() }</span>
             </span>

@@ -1,10 +1,10 @@
 //! What a transaction does and did, in words.
 
-use shared::transaction::{Action, Expect, Outcome};
+use shared::transaction::{Action, Expect, Key, Outcome};
 use yew::prelude::*;
 
 use super::person::Person;
-use crate::page::hooks::use_locale;
+use crate::page::hooks::{use_locale, use_look_up};
 use crate::page::locale::{Locale, say};
 
 #[derive(Properties, PartialEq)]
@@ -19,7 +19,7 @@ pub(super) fn ActionText(props: &ActionTextProps) -> Html {
     match &props.action {
         Action::Put { key, value, expect } => html! {
             <span class="action">
-                <b class="ledger-key">{ key.as_str().to_owned() }</b>
+                <LedgerKey of={key.clone()} />
                 <span class="arrow" aria-hidden="true">{ "=" }</span>
                 <span class="ledger-value">{ value.as_str().to_owned() }</span>
                 if let Some(condition) = condition(&locale, expect) {
@@ -34,6 +34,25 @@ pub(super) fn ActionText(props: &ActionTextProps) -> Html {
                 <Person key_of={*to} />
             </span>
         },
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(super) struct LedgerKeyProps {
+    pub(super) of: Key,
+}
+
+/// A key of the ledger; pressing it looks it up.
+#[function_component]
+pub(super) fn LedgerKey(props: &LedgerKeyProps) -> Html {
+    let locale = use_locale();
+    let look_up = use_look_up();
+    let key = props.of.clone();
+    let onclick = look_up.reform(move |_: MouseEvent| key.clone());
+    html! {
+        <button type="button" class="ledger-key" title={say!(locale, "lookup-this")} {onclick}>
+            { props.of.as_str().to_owned() }
+        </button>
     }
 }
 
