@@ -40,6 +40,8 @@ struct Known {
     work: ChainWork,
     schedule: Schedule,
     is_invalid: bool,
+    /// It was executed once, and so is valid, whether or not it stands on the best chain now.
+    was_executed: bool,
 }
 
 /// The block tree, the best chain and its state.
@@ -85,6 +87,7 @@ impl Chain {
             work: ChainWork::default(),
             schedule: Schedule::default(),
             is_invalid: false,
+            was_executed: true,
         };
         let mut history = merkle::Tree::default();
         history.push(history_leaf(&hash));
@@ -263,7 +266,7 @@ impl Chain {
         if self.hash_at(height) == Some(*hash) {
             return BlockStanding::Verified;
         }
-        // On a side branch: executed before, or waiting for what it takes to be executed.
+        // On a side branch: valid if all of it was executed before.
         let mut at = *hash;
         while let Some(known) = self.headers.get(&at) {
             if self.height_of(&at).is_some() {
@@ -274,7 +277,7 @@ impl Chain {
                     BlockStanding::Conflicting
                 };
             }
-            if !self.bodies.contains_key(&at) {
+            if !known.was_executed {
                 return BlockStanding::Unknown;
             }
             at = known.sealed.header.previous;

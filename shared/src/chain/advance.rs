@@ -239,6 +239,9 @@ impl Chain {
         changes.included.extend(verified.iter().map(included));
         self.best.push(*hash);
         self.history.push(history_leaf(hash));
+        if let Some(known) = self.headers.get_mut(hash) {
+            known.was_executed = true;
+        }
         Ok(())
     }
 

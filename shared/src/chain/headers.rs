@@ -250,6 +250,7 @@ impl Chain {
             work: parent.work.plus(target.work()),
             schedule,
             is_invalid: false,
+            was_executed: false,
         })
     }
 

@@ -101,6 +101,7 @@ impl Chain {
                 work,
                 schedule,
                 is_invalid: false,
+                was_executed: true,
             },
         );
         self.unsettled.entry(height).or_default().push(hash);

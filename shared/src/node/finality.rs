@@ -99,10 +99,7 @@ impl Node {
     }
 
     pub(super) fn log_appended(&mut self) {
-        let Some(log) = self.ledger.as_ref().map(|ledger| ledger.log.clone()) else {
-            return;
-        };
-        self.vote_step(|voter, oracle| voter.on_log_appended(&log, oracle));
+        self.vote_step_with_log(|voter, log, oracle| voter.on_log_appended(log, oracle));
     }
 
     pub(super) fn rejoin_vote(&mut self) {
@@ -122,7 +119,20 @@ impl Node {
     }
 
     fn vote_step(&mut self, step: impl FnOnce(&mut Voter, &dyn ChainOracle) -> Vec<Action>) {
-        let Some(Ledger { replica, voter, .. }) = &mut self.ledger else {
+        self.vote_step_with_log(|voter, _, oracle| step(voter, oracle));
+    }
+
+    fn vote_step_with_log(
+        &mut self,
+        step: impl FnOnce(&mut Voter, &DecisionLog, &dyn ChainOracle) -> Vec<Action>,
+    ) {
+        let Some(Ledger {
+            replica,
+            voter,
+            log,
+            ..
+        }) = &mut self.ledger
+        else {
             return;
         };
         let network = replica.chain().network_id();
@@ -132,7 +142,7 @@ impl Node {
             members: &self.members,
             left: &self.left,
         };
-        let actions = step(voter, &oracle);
+        let actions = step(voter, log, &oracle);
         for action in actions {
             match action {
                 Action::Persist { number, state } => {

@@ -6,7 +6,7 @@ use crate::chain::Checkpoint;
 use crate::encoding::{List, decode};
 use crate::finality::log::LogError;
 use crate::finality::policy::{Facts, Verdict};
-use crate::finality::voter::PresentMember;
+use crate::finality::voter::{BlockStanding, PresentMember};
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Vote};
 use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
@@ -50,6 +50,15 @@ impl Relay {
     pub(super) fn certified(&mut self, now_ms: u64, from: ConnectionId, certified: Certified) {
         if certified.decision.instance < self.log.next_instance() {
             return;
+        }
+        let decision = &certified.decision;
+        let standing = self
+            .replica
+            .chain()
+            .standing(decision.height, &decision.block);
+        if standing == BlockStanding::Conflicting {
+            let reason = "the certified block contradicts the last decision or is invalid";
+            return self.refuse(now_ms, from, reason);
         }
         match self.log.record_decided(certified, now_ms) {
             Ok(record) => self.append(now_ms, record),
