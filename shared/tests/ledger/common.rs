@@ -20,8 +20,10 @@ pub(crate) const CREATED_AT_MS: u64 = 1_700_000_000_000;
 pub(crate) const SPACING_MS: u64 = 1_000;
 /// A clock before which every timestamp of a test lies.
 pub(crate) const LATE_MS: u64 = CREATED_AT_MS + 1_000_000_000;
-/// About one in one hash meets this target.
-pub(crate) const EASIEST_BITS: u32 = 0x2100_ffff;
+/// One in eight hashes meets this target.
+pub(crate) const FIRST_BITS: u32 = 0x201f_ffff;
+/// One in two hashes meets this target.
+pub(crate) const EASIEST_BITS: u32 = 0x207f_ffff;
 /// What a block's producer is credited.
 pub(crate) const REWARD: u64 = 50;
 
@@ -56,7 +58,7 @@ pub(crate) fn network() -> NetworkParameters {
         name: text("test"),
         consensus: Consensus::Work(Work {
             spacing_ms: SPACING_MS,
-            first_bits: EASIEST_BITS,
+            first_bits: FIRST_BITS,
             easiest_bits: EASIEST_BITS,
         }),
         admission: Admission::Open,

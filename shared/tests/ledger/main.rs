@@ -4,10 +4,13 @@
 //! wasm32: there `test` stands for `wasm_bindgen_test`.
 
 mod block;
+mod chain;
 mod common;
 mod difficulty;
 mod encoding;
+mod forks;
 mod keys;
+mod mempool;
 mod merkle;
 mod samples;
 mod state;

@@ -357,11 +357,16 @@ fn checks() -> Vec<(&'static str, Message)> {
         start: 0,
         end: 6,
     };
-    let answer = |root: Option<Hash>| CheckAnswer {
+    let answer = |root: Hash| CheckAnswer {
         query,
         key: public(2),
         root,
-        signature: secret(2).sign(&CheckAnswer::statement(&query, &root)),
+        signature: secret(2).sign(&CheckAnswer::statement(
+            &crate::common::network().id(),
+            &public(2),
+            &query,
+            &root,
+        )),
     };
     let everyone = CheckQuery {
         member: None,
@@ -379,8 +384,7 @@ fn checks() -> Vec<(&'static str, Message)> {
         ("request check", Message::RequestCheck),
         ("check", Message::Check(query)),
         ("check, everyone", Message::Check(everyone)),
-        ("check answer", Message::CheckAnswer(answer(Some(root)))),
-        ("check answer, lacking", Message::CheckAnswer(answer(None))),
+        ("check answer", Message::CheckAnswer(answer(root))),
         ("check report", Message::CheckReport(report)),
     ]
 }
