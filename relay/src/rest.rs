@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::socket;
 
-/// Everything below `/api`.
+/// `/api` and everything below it.
 pub(crate) fn router() -> Router<Context> {
     let v1 = Router::new()
         .route("/health", get(network::health))
@@ -34,11 +34,15 @@ pub(crate) fn router() -> Router<Context> {
         .route("/mempool", get(mempool::list))
         .route("/share", get(share::links))
         .route("/socket", any(socket::upgrade));
-    Router::new()
+    let api = Router::new()
         .nest("/v1", v1)
         .fallback(no_such_resource)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX));
+    Router::new()
+        .nest("/api", api)
+        // Which `nest` leaves to the page.
+        .route("/api/", any(no_such_resource))
 }
 
 async fn no_such_resource(request: Request) -> Problem {

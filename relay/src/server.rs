@@ -320,7 +320,7 @@ impl Restored {
 
 fn routes(context: Context) -> Router {
     Router::new()
-        .nest("/api", rest::router())
+        .merge(rest::router())
         .merge(page::router())
         .layer(map_response(headers::secure))
         .with_state(context)

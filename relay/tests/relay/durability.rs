@@ -2,12 +2,19 @@
 
 use std::fs::{self, File};
 
+use serde_json::Value;
+use shared::encoding::List;
+use shared::hash::{NetworkId, TransactionId};
+use shared::keys::SecretKey;
+use shared::message::{Admission, Message};
 use shared::node::interface::Answer;
+use shared::transaction::{Action, Expect, Key, SignedTransaction, Transaction};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use crate::member::Member;
 use crate::program::Program;
+use crate::wire::{self, Socket};
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
@@ -48,6 +55,102 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     assert_eq!(after.chain.tip, before.chain.tip);
     assert_ne!(after.id, number, "numbers are never reused");
     relay.kill();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_under_load_survives_each_of_five_kills() {
+    const ROUNDS: u64 = 5;
+    const SENT_PER_ROUND: u64 = 100;
+    let data = TempDir::new().unwrap();
+    let secret = SecretKey::from_seed(&[1; 32]);
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        let relay = Program::start(data.path(), 0);
+        let pending = pending_ids(relay.port).await;
+        for id in &acknowledged {
+            assert!(pending.contains(id), "{id} is lost in round {round}");
+        }
+
+        let mut socket = wire::connect(relay.port).await.unwrap();
+        wire::register(&mut socket, &secret).await;
+        let network = network(relay.port).await;
+        // What was sent but not stored is sent again: the sequence has no gaps.
+        for sequence in 0..(round + 1) * SENT_PER_ROUND {
+            let signed = put(&secret, network, sequence);
+            let message = Message::Transactions(List::truncated([signed]));
+            wire::send(&mut socket, &message).await;
+        }
+        // Killed while it is at it.
+        let enough = (round * SENT_PER_ROUND + 10 + round).try_into().unwrap();
+        let mut admitted = Vec::new();
+        while admitted.len() < enough {
+            let message = wire::receive(&mut socket).await;
+            admitted.extend(admissions(&message.unwrap()));
+        }
+        relay.kill();
+        admitted.extend(rest(&mut socket).await);
+        acknowledged = admitted;
+    }
+}
+
+/// What still comes from a relay that is gone.
+async fn rest(socket: &mut Socket) -> Vec<TransactionId> {
+    let mut ids = Vec::new();
+    while let Some(message) = wire::receive(socket).await {
+        ids.extend(admissions(&message));
+    }
+    ids
+}
+
+fn admissions(message: &Message) -> Vec<TransactionId> {
+    let Message::Admitted(admissions) = message else {
+        return Vec::new();
+    };
+    admissions
+        .iter()
+        .map(|(id, admission)| {
+            assert_eq!(*admission, Admission::Pending);
+            *id
+        })
+        .collect()
+}
+
+fn put(secret: &SecretKey, network: NetworkId, sequence: u64) -> SignedTransaction {
+    let transaction = Transaction {
+        network,
+        sender: secret.public_key(),
+        sequence,
+        valid_until: None,
+        action: Action::Put {
+            key: Key::new(format!("key {sequence}")).unwrap(),
+            value: shared::transaction::Value::new("value").unwrap(),
+            expect: Expect::Anything,
+        },
+        work: 0,
+    };
+    SignedTransaction {
+        signature: secret.sign(&transaction.statement()),
+        transaction,
+    }
+}
+
+async fn network(port: u16) -> NetworkId {
+    let network = get(port, "network").await;
+    network["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn pending_ids(port: u16) -> Vec<TransactionId> {
+    let pending = get(port, "mempool").await;
+    let pending = pending["transactions"].as_array().unwrap();
+    pending
+        .iter()
+        .map(|transaction| transaction["id"].as_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+async fn get(port: u16, path: &str) -> Value {
+    let url = format!("http://127.0.0.1:{port}/api/v1/{path}");
+    reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]

@@ -149,6 +149,8 @@ async fn errors_are_problem_documents() {
     let cases = [
         (client.get(at("/api/v1/nothing")), 404, "not-found"),
         (client.get(at("/api/v2/health")), 404, "not-found"),
+        (client.get(at("/api")), 404, "not-found"),
+        (client.get(at("/api/")), 404, "not-found"),
         (client.get(at("/nothing.js")), 404, "not-found"),
         (
             client.delete(at("/api/v1/health")),
