@@ -1,5 +1,10 @@
 //! The port layer, against workers in plain JavaScript that answer late, wrongly or not at all.
 #![cfg(target_arch = "wasm32")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::cell::RefCell;
 use std::rc::Rc;

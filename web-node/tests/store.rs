@@ -1,5 +1,11 @@
 //! The storages: IndexedDB does what memory does, keeps it, and keeps the order of its jobs.
 #![cfg(target_arch = "wasm32")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

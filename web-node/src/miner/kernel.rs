@@ -43,6 +43,8 @@ pub struct Job {
     state_12: [u32; 8],
     /// Schedule words 16 to 34 without their summands that depend on word 12.
     schedule: Schedule,
+    /// The round constants.
+    constants: [u32; 64],
 }
 
 /// The parts of the message schedule that word 12 does not reach. W16, W17, W18, W20, W22 and W24
@@ -110,6 +112,7 @@ impl Job {
             block,
             state_12,
             schedule: Schedule::new(&block),
+            constants: CONSTANTS,
         }
     }
 

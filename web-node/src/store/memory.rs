@@ -9,7 +9,10 @@ use super::{Store, StoreError};
 
 /// Tables in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore(RefCell<BTreeMap<(Table, Vec<u8>), Vec<u8>>>);
+pub struct MemoryStore(RefCell<Tables>);
+
+/// Values by table and key, in the order of a range.
+type Tables = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 impl Store for MemoryStore {
     async fn write(&self, writes: &[Write]) -> Result<(), StoreError> {

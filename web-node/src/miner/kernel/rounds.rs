@@ -2,7 +2,6 @@
 //! several side by side.
 
 use super::Job;
-use super::sha256::CONSTANTS;
 
 /// A 32-bit word of SHA-256, or several in lanes.
 pub(super) trait Word: Copy {
@@ -55,8 +54,8 @@ fn first_sum<W: Word>([e, f, g, h]: [W; 4], input: W) -> W {
 
 /// Goes through rounds, each with its number and its schedule word.
 macro_rules! rounds {
-    ($state:ident: $($index:literal $word:expr),+ $(,)?) => {
-        $(let $state = round($state, $word.add(W::splat(CONSTANTS[$index])));)+
+    ($job:ident, $state:ident: $($index:literal $word:expr),+ $(,)?) => {
+        $(let $state = round($state, $word.add(W::splat($job.constants[$index])));)+
     };
 }
 
@@ -99,7 +98,7 @@ pub(super) fn most_significant<W: Word>(job: &Job, high: W) -> W {
         .add(small_sigma_0(w19));
 
     let state = job.state_12.map(splat);
-    rounds!(state:
+    rounds!(job, state:
         12 w12, 13 w13, 14 w14, 15 w15, 16 w16, 17 w17, 18 w18, 19 w19, 20 w20, 21 w21, 22 w22,
         23 w23, 24 w24, 25 w25, 26 w26, 27 w27, 28 w28, 29 w29, 30 w30, 31 w31, 32 w32, 33 w33,
         34 w34,
@@ -115,14 +114,14 @@ pub(super) fn most_significant<W: Word>(job: &Job, high: W) -> W {
         w56 = w54 w49 w41 w40, w57 = w55 w50 w42 w41, w58 = w56 w51 w43 w42,
         w59 = w57 w52 w44 w43, w60 = w58 w53 w45 w44,
     }
-    rounds!(state:
+    rounds!(job, state:
         35 w35, 36 w36, 37 w37, 38 w38, 39 w39, 40 w40, 41 w41, 42 w42, 43 w43, 44 w44, 45 w45,
         46 w46, 47 w47, 48 w48, 49 w49, 50 w50, 51 w51, 52 w52, 53 w53, 54 w54, 55 w55, 56 w56,
         57 w57, 58 w58, 59 w59,
     );
     // What round 60 adds as `e` ends as `h`.
     let [_, _, _, d, e, f, g, h] = state;
-    let e_60 = d.add(first_sum([e, f, g, h], w60.add(splat(CONSTANTS[60]))));
+    let e_60 = d.add(first_sum([e, f, g, h], w60.add(splat(job.constants[60]))));
     let [.., mid_h] = job.midstate;
     e_60.add(splat(mid_h)).swap_bytes()
 }
