@@ -1,12 +1,18 @@
-//! Names the build by its sources, so that page and workers can tell whether they belong together.
+//! Names the build by its sources, so that page and workers can tell whether they belong together,
+//! and compiles the page's messages.
+
+#[path = "build/messages.rs"]
+mod messages;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a build is made of, relative to this package.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 7] = [
     "Cargo.toml",
+    "assets/locales",
+    "build",
     "src",
     "../shared/Cargo.toml",
     "../shared/src",
@@ -35,7 +41,20 @@ fn main() -> io::Result<()> {
         "cargo::rustc-env=TABCHAIN_BUILD={version}-{:016x}",
         hasher.finish()
     );
-    Ok(())
+    compile_messages(&package)
+}
+
+/// Writes the tables that `src/page/locale/messages.rs` includes.
+fn compile_messages(package: &Path) -> io::Result<()> {
+    let mut tables = String::new();
+    for (name, file) in [("ENGLISH", "en.ftl"), ("BRAZILIAN_PORTUGUESE", "pt-BR.ftl")] {
+        let source = fs::read_to_string(package.join("assets/locales").join(file))?;
+        let table = messages::compile(name, &source)
+            .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
+        tables.push_str(&table);
+    }
+    let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    fs::write(folder.join("messages.rs"), tables)
 }
 
 /// Adds `path`, or all files below it; what does not exist adds nothing.

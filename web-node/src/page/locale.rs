@@ -2,15 +2,13 @@
 //!
 //! [`say`] checks when it is compiled that every language has the message.
 
-use std::rc::Rc;
-
-use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 use js_sys::{Date, Number, Object, Reflect};
-use unic_langid::{LanguageIdentifier, langid};
 use wasm_bindgen::JsValue;
 
-const ENGLISH: &str = include_str!("../../assets/locales/en.ftl");
-const BRAZILIAN_PORTUGUESE: &str = include_str!("../../assets/locales/pt-BR.ftl");
+mod messages;
+
+pub(super) use messages::Argument;
+use messages::{Part, Rules};
 
 /// A language that the page speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,54 +48,38 @@ impl Language {
         }
     }
 
-    const fn messages(self) -> &'static str {
+    fn messages(self) -> &'static [(&'static str, &'static [Part])] {
         match self {
-            Self::English => ENGLISH,
-            Self::BrazilianPortuguese => BRAZILIAN_PORTUGUESE,
+            Self::English => messages::ENGLISH,
+            Self::BrazilianPortuguese => messages::BRAZILIAN_PORTUGUESE,
         }
     }
 
-    fn identifier(self) -> LanguageIdentifier {
+    /// Source of the plural rules: Unicode CLDR, cardinals of `en` and `pt`.
+    fn rules(self) -> Rules {
         match self {
-            Self::English => langid!("en"),
-            Self::BrazilianPortuguese => langid!("pt-BR"),
+            Self::English => Rules {
+                is_one: |count| count == 1,
+                write_count: |count| write_number(Self::English, count as f64),
+            },
+            Self::BrazilianPortuguese => Rules {
+                is_one: |count| count <= 1,
+                write_count: |count| write_number(Self::BrazilianPortuguese, count as f64),
+            },
         }
     }
 }
 
 /// Says something in one language. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Locale {
     language: Language,
-    bundle: Rc<FluentBundle<FluentResource>>,
-}
-
-impl PartialEq for Locale {
-    fn eq(&self, other: &Self) -> bool {
-        self.language == other.language
-    }
 }
 
 impl Locale {
     /// The messages of a language.
     pub(super) fn new(language: Language) -> Self {
-        // A message that does not parse is left out, which the tests below would find.
-        let resource = FluentResource::try_new(language.messages().to_owned())
-            .unwrap_or_else(|(parsed, _)| parsed);
-        let mut bundle = FluentBundle::new(vec![language.identifier()]);
-        // Isolating marks would be copied with every id; what is inserted here is numbers and names.
-        bundle.set_use_isolating(false);
-        bundle.set_formatter(Some(match language {
-            Language::English => |value, _| group_digits(Language::English, value),
-            Language::BrazilianPortuguese => {
-                |value, _| group_digits(Language::BrazilianPortuguese, value)
-            }
-        }));
-        bundle.add_resource_overriding(resource);
-        Self {
-            language,
-            bundle: Rc::new(bundle),
-        }
+        Self { language }
     }
 
     /// The language.
@@ -106,18 +88,10 @@ impl Locale {
     }
 
     /// A message; use [`say`], which knows that there is one.
-    pub(super) fn message(&self, id: &str, arguments: &FluentArgs<'_>) -> String {
-        let Some(pattern) = self
-            .bundle
-            .get_message(id)
-            .and_then(|message| message.value())
-        else {
-            return id.to_owned();
-        };
-        let mut errors = Vec::new();
-        self.bundle
-            .format_pattern(pattern, Some(arguments), &mut errors)
-            .into_owned()
+    pub(super) fn message(&self, id: &str, arguments: &[(&str, Argument)]) -> String {
+        let language = self.language;
+        messages::say(language.messages(), &language.rules(), id, arguments)
+            .unwrap_or_else(|| id.to_owned())
     }
 
     /// A number with its digits grouped.
@@ -204,49 +178,37 @@ macro_rules! say {
                 concat!("a language has no message `", $id, "`"),
             );
         }
-        #[allow(unused_mut, reason = "not every message has arguments")]
-        let mut arguments = ::fluent_bundle::FluentArgs::new();
-        $(arguments.set(stringify!($name), $value);)*
-        $locale.message($id, &arguments)
+        $locale.message(
+            $id,
+            &[$((stringify!($name), $crate::page::locale::Argument::from($value))),*],
+        )
     }};
 }
 pub(super) use say;
 
 /// Whether every language has a message of this id.
 pub(super) const fn is_translated(id: &str) -> bool {
-    has_message(ENGLISH, id) && has_message(BRAZILIAN_PORTUGUESE, id)
+    has_message(messages::ENGLISH, id) && has_message(messages::BRAZILIAN_PORTUGUESE, id)
 }
 
-const fn has_message(messages: &str, id: &str) -> bool {
-    let mut rest = messages.as_bytes();
-    let mut is_line_start = true;
-    while let [byte, tail @ ..] = rest {
-        if is_line_start && defines(rest, id.as_bytes()) {
+const fn has_message(mut messages: &[(&str, &[Part])], id: &str) -> bool {
+    while let [(known, _), rest @ ..] = messages {
+        if is_equal(known.as_bytes(), id.as_bytes()) {
             return true;
         }
-        is_line_start = *byte == b'\n';
-        rest = tail;
+        messages = rest;
     }
     false
 }
 
-/// Whether a line begins with the id and an equals sign.
-const fn defines(mut line: &[u8], mut id: &[u8]) -> bool {
-    while let [expected, id_tail @ ..] = id {
-        match line {
-            [byte, line_tail @ ..] if *byte == *expected => line = line_tail,
-            _ => return false,
+const fn is_equal(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([first, one_rest @ ..], [second, other_rest @ ..]) = (one, other) {
+        if *first != *second {
+            return false;
         }
-        id = id_tail;
+        (one, other) = (one_rest, other_rest);
     }
-    matches!(line, [b' ', b'=', ..])
-}
-
-fn group_digits(language: Language, value: &FluentValue<'_>) -> Option<String> {
-    match value {
-        FluentValue::Number(number) => Some(write_number(language, number.value)),
-        _ => None,
-    }
+    one.is_empty() && other.is_empty()
 }
 
 fn write_number(language: Language, number: f64) -> String {
@@ -255,36 +217,35 @@ fn write_number(language: Language, number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
     /// Message ids with the names of the arguments in them.
-    fn messages(language: Language) -> BTreeMap<String, Vec<String>> {
-        let mut messages = BTreeMap::<String, Vec<String>>::new();
-        let mut current = String::new();
-        for line in language.messages().lines() {
-            if let Some((id, _)) = line.split_once(" =")
-                && !line.starts_with([' ', '#'])
-            {
-                current = id.to_owned();
-                assert!(
-                    messages.insert(current.clone(), Vec::new()).is_none(),
-                    "{id} twice"
-                );
+    fn messages(language: Language) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+        fn collect(parts: &[Part], names: &mut BTreeSet<&'static str>) {
+            for part in parts {
+                match part {
+                    Part::Text(_) => {}
+                    Part::Argument(name) => {
+                        names.insert(name);
+                    }
+                    Part::Select(name, cases) => {
+                        names.insert(name);
+                        for (_, parts) in *cases {
+                            collect(parts, names);
+                        }
+                    }
+                }
             }
-            let names = line.split('$').skip(1).map(|rest| {
-                rest.chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect::<String>()
-            });
-            messages.entry(current.clone()).or_default().extend(names);
         }
-        for names in messages.values_mut() {
-            names.sort();
-            names.dedup();
+        let mut messages = BTreeMap::new();
+        for (id, parts) in language.messages() {
+            let mut names = BTreeSet::new();
+            collect(parts, &mut names);
+            assert!(messages.insert(*id, names).is_none(), "{id} twice");
         }
         messages
     }
@@ -299,15 +260,20 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
-    fn every_message_parses() {
-        for language in Language::ALL {
-            let parsed = FluentResource::try_new(language.messages().to_owned());
-            assert!(
-                parsed.is_ok(),
-                "{language:?}: {:?}",
-                parsed.err().map(|(_, errors)| errors)
-            );
-        }
+    fn counts_take_the_form_that_the_language_has_for_them() {
+        let count = |language, count: u64| {
+            let locale = Locale::new(language);
+            say!(locale, "banner-next-attempt", count = count)
+        };
+        assert_eq!(count(Language::English, 0), "Trying now.");
+        assert_eq!(count(Language::English, 1), "Next attempt in 1 second.");
+        assert_eq!(
+            count(Language::English, 1_200),
+            "Next attempt in 1,200 seconds."
+        );
+        let one = count(Language::BrazilianPortuguese, 1);
+        let two = count(Language::BrazilianPortuguese, 2);
+        assert_ne!(one.replace('1', "2"), two);
     }
 
     #[wasm_bindgen_test]

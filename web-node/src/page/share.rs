@@ -1,13 +1,14 @@
 //! Where other devices reach this network: the relay tells, since a page cannot know.
 
 use gloo_net::http::Request;
-use serde::Deserialize;
+use js_sys::{Array, JSON, Reflect};
+use wasm_bindgen::JsValue;
 
 /// Addresses under which the relay's page may be opened.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Addresses {
     scheme: String,
-    port: u16,
+    port: String,
     /// Addresses on the local network.
     lan: Vec<String>,
     /// The address that the relay listens on.
@@ -23,9 +24,25 @@ pub(super) enum Link {
     LoopbackOnly(String),
 }
 
-/// Asks the relay for its addresses.
-pub(super) async fn fetch_addresses() -> Result<Addresses, gloo_net::Error> {
-    Request::get("/api/v1/share").send().await?.json().await
+/// Asks the relay for its addresses; nothing where it does not answer, or not as expected.
+pub(super) async fn fetch_addresses() -> Option<Addresses> {
+    let response = Request::get("/api/v1/share").send().await.ok()?;
+    parse(&response.text().await.ok()?)
+}
+
+/// By the browser's own parser: one in wasm would be several kilobytes for four fields.
+fn parse(json: &str) -> Option<Addresses> {
+    let value = JSON::parse(json).ok()?;
+    let field = |name: &str| Reflect::get(&value, &JsValue::from_str(name)).ok();
+    Some(Addresses {
+        scheme: field("scheme")?.as_string()?,
+        port: JSON::stringify(&field("port")?).ok()?.into(),
+        lan: Array::from(&field("lan")?)
+            .iter()
+            .filter_map(|address| address.as_string())
+            .collect(),
+        bind: field("bind")?.as_string()?,
+    })
 }
 
 /// The link to share, given the address at which this page itself was opened. That one is taken
@@ -105,7 +122,7 @@ mod tests {
     fn addresses(bind: &str, lan: &[&str]) -> Addresses {
         Addresses {
             scheme: "http".to_owned(),
-            port: 18000,
+            port: "18000".to_owned(),
             lan: lan.iter().map(|&host| host.to_owned()).collect(),
             bind: bind.to_owned(),
         }

@@ -28,7 +28,7 @@ pub(super) fn ShareDialog(props: &ShareDialogProps) -> Html {
         if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
             let _ = dialog.show_modal();
         }
-        spawn_local(async move { setter.set(Some(fetch_addresses().await.ok())) });
+        spawn_local(async move { setter.set(Some(fetch_addresses().await)) });
     });
 
     let closed = dialog.clone();
