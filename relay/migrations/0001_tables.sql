@@ -66,3 +66,8 @@ CREATE TABLE members (
     network INTEGER NOT NULL REFERENCES networks, key BLOB NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (network, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE votes (
+    network INTEGER NOT NULL REFERENCES networks, key BLOB NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (network, key)
+) STRICT, WITHOUT ROWID;

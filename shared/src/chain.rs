@@ -263,6 +263,10 @@ impl Chain {
         {
             return BlockStanding::Conflicting;
         }
+        // Until the executed chain contains the decided block, nothing on it extends that one.
+        if self.hash_at(self.decided.height) != Some(self.decided.hash) {
+            return BlockStanding::Unknown;
+        }
         if self.hash_at(height) == Some(*hash) {
             return BlockStanding::Verified;
         }
@@ -362,13 +366,13 @@ impl Chain {
         let mut times = Vec::with_capacity(MEDIAN_TIME_BLOCKS);
         let mut at = *hash;
         while let Some(known) = self.headers.get(&at) {
-            times.push(known.sealed.header.timestamp_ms);
+            let time_ms = known.sealed.header.timestamp_ms;
+            times.insert(times.partition_point(|earlier| *earlier < time_ms), time_ms);
             if times.len() == MEDIAN_TIME_BLOCKS {
                 break;
             }
             at = known.sealed.header.previous;
         }
-        times.sort_unstable();
         let middle = times.len().saturating_sub(1) / 2;
         times.get(middle).copied().unwrap_or_default()
     }

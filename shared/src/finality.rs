@@ -160,7 +160,8 @@ pub enum LogEvent {
 impl Roster {
     /// A roster of these members, sorted, each once; as many as a roster may have.
     pub fn of(members: impl IntoIterator<Item = PublicKey>) -> Self {
-        let sorted: std::collections::BTreeSet<_> = members.into_iter().collect();
+        let mut sorted = std::collections::BTreeSet::new();
+        sorted.extend(members);
         Self {
             members: List::truncated(sorted),
         }

@@ -210,6 +210,13 @@ impl Mempool {
         })
     }
 
+    /// Forgets that the relay has stored a sender's transaction. True where that is news.
+    pub fn doubt(&mut self, hash: &Hash) -> bool {
+        self.pending
+            .get_mut(hash)
+            .is_some_and(|pending| core::mem::take(&mut pending.is_acknowledged))
+    }
+
     /// Removes a transaction.
     pub fn remove(&mut self, hash: &Hash) -> Option<Pending> {
         let removed = self.pending.remove(hash)?;

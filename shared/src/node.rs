@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::encoding::Text;
 use crate::finality::log::DecisionLog;
-use crate::finality::voter::Voter;
+use crate::finality::voter::{VoteState, Voter};
+use crate::hash::NetworkId;
 use crate::keys::PublicKey;
 use crate::limits::{AGENT_BYTES_MAX, REJECTIONS_KEPT_MAX};
 use crate::message::{CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message};
@@ -34,9 +35,6 @@ use session::Session;
 
 /// The name of the row in [`Table::Meta`] that holds the network's parameters.
 const NETWORK_ROW: &[u8] = b"network";
-/// The name of the row in [`Table::Meta`] that holds what this node has voted.
-const VOTES_ROW: &[u8] = b"votes";
-
 /// One member of one network: replica, votes, connection, mining.
 #[derive(Debug)]
 pub struct Node {
@@ -66,7 +64,7 @@ pub struct Node {
     wake_at_ms: Option<u64>,
     view_changed: bool,
     /// Votes of a replica that was given up.
-    kept_votes: Option<KeptVotes>,
+    kept_votes: KeptVotes,
 }
 
 /// What a node has once it knows its network.
@@ -91,8 +89,8 @@ enum Followup {
     Cleared,
 }
 
-/// What a node has voted in a network: [`VOTES_ROW`].
-type KeptVotes = (crate::hash::NetworkId, crate::finality::voter::VoteState);
+/// What a key has voted, by network.
+type KeptVotes = HashMap<NetworkId, VoteState>;
 
 /// What a requested signature is for.
 #[derive(Debug)]
@@ -139,12 +137,9 @@ impl Node {
             effects: Vec::new(),
             wake_at_ms: None,
             view_changed: true,
-            kept_votes: None,
+            kept_votes: KeptVotes::new(),
         };
-        node.kept_votes = rows
-            .get(Table::Meta, VOTES_ROW)
-            .and_then(|bytes| crate::encoding::decode("votes", bytes).ok());
-        match Ledger::restore(key, rows) {
+        match Ledger::restore(key, rows, &mut node.kept_votes) {
             Ok(ledger) => {
                 node.ledger = ledger;
                 node.begin(now_ms);
@@ -341,7 +336,18 @@ impl Node {
 
 impl Ledger {
     /// The ledger of stored rows; nothing where none was stored yet.
-    fn restore(key: PublicKey, rows: &Rows) -> Result<Option<Self>, String> {
+    fn restore(key: PublicKey, rows: &Rows, votes: &mut KeptVotes) -> Result<Option<Self>, String> {
+        for row in rows.table(Table::Votes) {
+            let network = NetworkId(
+                row.key
+                    .as_slice()
+                    .try_into()
+                    .map_err(|_| "a row of votes is not under a network's id".to_owned())?,
+            );
+            let state =
+                crate::encoding::decode("votes", &row.value).map_err(|error| error.to_string())?;
+            votes.insert(network, state);
+        }
         let Some(bytes) = rows.get(Table::Meta, NETWORK_ROW) else {
             return Ok(None);
         };
@@ -356,27 +362,15 @@ impl Ledger {
         let log = DecisionLog::restore(&network, entries).map_err(|error| error.to_string())?;
         let replica = Replica::restore(network, rows, finality::checkpoint(&log))
             .map_err(|error| error.to_string())?;
-        let votes: Option<KeptVotes> = match rows.get(Table::Meta, VOTES_ROW) {
-            Some(bytes) => {
-                Some(crate::encoding::decode("votes", bytes).map_err(|error| error.to_string())?)
-            }
-            None => None,
-        };
-        let network = replica.chain().network_id();
-        let votes = votes.filter(|(of, _)| *of == network);
-        Ok(Some(Self::of(
-            key,
-            replica,
-            log,
-            votes.map(|(_, votes)| votes),
-        )))
+        let votes = votes.remove(&replica.chain().network_id());
+        Ok(Some(Self::of(key, replica, log, votes)))
     }
 
     /// The empty ledger of a network in which this key may have voted before.
     fn new(
         key: PublicKey,
         network: NetworkParameters,
-        votes: Option<crate::finality::voter::VoteState>,
+        votes: Option<VoteState>,
     ) -> Result<Self, String> {
         let log = DecisionLog::new(&network);
         let replica =
@@ -384,12 +378,7 @@ impl Ledger {
         Ok(Self::of(key, replica, log, votes))
     }
 
-    fn of(
-        key: PublicKey,
-        replica: Replica,
-        log: DecisionLog,
-        votes: Option<crate::finality::voter::VoteState>,
-    ) -> Self {
+    fn of(key: PublicKey, replica: Replica, log: DecisionLog, votes: Option<VoteState>) -> Self {
         let voter = Voter::new(key, &log, votes);
         Self {
             replica,

@@ -145,6 +145,20 @@ impl Replica {
         self.mempool.get(hash).map(pending_row)
     }
 
+    /// Forgets that the relay has stored those of a sender's transactions that a reorganisation
+    /// returned: it may never have seen them.
+    pub fn doubt(&mut self, sender: &PublicKey, returned: &[SignedTransaction]) -> Vec<Write> {
+        returned
+            .iter()
+            .filter(|signed| signed.transaction.sender == *sender)
+            .filter_map(|signed| {
+                let hash = signed.hash();
+                self.mempool.doubt(&hash).then_some(())?;
+                self.mempool.get(&hash).map(pending_row)
+            })
+            .collect()
+    }
+
     /// Gives up a pending transaction.
     pub fn withdraw(&mut self, hash: &Hash) -> Option<Write> {
         self.mempool

@@ -9,7 +9,7 @@ use borsh::BorshSerialize;
 /// The tables. Keys are ordered as bytes; heights and indexes in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Name to value: parameters, identity, votes.
+    /// Name to value: parameters, the last term.
     Meta,
     /// Height to [`crate::block::SealedHeader`], best chain only.
     Headers,
@@ -29,11 +29,14 @@ pub enum Table {
     Log,
     /// The relay's members: public key to their row.
     Members,
+    /// Network id to what this node's key has voted there. It binds the key for ever, and so
+    /// outlives the replica.
+    Votes,
 }
 
 impl Table {
     /// All tables, in a fixed order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -44,7 +47,14 @@ impl Table {
         Self::Pending,
         Self::Log,
         Self::Members,
+        Self::Votes,
     ];
+
+    /// Whether the table is emptied when a replica is given up.
+    #[must_use]
+    pub const fn belongs_to_replica(self) -> bool {
+        !matches!(self, Self::Votes)
+    }
 
     /// The table's name in a database.
     #[must_use]
@@ -60,6 +70,7 @@ impl Table {
             Self::Pending => "pending",
             Self::Log => "log",
             Self::Members => "members",
+            Self::Votes => "votes",
         }
     }
 }
@@ -145,7 +156,7 @@ pub struct Rows(std::collections::HashMap<Table, Vec<Row>>);
 
 impl Rows {
     /// The tables that are read at start. Bodies and indexes stay on disk.
-    pub const TABLES: [Table; 7] = [
+    pub const TABLES: [Table; 8] = [
         Table::Meta,
         Table::Headers,
         Table::Undo,
@@ -153,6 +164,7 @@ impl Rows {
         Table::Pending,
         Table::Log,
         Table::Members,
+        Table::Votes,
     ];
 
     /// Adds a table's rows, in the order of their keys.

@@ -39,9 +39,12 @@ impl Disk {
         self.seen = self.durable.clone();
     }
 
-    /// Forgets everything.
+    /// Forgets the replica.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        self.underway.clear();
+        self.durable
+            .retain(|(table, _), _| !table.belongs_to_replica());
+        self.seen = self.durable.clone();
     }
 
     pub(crate) fn read(&self, query: &Query) -> Vec<Row> {

@@ -30,7 +30,7 @@ pub(crate) struct Memory {
     finals: BTreeMap<u64, BlockHash>,
     log: BTreeMap<u64, Hash>,
     numbers: BTreeMap<u64, PublicKey>,
-    acknowledged: BTreeMap<TransactionId, PublicKey>,
+    acknowledged: BTreeMap<TransactionId, (PublicKey, u64)>,
     /// What was checked of each node last, so that only news is checked.
     checked: BTreeMap<usize, (u64, u64, BlockHash)>,
 }
@@ -99,7 +99,9 @@ impl Memory {
         if let Some(replica) = node.replica() {
             for pending in replica.mempool().iter() {
                 if pending.is_acknowledged && pending.verified.transaction().sender == key {
-                    self.acknowledged.insert(pending.verified.id(), key);
+                    let sequence = pending.verified.transaction().sequence;
+                    self.acknowledged
+                        .insert(pending.verified.id(), (key, sequence));
                 }
             }
         }
@@ -147,13 +149,13 @@ impl Memory {
         let Some(replica) = node.replica() else {
             return Ok(());
         };
-        for (id, sender) in &self.acknowledged {
+        for (id, (sender, sequence)) in &self.acknowledged {
             let pending = replica
                 .mempool()
                 .iter()
                 .find(|one| one.verified.id() == *id);
             let next = replica.chain().state().account(sender).next_sequence;
-            if pending.is_none() && next == 0 {
+            if pending.is_none() && next <= *sequence {
                 return Err(format!(
                     "transaction {id} was acknowledged; node {index} has it neither pending nor mined"
                 ));

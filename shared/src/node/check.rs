@@ -1,7 +1,7 @@
 //! Consistency checks: answered by every member from its stored bytes, led by the leader, and
 //! what a member does that turns out to differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::interface::{CommandError, RequestId};
 use super::{Followup, Loading, Node, Signing};
@@ -206,7 +206,7 @@ impl Node {
         let next = match (is_equal, left.1 == end) {
             (true, true) => {
                 check.waiting.remove(&member);
-                check.agree.push(member);
+                insert_sorted(&mut check.agree, member);
                 None
             }
             (true, false) => Some((end, left.1)),
@@ -215,7 +215,7 @@ impl Node {
         if let Some((first, last)) = next {
             if last - first == 1 {
                 check.waiting.remove(&member);
-                check.differ.push((member, first));
+                insert_sorted(&mut check.differ, (member, first));
             } else {
                 check.waiting.insert(member, (first, last));
                 let query = CheckQuery {
@@ -357,19 +357,17 @@ impl Node {
     }
 
     fn close_check(&mut self, now_ms: u64) {
-        let members: BTreeSet<_> = self.members.keys().copied().collect();
+        let members = &self.members;
         let is_over = self.checks.running.as_mut().is_some_and(|check| {
-            check.waiting.retain(|id, _| members.contains(id));
+            check.waiting.retain(|id, _| members.contains_key(id));
             check.waiting.is_empty() || check.since_ms + CHECK_TIMEOUT_MS <= now_ms
         });
         if !is_over {
             return;
         }
-        let Some(mut check) = self.checks.running.take() else {
+        let Some(check) = self.checks.running.take() else {
             return;
         };
-        check.agree.sort_unstable();
-        check.differ.sort_unstable();
         let report = CheckReport {
             check: check.check,
             height: check.height,
@@ -380,6 +378,11 @@ impl Node {
         self.send(&Message::CheckReport(report.clone()));
         self.check_reported(report);
     }
+}
+
+/// Few items at a time: a sorting algorithm of its own for each type is not worth its bytes.
+fn insert_sorted<T: Ord>(items: &mut Vec<T>, item: T) {
+    items.insert(items.partition_point(|before| *before < item), item);
 }
 
 fn middle(start: u64, end: u64) -> u64 {

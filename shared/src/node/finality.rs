@@ -1,6 +1,6 @@
 //! The voter in the node: what it is told, and what it wants done.
 
-use super::{Followup, Ledger, Node, Signing, VOTES_ROW};
+use super::{Followup, Ledger, Node, Signing};
 use crate::chain::Checkpoint;
 use crate::finality::log::DecisionLog;
 use crate::finality::voter::{Action, BlockStanding, ChainOracle, PresentMember, Voter};
@@ -146,7 +146,7 @@ impl Node {
         for action in actions {
             match action {
                 Action::Persist { number, state } => {
-                    let row = Write::put(Table::Meta, VOTES_ROW, &(network, *state));
+                    let row = Write::put(Table::Votes, network.0, &*state);
                     self.write(vec![row], vec![Followup::Persisted(number)]);
                 }
                 Action::Sign { number, statement } => {

@@ -69,7 +69,8 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Write a batch: all of it or nothing, durably. Batches are written in order.
     Write(RequestId, Vec<Write>),
-    /// Remove all rows of all tables. The key, which is in no table, stays. Answered like a batch.
+    /// Remove all rows of the tables that belong to the replica. The node's key, which is in no
+    /// table, stays. Answered like a batch.
     Clear(RequestId),
     /// Read rows. A read sees all batches before it.
     Load(RequestId, Query),

@@ -332,9 +332,18 @@ impl Node {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
-        let Update { changes, writes } = ledger.replica.advance();
+        let Update {
+            changes,
+            mut writes,
+        } = ledger.replica.advance();
+        let doubted = ledger.replica.doubt(&self.key, &changes.returned);
+        let are_doubted = !doubted.is_empty();
+        writes.extend(doubted);
         if !writes.is_empty() {
             self.write(writes, followups);
+        }
+        if are_doubted {
+            self.offer_pending();
         }
         for (hash, error) in &changes.condemned {
             self.reject(now_ms, format!("block {hash} is invalid: {error}"));

@@ -1,7 +1,7 @@
 //! The connection to the relay: registration, presence, heartbeat, and coming back.
 
 use super::interface::{Connection, Effect};
-use super::{Followup, Ledger, NETWORK_ROW, Node, Signing, VOTES_ROW};
+use super::{Followup, Ledger, NETWORK_ROW, Node, Signing};
 use crate::keys::Signature;
 use crate::limits::{
     BACKOFF_MAX_MS, BACKOFF_MIN_MS, LEFT_MEMBERS_KEPT_MAX, LEFT_MEMBERS_KEPT_MS, SILENCE_MAX_MS,
@@ -90,6 +90,11 @@ impl Node {
     }
 
     pub(super) fn connected(&mut self, now_ms: u64, nonce: [u8; 32]) {
+        // The user may have left while the connection was being opened.
+        if !matches!(self.session.state, State::Connecting) {
+            self.effects.push(Effect::Disconnect);
+            return;
+        }
         self.session.state = State::Greeted { nonce };
         self.session.heard_ms = now_ms;
         let network = self
@@ -235,8 +240,8 @@ impl Node {
         }
         if self.ledger.is_none() {
             let row = Write::put(Table::Meta, NETWORK_ROW, &challenge.network);
-            let votes = self.kept_votes.take_if(|(of, _)| *of == network);
-            match Ledger::new(self.key, challenge.network, votes.map(|(_, votes)| votes)) {
+            let votes = self.kept_votes.remove(&network);
+            match Ledger::new(self.key, challenge.network, votes) {
                 Ok(ledger) => self.ledger = Some(ledger),
                 Err(reason) => return self.refuse(ErrorCode::Network, &reason),
             }
@@ -335,20 +340,18 @@ impl Node {
         self.after_write.clear();
         self.after_load.clear();
         self.session.is_halted = false;
-        let id = self.request();
-        self.effects.push(Effect::Clear(id));
-        // What this key has voted binds it for ever.
         if let Some(ledger) = self.ledger.take() {
             let network = ledger.replica.chain().network_id();
-            self.kept_votes = Some((network, ledger.voter.state().clone()));
+            self.kept_votes
+                .insert(network, ledger.voter.state().clone());
         }
-        let votes = self.kept_votes.as_ref();
-        let rows = votes.map(|votes| Write::put(Table::Meta, VOTES_ROW, votes));
+        let id = self.request();
         let followups = vec![
             Followup::Answer(command, super::Answer::Done),
             Followup::Cleared,
         ];
-        self.write(rows.into_iter().collect(), followups);
+        self.after_write.insert(id, followups);
+        self.effects.push(Effect::Clear(id));
     }
 
     pub(super) fn send_status(&mut self) {

@@ -139,7 +139,8 @@ impl Lookups {
             Stage::History { key } => {
                 let places: Vec<_> = rows.iter().filter_map(|row| place(&row.key)).collect();
                 if !places.is_empty() {
-                    let heights: BTreeSet<_> = places.iter().map(|place| place.height).collect();
+                    let mut heights = BTreeSet::new();
+                    heights.extend(places.iter().map(|place| place.height));
                     let query = query_rows(Table::Bodies, heights);
                     let stage = Stage::HistoryBodies { key, places };
                     self.waiting.insert(next_load, (id, stage));

@@ -1,5 +1,9 @@
 //! A relay and nodes in one thread, on virtual time, with stores in memory.
-#![allow(unreachable_pub, dead_code, reason = "a module that several tests share")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    reason = "a module that several tests share"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -346,7 +350,9 @@ impl World {
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Clear(id) => {
-                    node.store = MemoryStore::default();
+                    node.store
+                        .0
+                        .retain(|(table, _), _| !table.belongs_to_replica());
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Load(id, query) => {

@@ -96,7 +96,8 @@ impl IndexedDb {
 
 impl Store for IndexedDb {
     async fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let tables: BTreeSet<Table> = writes.iter().map(|write| write.table).collect();
+        let mut tables = BTreeSet::new();
+        tables.extend(writes.iter().map(|write| write.table));
         if tables.is_empty() {
             return Ok(());
         }
@@ -115,8 +116,10 @@ impl Store for IndexedDb {
     async fn clear(&self) -> Result<(), StoreError> {
         let names = Table::ALL.map(Table::name);
         let transaction = self.begin(&names, TransactionMode::Readwrite)?;
-        for name in names {
-            transaction.object_store(name)?.clear()?;
+        for table in Table::ALL {
+            if table.belongs_to_replica() {
+                transaction.object_store(table.name())?.clear()?;
+            }
         }
         commit(transaction).await
     }

@@ -28,7 +28,9 @@ impl Store for MemoryStore {
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        self.0.borrow_mut().clear();
+        self.0
+            .borrow_mut()
+            .retain(|(table, _), _| !table.belongs_to_replica());
         Ok(())
     }
 
