@@ -32,8 +32,8 @@ pub enum RestoreError {
         /// Of the rows.
         came: Hash,
     },
-    /// The decided block is not on the stored chain.
-    #[error("the stored chain does not contain the block decided at height {0}")]
+    /// The decided block is not on the stored chain, and there is no way back to where it could be.
+    #[error("the stored chain does not contain the block decided at height {0}, and cannot be taken back")]
     Decision(u64),
     /// The decision log is damaged.
     #[error("the stored decision log is damaged: {0}")]
@@ -111,17 +111,24 @@ impl Chain {
         Ok(())
     }
 
-    /// A stored chain may lag behind the log, but not contradict it.
+    /// A stored chain may lag behind the log. It may also stand on a branch that the decision has
+    /// left, where a crash came between the log and the reorganisation; but then there is a way back.
     fn bind(&mut self, decided: Checkpoint) -> Result<(), RestoreError> {
         self.decided = decided;
         match self.hash_at(decided.height) {
-            Some(hash) if hash != decided.hash => Err(RestoreError::Decision(decided.height)),
-            Some(_) => {
+            Some(hash) if hash == decided.hash => {
                 self.raise_final_height(decided.height);
                 Ok(())
             }
-            None => Ok(()),
+            Some(_) if !self.can_revert_to(decided.height) => {
+                Err(RestoreError::Decision(decided.height))
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn can_revert_to(&self, height: u64) -> bool {
+        (height..=self.height()).all(|height| self.undo.contains_key(&height))
     }
 
     /// Gives back the stored body of a block that may still be taken back.
