@@ -243,6 +243,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn large_batches_keep_the_order_of_changes_to_a_row() {
+        let folder = TempDir::new().unwrap();
+        let (store, [number, _]) = store_with_networks(folder.path()).await;
+        let (client, task) = store.start();
+        let (completions, mut reports) = mpsc::unbounded_channel();
+        let network = client.of_network(number, completions);
+        let mut batch = Vec::new();
+        batch.extend((0..100).map(|key| put(Table::State, key, 1)));
+        batch.push(put(Table::Headers, 1, 9));
+        batch.extend((0..100).map(|key| put(Table::State, key / 2, 2 + key % 2)));
+        batch.extend((0..70).map(|key| Write::remove(Table::State, [key])));
+        batch.push(put(Table::State, 5, 4));
+        network.write(0, batch).await;
+        network.load(1, everything(Table::State, false, 200)).await;
+        assert!(matches!(reports.recv().await, Some(Event::Written(0))));
+        let mut expected = vec![row(5, 4)];
+        expected.extend((70..100).map(|key| row(key, 1)));
+        match reports.recv().await.unwrap() {
+            Event::Loaded(_, rows) => assert_eq!(rows, expected),
+            other => panic!("{other:?}"),
+        }
+        drop((client, network));
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
     async fn networks_do_not_see_each_others_rows() {
         let folder = TempDir::new().unwrap();
         let (store, [first, second]) = store_with_networks(folder.path()).await;

@@ -72,11 +72,7 @@ async fn commit(connection: &mut SqliteConnection, group: &[Job]) -> sqlx::Resul
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for job in group {
         match &job.work {
-            Work::Write(writes) => {
-                for write in writes {
-                    rows::write(&mut transaction, job.network, write).await?;
-                }
-            }
+            Work::Write(batch) => rows::write(&mut transaction, job.network, batch).await?,
             Work::Load(query) => {
                 loaded.push(rows::load(&mut transaction, job.network, query.clone()).await?);
             }
