@@ -13,8 +13,6 @@ use super::inbox::{Inbox, Input};
 use crate::js::{global, log_error};
 
 const PATH: &str = "/api/v1/socket";
-/// Protocol and version, agreed on while the connection is opened.
-const SUBPROTOCOL: &str = "tabchain.v1";
 /// An attempt that takes longer has failed.
 const OPEN_DEADLINE_MS: u32 = 10_000;
 /// More bytes than these waiting to be sent mean that the relay takes nothing any more.
@@ -110,7 +108,9 @@ async fn converse(reporter: Reporter, mut frames: UnboundedReceiver<Vec<u8>>) {
 }
 
 async fn open() -> Option<WebSocket> {
-    let mut socket = WebSocket::open_with_protocol(&relay_url()?, SUBPROTOCOL).ok()?;
+    // No subprotocol is offered: the binary one is the default, and the proxy of `trunk serve`
+    // would not pass the relay's choice on.
+    let mut socket = WebSocket::open(&relay_url()?).ok()?;
     let ready = std::future::poll_fn(|context| socket.poll_ready_unpin(context));
     let is_in_time = matches!(
         select(ready, TimeoutFuture::new(OPEN_DEADLINE_MS)).await,
