@@ -7,11 +7,12 @@ use std::rc::{Rc, Weak};
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use shared::node::interface::Command;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, PageTransitionEvent, VisibilityState, Window};
 
 use crate::BUILD;
-use crate::js::{call_async, global};
+use crate::js::{call_async, global, now_ms};
 use crate::port::{PortError, WorkerClient};
 use crate::ports::{Environment, Fatal, FromNode, MinerSettings, Tab, ToNode};
 
@@ -22,6 +23,8 @@ const TAB_SLOT: &str = "tabchain.slot";
 /// Wait before the first restart of a crashed worker; doubled each time, up to the maximum.
 const RESTART_DELAY_MS: u32 = 1_000;
 const RESTART_DELAY_MS_MAX: u32 = 30_000;
+/// A worker that lived so long before it crashed begins the doubling anew.
+const SETTLED_MS: u64 = 60_000;
 
 /// A running node worker. The last clone's end is the worker's.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ struct Inner {
     client: RefCell<Option<WorkerClient<ToNode>>>,
     /// Whether the present worker has failed; what it still says is of no use.
     is_failed: Cell<bool>,
+    started_ms: Cell<u64>,
     restarts: Cell<u32>,
     restart: RefCell<Option<Timeout>>,
     miners: Cell<Option<MinerSettings>>,
@@ -52,6 +56,7 @@ impl NodeHandle {
             on_message: Box::new(on_message),
             client: RefCell::new(None),
             is_failed: Cell::new(false),
+            started_ms: Cell::new(0),
             restarts: Cell::new(0),
             restart: RefCell::new(None),
             miners: Cell::new(None),
@@ -83,6 +88,7 @@ impl NodeHandle {
 impl Inner {
     fn start(self: &Rc<Self>) {
         self.is_failed.set(false);
+        self.started_ms.set(now_ms());
         let hello = ToNode::Hello {
             build: BUILD.to_owned(),
             tab: this_tab(),
@@ -125,7 +131,6 @@ impl Inner {
             Ok(message) => {
                 if let FromNode::Environment(environment) = &message {
                     remember_slot(environment);
-                    self.restarts.set(0);
                 }
                 (self.on_message)(message);
             }
@@ -148,7 +153,11 @@ impl Inner {
 
     fn restart_after(self: &Rc<Self>, reason: String) {
         self.end_worker();
-        let restarts = self.restarts.get();
+        let lived_ms = now_ms().saturating_sub(self.started_ms.get());
+        let restarts = match self.restarts.get() {
+            _ if lived_ms > SETTLED_MS => 0,
+            restarts => restarts,
+        };
         self.restarts.set(restarts.saturating_add(1));
         let delay_ms = RESTART_DELAY_MS
             .saturating_mul(1 << restarts.min(16))
@@ -176,7 +185,6 @@ impl Inner {
             self.listener(window, "online", |_| Some(ToNode::Woken)),
             // Shown again from the back-forward cache, where everything stood still.
             self.listener(window, "pageshow", |event| {
-                use wasm_bindgen::JsCast;
                 event
                     .dyn_ref::<PageTransitionEvent>()
                     .is_some_and(PageTransitionEvent::persisted)
@@ -233,7 +241,7 @@ fn store(key: &str, value: &impl ToString) {
 fn this_tab() -> Tab {
     let token = stored(TAB_TOKEN).unwrap_or_else(|| {
         // Not a secret: without randomness the clock will do to tell tabs apart.
-        let token = getrandom::u64().unwrap_or_else(|_| crate::js::now_ms());
+        let token = getrandom::u64().unwrap_or_else(|_| now_ms());
         store(TAB_TOKEN, &token);
         token
     });

@@ -5,7 +5,7 @@ use shared::node::interface::Effect;
 use shared::store::Rows;
 
 use super::environment;
-use super::identity::Identity;
+use super::identity::{Identity, IdentityError};
 use super::inbox::{Inbox, Input};
 use super::slots::{self, Claim, SlotError};
 use crate::js::now_ms;
@@ -37,7 +37,10 @@ pub(super) async fn boot(tab: Tab, inbox: &Inbox) -> Result<Booted, Fatal> {
     };
     let identity = Identity::load_or_create(opened.database.as_ref())
         .await
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| match error {
+            IdentityError::Store(error) => of_store(&error),
+            error @ IdentityError::Randomness(_) => failed(&error),
+        })?;
     let cores = environment::cores();
     let environment = Environment {
         slot: opened.claim.slot,
@@ -98,7 +101,7 @@ async fn open(tab: Tab, inbox: &Inbox) -> Result<Opened, Refused> {
     let rows = database
         .rows()
         .await
-        .map_err(|error| Refused::Fatal(failed(&error)))?;
+        .map_err(|error| Refused::Fatal(of_store(&error)))?;
     Ok(Opened {
         claim,
         database: Some(database),
@@ -129,12 +132,16 @@ fn queue(store: impl Store + 'static, inbox: &Inbox) -> StoreQueue {
         store,
         move |event| events.put(Input::Node(event)),
         move |error| {
-            errors.put(Input::Failed(match error {
-                StoreError::Full => Fatal::StorageFull,
-                error => failed(error),
-            }));
+            errors.put(Input::Failed(of_store(error)));
         },
     )
+}
+
+fn of_store(error: &StoreError) -> Fatal {
+    match error {
+        StoreError::Full => Fatal::StorageFull,
+        error => failed(error),
+    }
 }
 
 fn failed(error: &impl ToString) -> Fatal {

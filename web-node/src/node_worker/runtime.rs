@@ -88,9 +88,12 @@ impl Runtime {
                 is_persistent,
                 quota,
             } => {
+                let before = self.environment.clone();
                 self.environment.is_persistent = is_persistent;
                 self.environment.quota = quota;
-                self.tell_environment();
+                if self.environment != before {
+                    self.tell_environment();
+                }
             }
             Input::Failed(fatal) => self.page.send(&FromNode::Fatal(fatal)),
         }

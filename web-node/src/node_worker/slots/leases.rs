@@ -14,7 +14,7 @@ use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::TransactionMode;
 use js_sys::Uint8Array;
 use shared::encoding::{decode, encode};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{BroadcastChannel, MessageEvent};
 
@@ -177,6 +177,5 @@ fn answer_text(slot: u32) -> String {
 }
 
 fn text(event: &web_sys::Event) -> Option<String> {
-    use wasm_bindgen::JsCast;
     event.dyn_ref::<MessageEvent>()?.data().as_string()
 }
