@@ -127,4 +127,4 @@ pub const TEMPLATE_AGE_MAX_MS: u64 = 10_000;
 /// Changes of presence are told to everyone at most this late, many at once.
 pub const PRESENCE_DELAY_MS: u64 = 100;
 /// A member may ask for a consistency check once in this time.
-pub const CHECK_REQUEST_INTERVAL_MS: u64 = 1_000;
+pub const CHECK_REQUEST_INTERVAL_MS: u64 = 200;
