@@ -258,10 +258,6 @@ impl Store {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
     assert!(
         digits.len() % 2 == 0,

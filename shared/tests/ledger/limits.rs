@@ -1,58 +1,75 @@
-//! Each limit stands in docs/limits.md, with the value that the code has.
+//! Each limit stands in docs/limits.md with the value that the code has, and with its reason.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use std::collections::BTreeMap;
 
-const CODE: &str = include_str!("../../src/limits.rs");
+const PROTOCOL: &str = include_str!("../../src/limits.rs");
+const RELAY: &str = include_str!("../../../relay/src/limits.rs");
 const DOCUMENT: &str = include_str!("../../../docs/limits.md");
 
 #[test]
-fn every_limit_is_documented_with_its_value() {
-    let code = in_code();
-    assert!(code.len() >= 50, "only {} limits were read", code.len());
-    let document = in_document();
+fn every_limit_of_protocol_and_node_is_documented() {
+    assert_documented(PROTOCOL, "## Protocol and node", 50);
+}
+
+#[test]
+fn every_limit_of_the_relays_shell_is_documented() {
+    assert_documented(RELAY, "## Relay", 15);
+}
+
+fn assert_documented(code: &str, section: &str, count_min: usize) {
+    let code = constants(code);
+    assert!(
+        code.len() >= count_min,
+        "only {} limits were read",
+        code.len()
+    );
+    let document = rows(section);
     for (name, value) in &code {
-        match document.get(name) {
-            None => panic!("docs/limits.md lacks {name}, which is {value}"),
-            Some((documented, _)) => assert_eq!(documented, value, "{name} in docs/limits.md"),
-        }
+        let Some((documented, reason)) = document.get(name) else {
+            panic!("docs/limits.md lacks {name}, which is {value}");
+        };
+        assert_eq!(documented, value, "{name} in docs/limits.md");
+        assert!(
+            reason.len() >= 10,
+            "docs/limits.md gives no reason for {name}"
+        );
     }
-    for (name, (_, reason)) in &document {
-        assert!(code.contains_key(name), "docs/limits.md has {name}, the code has not");
-        assert!(reason.len() >= 10, "docs/limits.md gives no reason for {name}");
+    for name in document.keys() {
+        assert!(
+            code.contains_key(name),
+            "docs/limits.md has {name}, the code has not"
+        );
     }
 }
 
-/// Names and values of `pub const NAME: TYPE = VALUE;`, products computed.
-fn in_code() -> BTreeMap<&'static str, u64> {
-    CODE.lines()
-        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": "))
-        .map(|(name, rest)| {
-            let (_, value) = rest.split_once(" = ").unwrap();
-            let factors = value.trim_end_matches(';').split(" * ");
-            (name, factors.map(number).product())
+/// Names and values of each `pub const NAME: TYPE = VALUE;`, as written.
+fn constants(code: &str) -> BTreeMap<&str, String> {
+    code.split("pub const ")
+        .skip(1)
+        .filter_map(|rest| {
+            let (declared, _) = rest.split_once(';')?;
+            let (name, typed) = declared.split_once(':')?;
+            let (_, value) = typed.split_once('=')?;
+            let words: Vec<_> = value.split_whitespace().collect();
+            Some((name, words.join(" ")))
         })
         .collect()
 }
 
-/// Names, values and reasons of the rows `| NAME | VALUE | REASON |`.
-fn in_document() -> BTreeMap<&'static str, (u64, &'static str)> {
-    DOCUMENT
-        .lines()
+/// Names, values and reasons of a section's rows `| NAME | VALUE | REASON |`.
+fn rows(section: &str) -> BTreeMap<&'static str, (String, &'static str)> {
+    let (_, rest) = DOCUMENT.split_once(section).unwrap();
+    let (rows, _) = rest.split_once("\n## ").unwrap_or((rest, ""));
+    rows.lines()
         .filter_map(|line| {
             let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
-            let name = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
-            let value = number(cells.next()?);
-            Some((name, (value, cells.next()?)))
+            let name = cells.next()?;
+            let is_constant = name.starts_with(|first: char| first.is_ascii_uppercase());
+            let (value, reason) = (cells.next()?.to_owned(), cells.next()?);
+            is_constant.then_some((name, (value, reason)))
         })
         .collect()
-}
-
-fn number(digits: &str) -> u64 {
-    let plain: String = digits.chars().filter(char::is_ascii_digit).collect();
-    plain
-        .parse()
-        .unwrap_or_else(|_| panic!("{digits:?} is no number"))
 }

@@ -76,7 +76,10 @@ fn a_chain_comes_back_from_its_rows() {
     assert_eq!(restored.decided(), before.decided());
     assert_eq!(restored.final_height(), before.final_height());
     assert_eq!(restored.locator(), before.locator());
-    assert_eq!(restored.difficulty_parent().schedule, before.difficulty_parent().schedule);
+    assert_eq!(
+        restored.difficulty_parent().schedule,
+        before.difficulty_parent().schedule
+    );
     assert_eq!(restored.timestamp_min_ms(), before.timestamp_min_ms());
     let entries = |chain: &Chain| chain.state().entries().cloned().collect::<Vec<_>>();
     assert_eq!(entries(&restored), entries(before));
@@ -149,7 +152,10 @@ fn a_row_that_does_not_decode_is_named_by_its_table() {
     for (table, key) in [
         (Table::Headers, number_key(2)),
         (Table::Undo, number_key(4)),
-        (Table::State, shared::state::account_path(&public(1)).0.to_vec()),
+        (
+            Table::State,
+            shared::state::account_path(&public(1)).0.to_vec(),
+        ),
     ] {
         let mut stored = Stored::new();
         stored.row(table, key).push(0);
@@ -210,11 +216,4 @@ fn a_chain_without_the_decided_block_is_refused() {
     let mut stored = Stored::new();
     stored.decided.hash = BlockHash([9; 32]);
     assert_eq!(stored.restored().unwrap_err(), RestoreError::Decision(2));
-}
-
-#[test]
-fn a_block_that_cannot_be_taken_back_any_more_is_damage() {
-    let mut stored = Stored::new();
-    stored.store.0.remove(&(Table::Undo, number_key(4)));
-    assert_eq!(stored.restored().unwrap_err(), RestoreError::Undo(4));
 }
