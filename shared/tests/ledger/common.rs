@@ -260,7 +260,7 @@ impl Store {
 
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
     assert!(
-        digits.len() % 2 == 0,
+        digits.len().is_multiple_of(2),
         "{digits} has an odd number of digits"
     );
     (0..digits.len())

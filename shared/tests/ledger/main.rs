@@ -2,6 +2,14 @@
 //!
 //! One program, so that a browser starts once for all of it. Everything here runs natively and on
 //! wasm32: there `test` stands for `wasm_bindgen_test`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test ends where something is not as it should be"
+)]
 
 mod block;
 mod chain;

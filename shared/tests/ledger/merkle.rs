@@ -80,7 +80,7 @@ fn another_implementation_accepts_the_proofs() {
         roots.push(other.root());
     }
     let last = roots.last().unwrap();
-    for index in 0..SIZE_MAX {
+    for (index, root) in roots.iter().enumerate() {
         let path = bytes(&tree.inclusion_proof(index, SIZE_MAX).unwrap());
         let proof = InclusionProof::<Sha256>::try_from_bytes(path).unwrap();
         last.verify_inclusion(&content(index), index as u64, &proof)
@@ -88,7 +88,7 @@ fn another_implementation_accepts_the_proofs() {
         if index + 1 < SIZE_MAX {
             let path = bytes(&tree.consistency_proof(index + 1, SIZE_MAX).unwrap());
             let proof = ConsistencyProof::<Sha256>::try_from_bytes(path).unwrap();
-            last.verify_consistency(&roots[index], &proof).unwrap();
+            last.verify_consistency(root, &proof).unwrap();
         }
     }
 }
