@@ -5,7 +5,7 @@ use shared::message::{ErrorCode, ErrorMessage};
 use shared::node::interface::{Command, Connection};
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use crate::page::hooks::{use_client, use_locale, use_now};
 use crate::page::locale::{Locale, say};
 use crate::page::session::Session;
@@ -174,7 +174,7 @@ fn Banner(props: &BannerProps) -> Html {
     } = &props.notice;
     html! {
         <div class="banner" data-testid="banner" data-kind={*kind}>
-            <Sign icon={Icon::Alert} />
+            { sign(Icon::Alert) }
             <div class="banner-text">
                 <p>{ sentence.clone() }{ " " }{ props.children.clone() }</p>
                 if let Some(detail) = detail {

@@ -4,9 +4,9 @@ use shared::node::interface::BlockSummary;
 use yew::prelude::*;
 
 use super::block_detail::BlockDetailView;
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::person::Person;
-use super::text::{Ago, HashText};
+use super::text::{Ago, hash_text};
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 
@@ -51,7 +51,7 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                 <span class="block-height">{ locale.number(height) }</span>
                 <span class="block-main">
                     <span class="block-line">
-                        <HashText hash={summary.hash.to_string()} />
+                        { hash_text(&summary.hash.to_string()) }
                         { badge(&locale, standing) }
                     </span>
                     <span class="block-line block-minor">
@@ -59,8 +59,8 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                             { say!(locale, "genesis") }
                         } else {
                             <span class="block-link" title={say!(locale, "previous-why")}>
-                                <Sign icon={Icon::Link} />
-                                <HashText hash={header.previous.to_string()} />
+                                { sign(Icon::Link) }
+                                { hash_text(&header.previous.to_string()) }
                             </span>
                         }
                     </span>
@@ -75,7 +75,7 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                         <Ago time_ms={header.timestamp_ms} />
                     </span>
                 </span>
-                <Sign icon={Icon::Chevron} />
+                { sign(Icon::Chevron) }
             </button>
             <div id={detail_id.clone()} class="block-detail" hidden={!*is_open}>
                 if *is_open {
@@ -127,7 +127,7 @@ fn badge(locale: &Locale, standing: Standing) -> Html {
     html! {
         <span class={classes!("tag", class)}>
             if let Some(icon) = icon {
-                <Sign {icon} />
+                { sign(icon) }
             }
             { text }
         </span>

@@ -7,9 +7,9 @@ use shared::transaction::{Outcome, SignedTransaction};
 use yew::prelude::*;
 
 use super::command_error;
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::person::Person;
-use super::text::HashText;
+use super::text::{full_hash, hash_text};
 use super::transaction::{ActionText, OutcomeTag, outcome_name, put_parts};
 use crate::page::hooks::{use_answer, use_client, use_locale};
 use crate::page::locale::say;
@@ -77,34 +77,34 @@ fn HeaderFields(props: &HeaderFieldsProps) -> Html {
     html! {
         <dl class="fields">
             <dt>{ say!(locale, "field-hash") }</dt>
-            <dd><HashText hash={props.summary.hash.to_string()} is_full=true /></dd>
+            <dd>{ full_hash(&props.summary.hash.to_string()) }</dd>
 
             <dt>{ say!(locale, "field-previous") }</dt>
             <dd>
                 if height > 0 {
                     <button type="button" class="link" onclick={to_previous} title={say!(locale, "previous-goto")}>
-                        <HashText hash={header.previous.to_string()} is_full=true />
+                        { full_hash(&header.previous.to_string()) }
                     </button>
                 } else {
-                    <HashText hash={header.previous.to_string()} is_full=true />
+                    { full_hash(&header.previous.to_string()) }
                 }
             </dd>
 
             <dt title={say!(locale, "field-tx-root-why")}>{ say!(locale, "field-tx-root") }</dt>
             <dd class={classes!(edited_root.is_some().then_some("bad"))}>
-                <HashText hash={header.tx_root.to_string()} is_full=true />
+                { full_hash(&header.tx_root.to_string()) }
                 if let Some(root) = edited_root {
                     <p class="mismatch">
-                        <Sign icon={Icon::Alert} />
+                        { sign(Icon::Alert) }
                         { say!(locale, "root-mismatch") }
                         { " " }
-                        <HashText hash={root.to_string()} is_full=true />
+                        { full_hash(&root.to_string()) }
                     </p>
                 }
             </dd>
 
             <dt title={say!(locale, "field-state-root-why")}>{ say!(locale, "field-state-root") }</dt>
-            <dd><HashText hash={header.state_root.to_string()} is_full=true /></dd>
+            <dd>{ full_hash(&header.state_root.to_string()) }</dd>
 
             <dt>{ say!(locale, "field-time") }</dt>
             <dd>{ locale.date_time(header.timestamp_ms) }</dd>
@@ -153,7 +153,7 @@ fn TransactionList(props: &TransactionListProps) -> Html {
                         <ActionText action={transaction.action.clone()} />
                         <span class="row-end">
                             <OutcomeTag outcome={*outcome} />
-                            <HashText hash={id.to_string()} />
+                            { hash_text(&id.to_string()) }
                         </span>
                     </li>
                 }

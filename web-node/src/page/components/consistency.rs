@@ -5,7 +5,7 @@ use shared::node::interface::Command;
 use yew::prelude::*;
 
 use super::command_error;
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::panel::Panel;
 use crate::page::format::heights;
 use crate::page::hooks::{use_locale, use_request};
@@ -32,7 +32,7 @@ pub(in crate::page) fn Consistency(props: &ConsistencyProps) -> Html {
         <Panel id="consistency" title={say!(locale, "consistency")}>
             <p class="hint">{ say!(locale, "consistency-why") }</p>
             <button type="button" class="button button-wide" data-testid="check-consistency" onclick={check} disabled={request.is_underway}>
-                <Sign icon={Icon::Check} />{ say!(locale, "check") }
+                { sign(Icon::Check) }{ say!(locale, "check") }
             </button>
             if let Some(error) = error {
                 <p class="field-error" role="alert" data-testid="check-error">{ error }</p>
@@ -66,7 +66,7 @@ fn Report(props: &ReportProps) -> Html {
     html! {
         <div class={classes!("report", verdict.class())} role="status" data-testid="check-result"
             data-state={verdict.name()} data-height={report.height.to_string()} data-differ={differ.join(" ")}>
-            <p class="report-verdict"><Sign icon={verdict.icon()} />{ verdict.sentence(&locale, report) }</p>
+            <p class="report-verdict">{ sign(verdict.icon()) }{ verdict.sentence(&locale, report) }</p>
             <ul>
                 { for report.differ.iter().map(|&(id, height)| html! {
                     <li data-testid={format!("check-differ-{id}")} data-height={height.to_string()}>
@@ -179,7 +179,7 @@ fn Damage(props: &DamageProps) -> Html {
                 { say!(locale, "damaged", count = props.damaged.len(), heights = heights) }
             </p>
             <button type="button" class="button button-danger button-wide" data-testid="repair" onclick={repair} disabled={request.is_underway}>
-                <Sign icon={Icon::Wrench} />{ say!(locale, "repair") }
+                { sign(Icon::Wrench) }{ say!(locale, "repair") }
             </button>
             if let Some(error) = error {
                 <p class="field-error" role="alert">{ error }</p>

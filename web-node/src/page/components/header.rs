@@ -4,7 +4,7 @@ use shared::node::interface::Connection;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::share_dialog::ShareDialog;
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Language, Locale, say};
@@ -29,7 +29,7 @@ pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
     html! {
         <header class="header">
             <div class="brand">
-                <Logo />
+                { logo() }
                 <h1>{ "Tabchain" }</h1>
                 if let Some(network) = &props.network {
                     <span class="network-name" data-testid="network-name">{ network.clone() }</span>
@@ -38,7 +38,7 @@ pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
             <ConnectionState connection={props.connection.clone()} />
             <div class="header-tools">
                 <button type="button" class="button" data-testid="share" onclick={move |_| share.set(true)}>
-                    <Sign icon={Icon::Share} />
+                    { sign(Icon::Share) }
                     <span>{ say!(locale, "share") }</span>
                 </button>
                 <LanguageSelect on_language={props.on_language.clone()} />
@@ -51,8 +51,7 @@ pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
     }
 }
 
-#[function_component]
-fn Logo() -> Html {
+fn logo() -> Html {
     html! {
         <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
             <path class="logo-back" d="M3 9a3 3 0 0 1 3-3h5l2 3h7a3 3 0 0 1 3 3v7a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3Z" />
@@ -133,7 +132,7 @@ fn ThemeButton(props: &ThemeButtonProps) -> Html {
     let onclick = props.on_theme.reform(move |_| other);
     html! {
         <button type="button" class="button button-icon" data-testid="theme" data-value={props.theme.name()} title={label.clone()} aria-label={label} {onclick}>
-            <Sign {icon} />
+            { sign(icon) }
         </button>
     }
 }

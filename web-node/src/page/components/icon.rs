@@ -56,17 +56,11 @@ impl Icon {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct SignProps {
-    pub(super) icon: Icon,
-}
-
 /// Draws a sign; screen readers pass over it.
-#[function_component]
-pub(super) fn Sign(props: &SignProps) -> Html {
+pub(super) fn sign(icon: Icon) -> Html {
     html! {
         <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-            <path d={props.icon.path()} />
+            <path d={icon.path()} />
         </svg>
     }
 }

@@ -7,12 +7,12 @@ use shared::transaction::{Key, Outcome};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::panel::Panel;
 use super::person::Person;
 use super::text::Ago;
 use super::transaction::{OutcomeTag, outcome_name};
-use super::write::FieldError;
+use super::write::field_error;
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::say;
 
@@ -68,10 +68,10 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
                         aria-invalid={error.is_some().to_string()} aria-describedby="lookup-error" data-testid="lookup-key" />
                 </label>
                 <button type="submit" class="button" data-testid="lookup-submit">
-                    <Sign icon={Icon::Search} />{ say!(locale, "lookup-submit") }
+                    { sign(Icon::Search) }{ say!(locale, "lookup-submit") }
                 </button>
             </form>
-            <FieldError id="lookup-error" error={(*error).clone()} />
+            { field_error("lookup-error", error.as_deref()) }
             if let Some(key) = &props.asked {
                 <LookupResult key={key.as_str().to_owned()} looked_up={key.clone()} tip={props.tip} />
             }

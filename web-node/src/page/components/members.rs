@@ -4,9 +4,9 @@ use shared::message::{Leader, Member, MemberId};
 use shared::node::interface::Command;
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::panel::Panel;
-use super::person::Avatar;
+use super::person::avatar;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
 
@@ -91,14 +91,14 @@ fn MemberRow(props: &MemberRowProps) -> Html {
             data-rate={rate.to_string()}
             data-key={member.key.to_string()}
         >
-            <Avatar key_of={member.key} />
+            { avatar(&member.key) }
             <span class="member-name">
                 <b>{ format!("#{}", member.id) }</b>
                 if props.is_self {
                     <span class="tag tag-you">{ say!(locale, "you") }</span>
                 }
                 if props.is_leader {
-                    <span class="tag tag-leader"><Sign icon={Icon::Crown} />{ say!(locale, "leads") }</span>
+                    <span class="tag tag-leader">{ sign(Icon::Crown) }{ say!(locale, "leads") }</span>
                 }
             </span>
             <code class="member-key">{ member.key.short() }</code>
@@ -108,7 +108,7 @@ fn MemberRow(props: &MemberRowProps) -> Html {
             </span>
             <span class="member-height">{ say!(locale, "member-height", height = status.tip.height) }</span>
             if rate > 0 {
-                <span class="member-rate"><Sign icon={Icon::Pick} />{ locale.hash_rate(rate) }</span>
+                <span class="member-rate">{ sign(Icon::Pick) }{ locale.hash_rate(rate) }</span>
             }
         </li>
     }

@@ -6,7 +6,7 @@ use shared::node::interface::{Command, MiningPause, MiningView};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::panel::Panel;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
@@ -41,13 +41,13 @@ pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
         }}>
             <div class="buttons">
                 <button type="button" class="button button-primary" data-testid="mine-once" onclick={once} disabled={mining.wanted}>
-                    <Sign icon={Icon::Pick} />{ say!(locale, "mine-once") }
+                    { sign(Icon::Pick) }{ say!(locale, "mine-once") }
                 </button>
                 <button type="button" class="button" data-testid="mine-start" onclick={start} disabled={mining.wanted}>
                     { say!(locale, "mine-start") }
                 </button>
                 <button type="button" class="button" data-testid="mine-stop" onclick={stop} disabled={!mining.wanted}>
-                    <Sign icon={Icon::Stop} />{ say!(locale, "mine-stop") }
+                    { sign(Icon::Stop) }{ say!(locale, "mine-stop") }
                 </button>
             </div>
             <Figures {mining} />

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use crate::page::hooks::use_locale;
 use crate::page::locale::say;
 
@@ -20,7 +20,7 @@ pub(in crate::page) fn Navigation() -> Html {
     html! {
         <nav class="navigation" aria-label={say!(locale, "navigation")}>
             { for places.into_iter().map(|(href, icon, label)| html! {
-                <a {href}><Sign {icon} /><span>{ label }</span></a>
+                <a {href}>{ sign(icon) }<span>{ label }</span></a>
             }) }
         </nav>
     }

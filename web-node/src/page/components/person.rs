@@ -6,15 +6,9 @@ use yew::prelude::*;
 use crate::page::hooks::{use_directory, use_locale};
 use crate::page::locale::say;
 
-#[derive(Properties, PartialEq)]
-pub(super) struct AvatarProps {
-    pub(super) key_of: PublicKey,
-}
-
 /// A symmetric picture of five by five squares that a key always has; decoration beside a name.
-#[function_component]
-pub(super) fn Avatar(props: &AvatarProps) -> Html {
-    let [hue_high, hue_low, pattern @ ..] = props.key_of.0;
+pub(super) fn avatar(key: &PublicKey) -> Html {
+    let [hue_high, hue_low, pattern @ ..] = key.0;
     let hue = u16::from_be_bytes([hue_high, hue_low]) % 360;
     let cells = (0..5_usize).flat_map(|row| (0..3_usize).map(move |column| (row, column)));
     let filled = cells
@@ -56,7 +50,7 @@ pub(super) fn Person(props: &PersonProps) -> Html {
     let name = id.map_or_else(|| key.short(), |id| format!("#{id}"));
     html! {
         <span class="person" title={key.to_string()}>
-            <Avatar key_of={*key} />
+            { avatar(key) }
             <span class={classes!(id.is_none().then_some("person-absent"))}>{ name }</span>
             if directory.is_own(key) {
                 <span class="tag tag-you">{ say!(locale, "you") }</span>

@@ -6,11 +6,11 @@ use shared::message::{Leader, MemberId};
 use shared::node::interface::{ChainView, View};
 use yew::prelude::*;
 
-use super::icon::{Icon, Sign};
-use super::person::Avatar;
-use super::text::HashText;
+use super::icon::{Icon, sign};
+use super::person::avatar;
+use super::text::{full_hash, hash_text};
 use crate::page::hooks::use_locale;
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::page) struct StatusBarProps {
@@ -25,49 +25,38 @@ pub(in crate::page) fn StatusBar(props: &StatusBarProps) -> Html {
     let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
     html! {
         <section class="status" aria-label={say!(locale, "status")}>
-            <OwnTile view={props.view.clone()} />
-            <LeaderTile leader={view.and_then(|view| view.leader)} own_id={view.and_then(|view| view.id)} />
-            <HeightTile chain={chain.clone()} />
-            <FinalTile chain={chain.clone()} />
+            { own_tile(&locale, view) }
+            { leader_tile(&locale, view.and_then(|view| view.leader), view.and_then(|view| view.id)) }
+            { height_tile(&locale, &chain) }
+            { final_tile(&locale, &chain) }
             <LogTile {chain} />
         </section>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct TileProps {
-    label: AttrValue,
-    children: Html,
-}
-
-#[function_component]
-fn Tile(props: &TileProps) -> Html {
+fn tile(label: String, content: Html) -> Html {
     html! {
         <div class="tile">
-            <span class="tile-label">{ &props.label }</span>
-            { props.children.clone() }
+            <span class="tile-label">{ label }</span>
+            { content }
         </div>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct OwnTileProps {
-    view: Option<Rc<View>>,
-}
-
-#[function_component]
-fn OwnTile(props: &OwnTileProps) -> Html {
-    let locale = use_locale();
-    let Some(view) = props.view.as_deref() else {
-        return html! { <Tile label={say!(locale, "own")}><span class="tile-value">{ "–" }</span></Tile> };
+fn own_tile(locale: &Locale, view: Option<&View>) -> Html {
+    let Some(view) = view else {
+        return tile(
+            say!(locale, "own"),
+            html! { <span class="tile-value">{ "–" }</span> },
+        );
     };
     let id = view
         .id
         .map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
-    html! {
-        <Tile label={say!(locale, "own")}>
+    let content = html! {
+        <>
             <span class="tile-value">
-                <Avatar key_of={view.key} />
+                { avatar(&view.key) }
                 <span data-testid="own-id" data-value={written(view.id)}>{ id }</span>
             </span>
             <span class="tile-note" title={view.key.to_string()} data-testid="own-key" data-key={view.key.to_string()}>
@@ -77,29 +66,20 @@ fn OwnTile(props: &OwnTileProps) -> Html {
                     { say!(locale, "balance", amount = view.chain.balance) }
                 </span>
             </span>
-        </Tile>
-    }
+        </>
+    };
+    tile(say!(locale, "own"), content)
 }
 
-#[derive(Properties, PartialEq)]
-struct LeaderTileProps {
-    leader: Option<Leader>,
-    own_id: Option<MemberId>,
-}
-
-#[function_component]
-fn LeaderTile(props: &LeaderTileProps) -> Html {
-    let locale = use_locale();
-    let is_self = props
-        .leader
-        .is_some_and(|leader| Some(leader.id) == props.own_id);
-    let id = props.leader.map(|leader| leader.id);
-    let term = props.leader.map(|leader| leader.term);
-    html! {
-        <Tile label={say!(locale, "leader")}>
+fn leader_tile(locale: &Locale, leader: Option<Leader>, own_id: Option<MemberId>) -> Html {
+    let is_self = leader.is_some_and(|leader| Some(leader.id) == own_id);
+    let id = leader.map(|leader| leader.id);
+    let term = leader.map(|leader| leader.term);
+    let content = html! {
+        <>
             <span class="tile-value" data-testid="leader-id" data-value={written(id)} data-term={written(term)} data-self={is_self.to_string()}>
-                if let Some(leader) = props.leader {
-                    <Avatar key_of={leader.key} />
+                if let Some(leader) = leader {
+                    { avatar(&leader.key) }
                     { format!("#{}", leader.id) }
                     if is_self {
                         <span class="tag tag-you">{ say!(locale, "you") }</span>
@@ -115,23 +95,16 @@ fn LeaderTile(props: &LeaderTileProps) -> Html {
                     { say!(locale, "leader-none") }
                 }
             </span>
-        </Tile>
-    }
+        </>
+    };
+    tile(say!(locale, "leader"), content)
 }
 
-#[derive(Properties, PartialEq)]
-struct ChainTileProps {
-    chain: ChainView,
-}
-
-#[function_component]
-fn HeightTile(props: &ChainTileProps) -> Html {
-    let locale = use_locale();
-    let chain = &props.chain;
+fn height_tile(locale: &Locale, chain: &ChainView) -> Html {
     let best = chain.best_header_height.max(chain.height);
     let is_synced = chain.height == best;
-    html! {
-        <Tile label={say!(locale, "height")}>
+    let content = html! {
+        <>
             <span class="tile-value" data-testid="height" data-value={chain.height.to_string()} data-tip={chain.tip.to_string()}>
                 { locale.number(chain.height) }
             </span>
@@ -143,17 +116,15 @@ fn HeightTile(props: &ChainTileProps) -> Html {
                     { say!(locale, "syncing", height = chain.height, best = best) }
                 }
             </span>
-        </Tile>
-    }
+        </>
+    };
+    tile(say!(locale, "height"), content)
 }
 
-#[function_component]
-fn FinalTile(props: &ChainTileProps) -> Html {
-    let locale = use_locale();
-    let chain = &props.chain;
+fn final_tile(locale: &Locale, chain: &ChainView) -> Html {
     let (signers, of) = chain.final_by.unzip();
-    html! {
-        <Tile label={say!(locale, "final")}>
+    let content = html! {
+        <>
             <span class="tile-value" data-testid="final-height" data-value={chain.final_height.to_string()} data-signers={written(signers)} data-of={written(of)}>
                 { locale.number(chain.final_height) }
             </span>
@@ -169,12 +140,18 @@ fn FinalTile(props: &ChainTileProps) -> Html {
                     </span>
                 }
             </span>
-        </Tile>
-    }
+        </>
+    };
+    tile(say!(locale, "final"), content)
+}
+
+#[derive(Properties, PartialEq)]
+struct LogTileProps {
+    chain: ChainView,
 }
 
 #[function_component]
-fn LogTile(props: &ChainTileProps) -> Html {
+fn LogTile(props: &LogTileProps) -> Html {
     let locale = use_locale();
     let is_full = use_state(|| false);
     let chain = &props.chain;
@@ -183,21 +160,22 @@ fn LogTile(props: &ChainTileProps) -> Html {
         move |_: MouseEvent| is_full.set(!*is_full)
     };
     let head = chain.log_head.to_string();
-    html! {
-        <Tile label={say!(locale, "log")}>
+    let content = html! {
+        <>
             <button type="button" class="tile-button" onclick={toggle} aria-expanded={is_full.to_string()} title={say!(locale, "log-why")} data-testid="log-fingerprint" data-value={head.clone()} data-length={chain.log_length.to_string()}>
-                <span class="tile-value"><HashText hash={head.clone()} /></span>
-                <Sign icon={Icon::Chevron} />
+                <span class="tile-value">{ hash_text(&head) }</span>
+                { sign(Icon::Chevron) }
             </button>
             <span class="tile-note">{ say!(locale, "log-length", count = chain.log_length) }</span>
             if *is_full {
                 <div class="tile-more">
-                    <HashText hash={head} is_full=true />
+                    { full_hash(&head) }
                     <p>{ say!(locale, "log-why") }</p>
                 </div>
             }
-        </Tile>
-    }
+        </>
+    };
+    tile(say!(locale, "log"), content)
 }
 
 /// A number that may not be known yet, for tests.

@@ -5,7 +5,7 @@ use shared::node::interface::{Answer, Command, HistoryItem};
 use shared::transaction::{Key, Value};
 use yew::prelude::*;
 
-use super::text::HashText;
+use super::text::hash_text;
 use super::transaction::{LedgerKey, OutcomeTag, outcome_name};
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::say;
@@ -77,7 +77,7 @@ fn SubmissionRow(props: &SubmissionRowProps) -> Html {
                 } else {
                     <span class="tag tag-warn">{ say!(locale, "submission-pending") }</span>
                 }
-                <HashText hash={id.to_string()} />
+                { hash_text(&id.to_string()) }
             </span>
         </li>
     }

@@ -6,26 +6,22 @@ use yew::prelude::*;
 use crate::page::format::short_hash;
 use crate::page::hooks::{use_locale, use_now};
 
-#[derive(Properties, PartialEq)]
-pub(super) struct HashTextProps {
-    /// The hash as it is written, in full.
-    pub(super) hash: AttrValue,
-    /// Whether all of it is shown.
-    #[prop_or_default]
-    pub(super) is_full: bool,
+/// The beginning of a hash as it is written, with the leading zeros dimmed.
+pub(super) fn hash_text(hash: &str) -> Html {
+    let (zeros, digits) = short_hash(hash);
+    code(hash, zeros, digits, false)
 }
 
-/// A hash: its beginning, or all of it, with the leading zeros dimmed.
-#[function_component]
-pub(super) fn HashText(props: &HashTextProps) -> Html {
-    let (zeros, digits) = short_hash(&props.hash);
-    let digits = if props.is_full {
-        props.hash.get(zeros.len()..).unwrap_or_default()
-    } else {
-        digits
-    };
+/// All of a hash as it is written, with the leading zeros dimmed.
+pub(super) fn full_hash(hash: &str) -> Html {
+    let (zeros, _) = short_hash(hash);
+    let digits = hash.get(zeros.len()..).unwrap_or_default();
+    code(hash, zeros, digits, true)
+}
+
+fn code(hash: &str, zeros: &str, digits: &str, is_full: bool) -> Html {
     html! {
-        <code class={classes!("hash", props.is_full.then_some("hash-full"))} title={props.hash.clone()}>
+        <code class={classes!("hash", is_full.then_some("hash-full"))} title={hash.to_owned()}>
             if !zeros.is_empty() {
                 <span class="hash-zeros">{ zeros.to_owned() }</span>
             }

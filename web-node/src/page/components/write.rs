@@ -9,7 +9,7 @@ use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 use super::command_error;
-use super::icon::{Icon, Sign};
+use super::icon::{Icon, sign};
 use super::panel::Panel;
 use super::submissions::{SUBMISSIONS_SHOWN, Submission, Submissions};
 use crate::page::hooks::{use_answer, use_client, use_locale};
@@ -217,7 +217,7 @@ fn WriteForm(props: &WriteFormProps) -> Html {
             <label class="field">
                 <span class="field-label">
                     { say!(locale, "key") }
-                    <ByteCount bytes={draft.key.len()} max={KEY_BYTES_MAX} />
+                    { byte_count(&locale, draft.key.len(), KEY_BYTES_MAX) }
                 </span>
                 <input ref={key_field} type="text" autocomplete="off" autocapitalize="none" spellcheck="false" data-testid="tx-key"
                     value={draft.key.clone()}
@@ -225,11 +225,11 @@ fn WriteForm(props: &WriteFormProps) -> Html {
                     aria-describedby="tx-error-key"
                     oninput={move |event: InputEvent| on_key(event.target_dyn_into::<HtmlInputElement>().map(|field| field.value()).unwrap_or_default())} />
             </label>
-            <FieldError id="tx-error-key" error={key_error} />
+            { field_error("tx-error-key", key_error.as_deref()) }
             <label class="field">
                 <span class="field-label">
                     { say!(locale, "value") }
-                    <ByteCount bytes={draft.value.len()} max={VALUE_BYTES_MAX} />
+                    { byte_count(&locale, draft.value.len(), VALUE_BYTES_MAX) }
                 </span>
                 <textarea rows="3" data-testid="tx-value"
                     value={draft.value.clone()}
@@ -238,7 +238,7 @@ fn WriteForm(props: &WriteFormProps) -> Html {
                     onkeydown={on_keydown}
                     oninput={move |event: InputEvent| on_value(event.target_dyn_into::<HtmlTextAreaElement>().map(|field| field.value()).unwrap_or_default())} />
             </label>
-            <FieldError id="tx-error-value" error={value_error} />
+            { field_error("tx-error-value", value_error.as_deref()) }
             <label class="field">
                 <span class="field-label">{ say!(locale, "expect") }</span>
                 <select data-testid="tx-expect" onchange={move |event: Event| on_demand(event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value()).unwrap_or_default())}>
@@ -260,7 +260,7 @@ fn WriteForm(props: &WriteFormProps) -> Html {
                 <p class="field-error" role="alert" data-testid="tx-error">{ command_error::sentence(&locale, error) }</p>
             }
             <button type="submit" class="button button-primary button-wide" data-testid="tx-submit">
-                <Sign icon={Icon::Pen} />{ say!(locale, "submit") }
+                { sign(Icon::Pen) }{ say!(locale, "submit") }
             </button>
         </form>
     }
@@ -304,38 +304,23 @@ fn focus(field: &NodeRef) {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct ByteCountProps {
-    bytes: usize,
-    max: usize,
-}
-
 /// How much of a limit is used, from half of it on.
-#[function_component]
-fn ByteCount(props: &ByteCountProps) -> Html {
-    let locale = use_locale();
-    if props.bytes * 2 < props.max {
+fn byte_count(locale: &Locale, bytes: usize, max: usize) -> Html {
+    if bytes * 2 < max {
         return html! {};
     }
     html! {
-        <span class={classes!("byte-count", (props.bytes > props.max).then_some("bad"))}>
-            { say!(locale, "byte-count", bytes = props.bytes, max = props.max) }
+        <span class={classes!("byte-count", (bytes > max).then_some("bad"))}>
+            { say!(locale, "byte-count", bytes = bytes, max = max) }
         </span>
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct FieldErrorProps {
-    pub(super) id: &'static str,
-    pub(super) error: Option<String>,
-}
-
 /// What is wrong with a field, below it.
-#[function_component]
-pub(super) fn FieldError(props: &FieldErrorProps) -> Html {
-    match &props.error {
+pub(super) fn field_error(id: &'static str, error: Option<&str>) -> Html {
+    match error {
         Some(error) => html! {
-            <p class="field-error" id={props.id} role="alert" data-testid={props.id}>{ error.clone() }</p>
+            <p class="field-error" {id} role="alert" data-testid={id}>{ error.to_owned() }</p>
         },
         None => html! {},
     }
