@@ -46,9 +46,8 @@ pub(super) enum Input {
     Failed(Fatal),
 }
 
-/// Where everyone puts what happened. It has no bound of its own: the page, the storage and the
-/// miners answer to what they are told, and a socket that sends more than is taken out is slowed
-/// down by nothing in a browser; the node ends it when it breaks the protocol's rates.
+/// Where everyone puts what happened. It has no bound of its own: page, storage and miners answer
+/// to what they are told, and of frames the socket leaves only so many bytes in here.
 #[derive(Clone)]
 pub(super) struct Inbox(UnboundedSender<Input>);
 

@@ -67,7 +67,7 @@ impl Runtime {
             Input::Page(message) => self.receive_from_page(message),
             Input::Node(event) => self.handle(event),
             Input::Socket { connection, event } => {
-                if self.socket.is_present(connection) {
+                if let Some(event) = self.socket.take(connection, event) {
                     self.handle(event);
                 }
             }

@@ -31,10 +31,10 @@ pub(super) struct Claim {
 /// Claims a slot: the tab's own where it can be had, otherwise the lowest free one.
 pub(super) async fn claim(tab: Tab, inbox: &Inbox) -> Result<Claim, SlotError> {
     if let Some(locks) = web_locks::manager()
-        && let Some(slot) = web_locks::claim(&locks, tab).await
+        && let Ok(locked) = web_locks::claim(&locks, tab).await
     {
         return Ok(Claim {
-            slot,
+            slot: locked.ok_or(SlotError::AllTaken)?,
             kept_by: Slots::WebLocks,
         });
     }

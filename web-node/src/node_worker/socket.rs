@@ -1,5 +1,9 @@
 //! The connection to the relay: at most one at a time.
 
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
@@ -18,9 +22,15 @@ const OPEN_DEADLINE_MS: u32 = 10_000;
 /// More bytes than these waiting to be sent mean that the relay takes nothing any more.
 const BUFFERED_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
+/// More bytes than these waiting to be looked at mean that the relay sends faster than this device
+/// works. A browser cannot slow it down; a new connection begins with what is lacking.
+const UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The present connection, if there is one.
 pub(super) struct Socket {
     inbox: Inbox,
+    /// Bytes of frames that are in the inbox.
+    unread: Rc<Cell<usize>>,
     connection: u64,
     outgoing: Option<UnboundedSender<Vec<u8>>>,
 }
@@ -29,6 +39,7 @@ impl Socket {
     pub(super) fn new(inbox: Inbox) -> Self {
         Self {
             inbox,
+            unread: Rc::default(),
             connection: 0,
             outgoing: None,
         }
@@ -39,21 +50,13 @@ impl Socket {
         self.connection += 1;
         let (outgoing, frames) = unbounded();
         self.outgoing = Some(outgoing);
-        let reporter = Reporter {
-            inbox: self.inbox.clone(),
-            connection: self.connection,
-        };
-        spawn_local(converse(reporter, frames));
+        spawn_local(converse(self.reporter(), frames));
     }
 
     /// Closes the connection, after what was given to be sent.
     pub(super) fn disconnect(&mut self) {
         if self.outgoing.take().is_none() {
-            Reporter {
-                inbox: self.inbox.clone(),
-                connection: self.connection,
-            }
-            .closed();
+            self.reporter().closed();
         }
     }
 
@@ -65,14 +68,29 @@ impl Socket {
         }
     }
 
-    /// Whether this number is the present connection's.
-    pub(super) fn is_present(&self, connection: u64) -> bool {
-        self.connection == connection
+    /// What the node has to know of something that came out of the inbox: nothing where it is of
+    /// an earlier connection.
+    pub(super) fn take(&self, connection: u64, event: Event) -> Option<Event> {
+        if let Event::Frame(frame) = &event {
+            let unread = self.unread.get().saturating_sub(frame.len());
+            self.unread.set(unread);
+        }
+        (connection == self.connection).then_some(event)
+    }
+
+    fn reporter(&self) -> Reporter {
+        Reporter {
+            inbox: self.inbox.clone(),
+            unread: Rc::clone(&self.unread),
+            connection: self.connection,
+        }
     }
 }
 
+/// What a conversation tells.
 struct Reporter {
     inbox: Inbox,
+    unread: Rc<Cell<usize>>,
     connection: u64,
 }
 
@@ -84,6 +102,14 @@ impl Reporter {
         });
     }
 
+    /// False where too much waits to be read.
+    fn frame(&self, frame: Vec<u8>) -> bool {
+        let unread = self.unread.get().saturating_add(frame.len());
+        self.unread.set(unread);
+        self.report(Event::Frame(frame));
+        unread <= UNREAD_BYTES_MAX
+    }
+
     fn closed(&self) {
         // For jitter only: without randomness everyone waits equally long.
         let chance = getrandom::u64().unwrap_or_default();
@@ -93,7 +119,12 @@ impl Reporter {
 
 /// Opens a connection, and goes on until either side ends it.
 async fn converse(reporter: Reporter, mut frames: UnboundedReceiver<Vec<u8>>) {
-    if let Some(mut socket) = open().await {
+    // Nothing is sent before it is open: what comes there is the wish to disconnect.
+    let opened = match select(pin!(open()), frames.next()).await {
+        Either::Left((opened, _)) => opened,
+        Either::Right(_) => None,
+    };
+    if let Some(mut socket) = opened {
         let mut nonce = [0; 32];
         match getrandom::fill(&mut nonce) {
             Ok(()) => {
@@ -127,7 +158,9 @@ async fn exchange(
     loop {
         match select(socket.next(), frames.next()).await {
             Either::Left((Some(Ok(Message::Bytes(frame))), _)) => {
-                reporter.report(Event::Frame(frame));
+                if !reporter.frame(frame) {
+                    return;
+                }
             }
             Either::Right((Some(frame), _)) => {
                 let is_sent = socket.send(Message::Bytes(frame)).await.is_ok();

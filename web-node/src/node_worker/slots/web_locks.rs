@@ -21,8 +21,11 @@ pub(super) fn manager() -> Option<JsValue> {
     global(&["navigator", "locks"])
 }
 
-/// Locks a slot. Nothing where the browser refuses locks, or all slots are locked.
-pub(super) async fn claim(locks: &JsValue, tab: Tab) -> Option<u32> {
+/// The browser has locks and gives none: it refuses its storage altogether.
+pub(super) struct Refused;
+
+/// Locks a slot, if one is free.
+pub(super) async fn claim(locks: &JsValue, tab: Tab) -> Result<Option<u32>, Refused> {
     for slot in in_order(tab) {
         let tries = match tab.slot {
             Some(own) if own == slot => OWN_SLOT_TRIES,
@@ -32,12 +35,12 @@ pub(super) async fn claim(locks: &JsValue, tab: Tab) -> Option<u32> {
             if attempt > 0 {
                 TimeoutFuture::new(OWN_SLOT_INTERVAL_MS).await;
             }
-            if lock(locks, slot).await? {
-                return Some(slot);
+            if lock(locks, slot).await.ok_or(Refused)? {
+                return Ok(Some(slot));
             }
         }
     }
-    None
+    Ok(None)
 }
 
 /// Takes a slot's lock for the life of this worker. False where another tab has it, nothing
