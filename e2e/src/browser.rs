@@ -210,6 +210,8 @@ const SWITCHES: [&str; 9] = [
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--window-size=1280,1000",
+    // The page scrolls at once then; a driver clicks where an element was when it looked.
+    "--force-prefers-reduced-motion",
 ];
 
 /// The same language whatever the machine speaks, and what the options say.

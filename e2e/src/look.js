@@ -2,7 +2,7 @@
 return JSON.stringify({
   elements: [...document.querySelectorAll("[data-testid]")].map((element) => ({
     test_id: element.dataset.testid,
-    text: (element.value ?? element.textContent ?? "").trim().slice(0, 2000),
+    text: (element.matches("input, textarea, select") ? element.value : element.textContent).trim().slice(0, 2000),
     data: { ...element.dataset },
     is_disabled: element.disabled === true,
     classes: [...element.classList],

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl Tab {
         self.browser
             .run_in(&self.window, command)
             .await
-            .with_context(|| self.name.clone())
+            .map_err(|error| anyhow!("{}: {}", self.name, without_stack(&error)))
     }
 
     /// Goes to an address.
@@ -199,11 +199,10 @@ impl Tab {
 
     /// Replaces the content of a field, as pasting does.
     pub async fn fill(&self, test_id: &str, text: &str) -> Result<()> {
-        self.run(async |driver| {
-            find(driver, test_id).await?.click().await?;
-            driver.execute(PASTE, vec![json!(text)]).await.map(|_| ())
-        })
-        .await
+        self.click(test_id).await?;
+        self.run(async |driver| driver.execute(PASTE, vec![json!(text)]).await)
+            .await?;
+        Ok(())
     }
 
     /// Presses the tabulator key until the element has the focus.
@@ -332,6 +331,13 @@ impl Tab {
             .element("lookup-value")
             .map(|element| element.text.clone()))
     }
+}
+
+/// chromedriver adds its own stack, in addresses, to what it says.
+fn without_stack(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let told = text.split("Stacktrace").next().unwrap_or_default();
+    told.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 async fn find(driver: &WebDriver, test_id: &str) -> WebDriverResult<WebElement> {

@@ -116,7 +116,7 @@ fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
 
 #[test]
 fn the_share_link_leads_here() -> Result<()> {
-    scenario::run("share", Address::Localhost, async |world| {
+    scenario::run("share", Address::Lan, async |world| {
         world.start_relay(Network::Fast).await?;
         let port = world.relay()?.port();
         let browser = world.open_browser().await?;
@@ -136,6 +136,24 @@ fn the_share_link_leads_here() -> Result<()> {
         tab.click("share-close").await?;
         tab.wait_for("the dialog is closed", |page| {
             page.element("share-qr").is_none()
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn on_this_computer_alone_the_share_dialog_says_how_to_let_others_in() -> Result<()> {
+    scenario::run("share-loopback", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.click("share").await?;
+        tab.wait_for("what to type", |page| {
+            page.element("share-qr").is_none()
+                && page
+                    .element("share-dialog")
+                    .is_some_and(|dialog| dialog.text.contains("--bind 0.0.0.0"))
         })
         .await?;
         Ok(())
