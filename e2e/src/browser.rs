@@ -200,7 +200,7 @@ impl Browser {
 }
 
 /// Switches of every browser under test.
-const SWITCHES: [&str; 9] = [
+const SWITCHES: &[&str] = &[
     "--headless=new",
     "--disable-quic",
     "--no-first-run",
