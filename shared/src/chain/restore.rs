@@ -33,8 +33,13 @@ pub enum RestoreError {
         came: Hash,
     },
     /// The decided block is not on the stored chain, and there is no way back to where it could be.
-    #[error("the stored chain does not contain the block decided at height {0}, and cannot be taken back")]
+    #[error(
+        "the stored chain does not contain the block decided at height {0}, and cannot be taken back"
+    )]
     Decision(u64),
+    /// What it takes to take a block back is lacking.
+    #[error("the stored block at height {0} is not final, and its undo row is missing")]
+    Undo(u64),
     /// The decision log is damaged.
     #[error("the stored decision log is damaged: {0}")]
     Log(String),
@@ -72,10 +77,18 @@ impl Chain {
         if came != expected {
             return Err(RestoreError::State { expected, came });
         }
+        // Blocks that may still be taken back have an undo row, and they are the last ones.
+        let lowest = chain.undo.keys().next().copied();
+        chain.raise_final_height(lowest.map_or(chain.height(), |lowest| lowest.saturating_sub(1)));
         if let Some(decided) = decided {
             chain.bind(decided)?;
         }
-        Ok(chain)
+        match (chain.final_height + 1..=chain.height())
+            .find(|height| !chain.undo.contains_key(height))
+        {
+            Some(height) => Err(RestoreError::Undo(height)),
+            None => Ok(chain),
+        }
     }
 
     fn push_stored(&mut self, sealed: SealedHeader) -> Result<(), RestoreError> {
@@ -116,19 +129,13 @@ impl Chain {
     fn bind(&mut self, decided: Checkpoint) -> Result<(), RestoreError> {
         self.decided = decided;
         match self.hash_at(decided.height) {
-            Some(hash) if hash == decided.hash => {
-                self.raise_final_height(decided.height);
-                Ok(())
+            Some(hash) if hash == decided.hash => self.raise_final_height(decided.height),
+            Some(_) if self.final_height >= decided.height => {
+                return Err(RestoreError::Decision(decided.height));
             }
-            Some(_) if !self.can_revert_to(decided.height) => {
-                Err(RestoreError::Decision(decided.height))
-            }
-            _ => Ok(()),
+            _ => {}
         }
-    }
-
-    fn can_revert_to(&self, height: u64) -> bool {
-        (height..=self.height()).all(|height| self.undo.contains_key(&height))
+        Ok(())
     }
 
     /// Gives back the stored body of a block that may still be taken back.
