@@ -1,7 +1,5 @@
 //! The page as a whole: starts the node worker, shares what all parts need, and lays them out.
 
-use std::rc::Rc;
-
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use shared::node::interface::View;
@@ -12,18 +10,18 @@ use super::client::Client;
 use super::components::banners::Banners;
 use super::components::blocks::Blocks;
 use super::components::consistency::Consistency;
-use super::components::environment::EnvironmentNote;
+use super::components::environment::environment_note;
 use super::components::header::Header;
 use super::components::lookup::LookupPanel;
 use super::components::members::Members;
 use super::components::mempool::Mempool;
 use super::components::mining::Mining;
-use super::components::navigation::Navigation;
-use super::components::rejections::Rejections;
+use super::components::navigation::navigation;
+use super::components::rejections::rejections;
 use super::components::status::StatusBar;
 use super::components::write::WritePanel;
 use super::directory::Directory;
-use super::hooks::{LookUp, Now, use_clock_ms};
+use super::hooks::{Now, Surroundings, use_clock_ms};
 use super::locale::{Language, Locale, say};
 use super::preferences::{self, Theme};
 use super::session::{START_PATIENCE_MS, Session, SessionAction};
@@ -57,16 +55,19 @@ pub(super) fn App() -> Html {
 
     let asked = use_state_eq(|| None::<Key>);
     let on_ask = use_callback(asked.setter(), |key, asked| asked.set(Some(key)));
-    let look_up = LookUp(use_callback(on_ask.clone(), |key, on_ask| {
+    let look_up = use_callback(on_ask.clone(), |key, on_ask| {
         on_ask.emit(key);
         scroll_to("lookup");
-    }));
+    });
+    let surroundings = Surroundings {
+        locale: (*locale).clone(),
+        client: (*client).clone(),
+        directory,
+        look_up,
+    };
 
     html! {
-        <ContextProvider<Locale> context={(*locale).clone()}>
-        <ContextProvider<Client> context={(*client).clone()}>
-        <ContextProvider<Rc<Directory>> context={directory}>
-        <ContextProvider<LookUp> context={look_up.clone()}>
+        <ContextProvider<Surroundings> context={surroundings}>
         <ContextProvider<Now> context={now}>
             <div class="app" data-testid="app" data-lang={locale.language().tag()} data-theme={theme.name()}>
                 <a class="skip-link" href="#main">{ say!(locale, "skip-to-content") }</a>
@@ -81,18 +82,15 @@ pub(super) fn App() -> Html {
                     { panels(view.as_deref(), &session, &asked, &on_ask) }
                 </main>
                 <footer class="footer">
-                    <EnvironmentNote environment={session.environment.clone()} />
+                    { for session.environment.as_deref().map(|environment| environment_note(&locale, environment)) }
                     if let Some(view) = &view {
-                        <Rejections rejections={view.rejections.clone()} />
+                        { rejections(&locale, &view.rejections) }
                     }
                 </footer>
-                <Navigation />
+                { navigation(&locale) }
             </div>
         </ContextProvider<Now>>
-        </ContextProvider<LookUp>>
-        </ContextProvider<Rc<Directory>>>
-        </ContextProvider<Client>>
-        </ContextProvider<Locale>>
+        </ContextProvider<Surroundings>>
     }
 }
 

@@ -16,32 +16,47 @@ use super::locale::{Language, Locale};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Now(pub(super) u64);
 
+/// What every part of the page may need, in one context: each kind of context costs two
+/// kilobytes of program.
+#[derive(Clone, PartialEq)]
+pub(super) struct Surroundings {
+    /// The present language.
+    pub(super) locale: Locale,
+    /// The way to the node worker.
+    pub(super) client: Client,
+    /// Who is who.
+    pub(super) directory: Rc<Directory>,
+    /// Looks up a key that stands somewhere on the page.
+    pub(super) look_up: Callback<Key>,
+}
+
 /// The present language.
 #[hook]
 pub(super) fn use_locale() -> Locale {
-    use_context::<Locale>().unwrap_or_else(|| Locale::new(Language::English))
+    use_context::<Surroundings>().map_or_else(
+        || Locale::new(Language::English),
+        |surroundings| surroundings.locale,
+    )
 }
 
 /// The way to the node worker.
 #[hook]
 pub(super) fn use_client() -> Option<Client> {
-    use_context::<Client>()
+    use_context::<Surroundings>().map(|surroundings| surroundings.client)
 }
 
 /// Who is who.
 #[hook]
 pub(super) fn use_directory() -> Rc<Directory> {
-    use_context::<Rc<Directory>>().unwrap_or_default()
+    use_context::<Surroundings>()
+        .map(|surroundings| surroundings.directory)
+        .unwrap_or_default()
 }
-
-/// Looks a key up.
-#[derive(Clone, PartialEq)]
-pub(super) struct LookUp(pub(super) Callback<Key>);
 
 /// The way to look a key up that stands somewhere on the page.
 #[hook]
 pub(super) fn use_look_up() -> Callback<Key> {
-    use_context::<LookUp>().map_or_else(Callback::noop, |LookUp(callback)| callback)
+    use_context::<Surroundings>().map_or_else(Callback::noop, |surroundings| surroundings.look_up)
 }
 
 /// The time; whoever uses it is drawn every second.

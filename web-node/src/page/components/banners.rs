@@ -6,6 +6,7 @@ use shared::node::interface::{Command, Connection};
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use crate::page::client::Client;
 use crate::page::hooks::{use_client, use_locale, use_now};
 use crate::page::locale::{Locale, say};
 use crate::page::session::Session;
@@ -23,6 +24,7 @@ pub(in crate::page) struct BannersProps {
 #[function_component]
 pub(in crate::page) fn Banners(props: &BannersProps) -> Html {
     let locale = use_locale();
+    let client = use_client();
     let session = &props.session;
     let fatal = session.fatal.as_ref().map(|fatal| of_fatal(&locale, fatal));
     let silent = session.is_silent.then(|| Notice {
@@ -37,19 +39,15 @@ pub(in crate::page) fn Banners(props: &BannersProps) -> Html {
         .and_then(|view| of_connection(&locale, &view.connection));
     html! {
         <div class="banners" aria-live="assertive">
-            { for [fatal, silent].into_iter().flatten().map(|notice| html! { <Banner {notice} /> }) }
-            { for connection.map(|(notice, until_ms)| html! {
-                <Banner {notice}>
-                    if let Some(until_ms) = until_ms {
-                        <NextAttempt {until_ms} />
-                    }
-                </Banner>
+            { for [fatal, silent].into_iter().flatten().map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }
+            { for connection.map(|(notice, until_ms)| {
+                let next_attempt = until_ms.map(|until_ms| html! { <NextAttempt {until_ms} /> });
+                banner(&locale, client.as_ref(), &notice, next_attempt.unwrap_or_default())
             }) }
         </div>
     }
 }
 
-#[derive(Clone, PartialEq)]
 struct Notice {
     kind: &'static str,
     sentence: String,
@@ -58,7 +56,7 @@ struct Notice {
     remedy: Remedy,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Remedy {
     Reload,
     /// Register again.
@@ -157,50 +155,33 @@ fn of_refusal(locale: &Locale, error: &ErrorMessage) -> Notice {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct BannerProps {
-    notice: Notice,
-    #[prop_or_default]
-    children: Html,
-}
-
-#[function_component]
-fn Banner(props: &BannerProps) -> Html {
+fn banner(locale: &Locale, client: Option<&Client>, notice: &Notice, addition: Html) -> Html {
     let Notice {
         kind,
         sentence,
         detail,
         remedy,
-    } = &props.notice;
+    } = notice;
     html! {
         <div class="banner" data-testid="banner" data-kind={*kind}>
             { sign(Icon::Alert) }
             <div class="banner-text">
-                <p>{ sentence.clone() }{ " " }{ props.children.clone() }</p>
+                <p>{ sentence.clone() }{ " " }{ addition }</p>
                 if let Some(detail) = detail {
                     <p class="banner-detail">{ detail.clone() }</p>
                 }
             </div>
-            <RemedyButton remedy={*remedy} />
+            { remedy_button(locale, client.cloned(), *remedy) }
         </div>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct RemedyButtonProps {
-    remedy: Remedy,
-}
-
-#[function_component]
-fn RemedyButton(props: &RemedyButtonProps) -> Html {
-    let locale = use_locale();
-    let client = use_client();
-    let (testid, label) = match props.remedy {
+fn remedy_button(locale: &Locale, client: Option<Client>, remedy: Remedy) -> Html {
+    let (testid, label) = match remedy {
         Remedy::Reload => ("reload", say!(locale, "reload")),
         Remedy::Reconnect => ("reconnect", say!(locale, "reconnect")),
         Remedy::ConnectNow => ("reconnect", say!(locale, "connect-now")),
     };
-    let remedy = props.remedy;
     let onclick = move |_: MouseEvent| match (remedy, &client) {
         (Remedy::Reload, _) => {
             if let Some(window) = web_sys::window() {

@@ -6,7 +6,7 @@ use yew::prelude::*;
 use super::block_detail::BlockDetailView;
 use super::icon::{Icon, sign};
 use super::person::Person;
-use super::text::{Ago, hash_text};
+use super::text::{self, Ago};
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 
@@ -51,7 +51,7 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                 <span class="block-height">{ locale.number(height) }</span>
                 <span class="block-main">
                     <span class="block-line">
-                        { hash_text(&summary.hash.to_string()) }
+                        { text::short(summary.hash) }
                         { badge(&locale, standing) }
                     </span>
                     <span class="block-line block-minor">
@@ -60,7 +60,7 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                         } else {
                             <span class="block-link" title={say!(locale, "previous-why")}>
                                 { sign(Icon::Link) }
-                                { hash_text(&header.previous.to_string()) }
+                                { text::short(header.previous) }
                             </span>
                         }
                     </span>

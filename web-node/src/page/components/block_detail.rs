@@ -1,18 +1,17 @@
 //! An opened block: its header field by field, its transactions, and the means to edit it.
 
 use shared::difficulty::Target;
-use shared::hash::{Hash, TransactionId};
+use shared::hash::Hash;
 use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command};
-use shared::transaction::{Outcome, SignedTransaction};
 use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
 use super::person::Person;
-use super::text::{full_hash, hash_text};
-use super::transaction::{ActionText, OutcomeTag, outcome_name, put_parts};
-use crate::page::hooks::{use_answer, use_client, use_locale};
-use crate::page::locale::say;
+use super::text;
+use super::transaction::{action_text, outcome_name, outcome_tag, put_parts};
+use crate::page::hooks::{Request, use_answer, use_locale, use_request};
+use crate::page::locale::{Locale, say};
 
 #[derive(Properties, PartialEq)]
 pub(super) struct BlockDetailViewProps {
@@ -35,76 +34,74 @@ pub(super) fn BlockDetailView(props: &BlockDetailViewProps) -> Html {
         _ => None,
     };
     let stored_root = detail.map(|detail| detail.tx_root);
+
+    let tamper = use_request();
+    use_effect_with(
+        (tamper.answer.clone(), props.on_edited.clone()),
+        |(answer, on_edited)| {
+            if matches!(answer.as_deref(), Some(Answer::Done)) {
+                on_edited.emit(());
+            }
+        },
+    );
     html! {
         <div data-testid={format!("block-detail-{height}")} data-tx-root={props.summary.header.tx_root.to_string()} data-stored-root={stored_root.map(|root| root.to_string())}>
             if let Some(error) = command_error::of_answer(&locale, answer.as_deref()) {
                 <p class="field-error" role="alert">{ error }</p>
             }
-            <HeaderFields summary={props.summary.clone()} {stored_root} on_goto={props.on_goto.clone()} />
-            <TransactionList transactions={detail.map(transactions).unwrap_or_default()} />
+            { header_fields(&locale, &props.summary, stored_root, &props.on_goto) }
+            { transaction_list(&locale, detail) }
             if height > 0 {
-                <TamperButton {height} on_edited={props.on_edited.clone()} />
+                { tamper_button(&locale, height, &tamper) }
             }
         </div>
     }
 }
 
-type Included = (TransactionId, SignedTransaction, Outcome);
-
-fn transactions(detail: &BlockDetail) -> Vec<Included> {
-    detail.transactions.clone()
-}
-
-#[derive(Properties, PartialEq)]
-struct HeaderFieldsProps {
-    summary: BlockSummary,
-    /// Root over the stored transactions, once they are read.
+/// The header's fields, and the root over the stored transactions where it is another one.
+fn header_fields(
+    locale: &Locale,
+    summary: &BlockSummary,
     stored_root: Option<Hash>,
-    on_goto: Callback<Option<u64>>,
-}
-
-#[function_component]
-fn HeaderFields(props: &HeaderFieldsProps) -> Html {
-    let locale = use_locale();
-    let header = &props.summary.header;
-    let edited_root = props.stored_root.filter(|root| *root != header.tx_root);
+    on_goto: &Callback<Option<u64>>,
+) -> Html {
+    let header = &summary.header;
+    let edited_root = stored_root.filter(|root| *root != header.tx_root);
     let expected_hashes =
         Target::from_compact(header.bits).map_or(0.0, |target| target.work().to_f64());
     let height = header.height;
-    let to_previous = props
-        .on_goto
-        .reform(move |_: MouseEvent| Some(height.saturating_sub(1)));
+    let to_previous = on_goto.reform(move |_: MouseEvent| Some(height.saturating_sub(1)));
     html! {
         <dl class="fields">
             <dt>{ say!(locale, "field-hash") }</dt>
-            <dd>{ full_hash(&props.summary.hash.to_string()) }</dd>
+            <dd>{ text::full(summary.hash) }</dd>
 
             <dt>{ say!(locale, "field-previous") }</dt>
             <dd>
                 if height > 0 {
                     <button type="button" class="link" onclick={to_previous} title={say!(locale, "previous-goto")}>
-                        { full_hash(&header.previous.to_string()) }
+                        { text::full(header.previous) }
                     </button>
                 } else {
-                    { full_hash(&header.previous.to_string()) }
+                    { text::full(header.previous) }
                 }
             </dd>
 
             <dt title={say!(locale, "field-tx-root-why")}>{ say!(locale, "field-tx-root") }</dt>
             <dd class={classes!(edited_root.is_some().then_some("bad"))}>
-                { full_hash(&header.tx_root.to_string()) }
+                { text::full(header.tx_root) }
                 if let Some(root) = edited_root {
                     <p class="mismatch">
                         { sign(Icon::Alert) }
                         { say!(locale, "root-mismatch") }
                         { " " }
-                        { full_hash(&root.to_string()) }
+                        { text::full(root) }
                     </p>
                 }
             </dd>
 
             <dt title={say!(locale, "field-state-root-why")}>{ say!(locale, "field-state-root") }</dt>
-            <dd>{ full_hash(&header.state_root.to_string()) }</dd>
+            <dd>{ text::full(header.state_root) }</dd>
 
             <dt>{ say!(locale, "field-time") }</dt>
             <dd>{ locale.date_time(header.timestamp_ms) }</dd>
@@ -125,20 +122,14 @@ fn HeaderFields(props: &HeaderFieldsProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct TransactionListProps {
-    transactions: Vec<Included>,
-}
-
-#[function_component]
-fn TransactionList(props: &TransactionListProps) -> Html {
-    let locale = use_locale();
-    if props.transactions.is_empty() {
+fn transaction_list(locale: &Locale, detail: Option<&BlockDetail>) -> Html {
+    let transactions = detail.map_or(&[][..], |detail| &detail.transactions);
+    if transactions.is_empty() {
         return html! { <p class="empty">{ say!(locale, "block-without-transactions") }</p> };
     }
     html! {
         <ul class="rows">
-            { for props.transactions.iter().map(|(id, signed, outcome)| {
+            { for transactions.iter().map(|(id, signed, outcome)| {
                 let transaction = &signed.transaction;
                 let (key, value) = put_parts(&transaction.action);
                 html! {
@@ -150,10 +141,10 @@ fn TransactionList(props: &TransactionListProps) -> Html {
                         data-sender-key={transaction.sender.to_string()}
                     >
                         <Person key_of={transaction.sender} />
-                        <ActionText action={transaction.action.clone()} />
+                        { action_text(locale, &transaction.action) }
                         <span class="row-end">
-                            <OutcomeTag outcome={*outcome} />
-                            { hash_text(&id.to_string()) }
+                            { outcome_tag(locale, *outcome) }
+                            { text::short(id) }
                         </span>
                     </li>
                 }
@@ -162,37 +153,18 @@ fn TransactionList(props: &TransactionListProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct TamperButtonProps {
-    height: u64,
-    on_edited: Callback<()>,
-}
-
 /// Edits the stored block behind the node's back, so that a class sees it being found out.
-#[function_component]
-fn TamperButton(props: &TamperButtonProps) -> Html {
-    let locale = use_locale();
-    let client = use_client();
-    let error = use_state(|| None);
-    let height = props.height;
-    let onclick = {
-        let (on_edited, error) = (props.on_edited.clone(), error.setter());
-        move |_: MouseEvent| {
-            let Some(client) = &client else { return };
-            let (on_edited, error) = (on_edited.clone(), error.clone());
-            client.ask(Command::Tamper { height }, move |answer| {
-                error.set(answer.filter(|answer| matches!(answer, Answer::Failed(_))));
-                on_edited.emit(());
-            });
-        }
-    };
+fn tamper_button(locale: &Locale, height: u64, tamper: &Request) -> Html {
+    let onclick = tamper
+        .send
+        .reform(move |_: MouseEvent| Command::Tamper { height });
     html! {
         <div class="tamper">
             <button type="button" class="button button-danger" data-testid={format!("tamper-{height}")} {onclick}>
                 { say!(locale, "tamper") }
             </button>
             <span class="hint">{ say!(locale, "tamper-why") }</span>
-            if let Some(error) = command_error::of_answer(&locale, error.as_ref()) {
+            if let Some(error) = command_error::of_answer(locale, tamper.answer.as_deref()) {
                 <p class="field-error" role="alert">{ error }</p>
             }
         </div>

@@ -6,9 +6,9 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::block_card::BlockCard;
-use super::panel::Panel;
+use super::panel::panel;
 use crate::page::hooks::{use_answer, use_locale};
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 
 /// Blocks on one page.
 const PAGE_BLOCKS: u32 = 10;
@@ -29,6 +29,7 @@ pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
     let locale = use_locale();
     let from = use_state_eq(|| None);
     let edits = use_state(|| 0_u32);
+    let goto_field = use_node_ref();
 
     let version = (
         props.tip,
@@ -51,10 +52,8 @@ pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
         setter.set(edits.wrapping_add(1));
     });
     let on_goto = use_callback(from.setter(), |height, setter| setter.set(height));
-    html! {
-        <Panel id="blocks" title={say!(locale, "blocks")} aside={html! {
-            <GoTo on_goto={on_goto.clone()} />
-        }}>
+    let content = html! {
+        <>
             if blocks.is_empty() {
                 <p class="empty">{ say!(locale, "blocks-none") }</p>
             }
@@ -70,23 +69,17 @@ pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
                     />
                 }) }
             </ol>
-            <Pager from={*from} height={props.height} {on_goto} />
-        </Panel>
-    }
-}
-
-#[derive(Properties, PartialEq)]
-struct GoToProps {
-    on_goto: Callback<Option<u64>>,
+            { pager(&locale, *from, props.height, &on_goto) }
+        </>
+    };
+    let aside = goto(&locale, goto_field, &on_goto);
+    panel("blocks", say!(locale, "blocks"), aside, content)
 }
 
 /// A field for a height to jump to.
-#[function_component]
-fn GoTo(props: &GoToProps) -> Html {
-    let locale = use_locale();
-    let field = use_node_ref();
+fn goto(locale: &Locale, field: NodeRef, on_goto: &Callback<Option<u64>>) -> Html {
     let entered = field.clone();
-    let onsubmit = props.on_goto.reform(move |event: SubmitEvent| {
+    let onsubmit = on_goto.reform(move |event: SubmitEvent| {
         event.prevent_default();
         entered
             .cast::<HtmlInputElement>()
@@ -100,29 +93,18 @@ fn GoTo(props: &GoToProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct PagerProps {
-    from: Option<u64>,
-    height: u64,
-    on_goto: Callback<Option<u64>>,
-}
-
-#[function_component]
-fn Pager(props: &PagerProps) -> Html {
-    let locale = use_locale();
+fn pager(locale: &Locale, from: Option<u64>, height: u64, on_goto: &Callback<Option<u64>>) -> Html {
     let count = u64::from(PAGE_BLOCKS);
-    let top = props.from.unwrap_or(props.height).min(props.height);
+    let top = from.unwrap_or(height).min(height);
     let bottom = (top + 1).saturating_sub(count);
-    let newer = Some(top + count).filter(|&next| next < props.height);
+    let newer = Some(top + count).filter(|&next| next < height);
 
-    let to_newer = props.on_goto.reform(move |_: MouseEvent| newer);
-    let to_older = props
-        .on_goto
-        .reform(move |_: MouseEvent| Some(bottom.saturating_sub(1)));
-    let to_latest = props.on_goto.reform(|_: MouseEvent| None);
+    let to_newer = on_goto.reform(move |_: MouseEvent| newer);
+    let to_older = on_goto.reform(move |_: MouseEvent| Some(bottom.saturating_sub(1)));
+    let to_latest = on_goto.reform(|_: MouseEvent| None);
     html! {
         <div class="pager">
-            <button type="button" class="button" data-testid="blocks-newer" onclick={to_newer} disabled={props.from.is_none() || top == props.height}>
+            <button type="button" class="button" data-testid="blocks-newer" onclick={to_newer} disabled={from.is_none() || top == height}>
                 { say!(locale, "newer") }
             </button>
             <span class="pager-range">
@@ -131,7 +113,7 @@ fn Pager(props: &PagerProps) -> Html {
             <button type="button" class="button" data-testid="blocks-older" onclick={to_older} disabled={bottom == 0}>
                 { say!(locale, "older") }
             </button>
-            if props.from.is_some() {
+            if from.is_some() {
                 <button type="button" class="button" data-testid="blocks-latest" onclick={to_latest}>
                     { say!(locale, "latest") }
                 </button>

@@ -6,9 +6,9 @@ use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
-use super::panel::Panel;
+use super::panel::panel;
 use crate::page::format::heights;
-use crate::page::hooks::{use_locale, use_request};
+use crate::page::hooks::{Request, use_locale, use_request};
 use crate::page::locale::{Locale, say};
 
 #[derive(Properties, PartialEq)]
@@ -24,12 +24,13 @@ pub(in crate::page) struct ConsistencyProps {
 pub(in crate::page) fn Consistency(props: &ConsistencyProps) -> Html {
     let locale = use_locale();
     let request = use_request();
+    let repair = use_request();
     let check = request
         .send
         .reform(|_: MouseEvent| Command::CheckConsistency);
     let error = command_error::of_answer(&locale, request.answer.as_deref());
-    html! {
-        <Panel id="consistency" title={say!(locale, "consistency")}>
+    let content = html! {
+        <>
             <p class="hint">{ say!(locale, "consistency-why") }</p>
             <button type="button" class="button button-wide" data-testid="check-consistency" onclick={check} disabled={request.is_underway}>
                 { sign(Icon::Check) }{ say!(locale, "check") }
@@ -37,24 +38,22 @@ pub(in crate::page) fn Consistency(props: &ConsistencyProps) -> Html {
             if let Some(error) = error {
                 <p class="field-error" role="alert" data-testid="check-error">{ error }</p>
             }
-            <Report check={props.check.clone()} own_id={props.own_id} />
+            { report(&locale, props.check.as_ref(), props.own_id) }
             if !props.damaged.is_empty() {
-                <Damage damaged={props.damaged.clone()} />
+                { damage(&locale, &props.damaged, &repair) }
             }
-        </Panel>
-    }
+        </>
+    };
+    panel(
+        "consistency",
+        say!(locale, "consistency"),
+        html! {},
+        content,
+    )
 }
 
-#[derive(Properties, PartialEq)]
-struct ReportProps {
-    check: Option<CheckReport>,
-    own_id: Option<MemberId>,
-}
-
-#[function_component]
-fn Report(props: &ReportProps) -> Html {
-    let locale = use_locale();
-    let Some(report) = &props.check else {
+fn report(locale: &Locale, check: Option<&CheckReport>, own_id: Option<MemberId>) -> Html {
+    let Some(report) = check else {
         return html! { <p class="empty" data-testid="check-result" data-state="none">{ say!(locale, "check-none") }</p> };
     };
     let verdict = Verdict::of(report);
@@ -66,11 +65,11 @@ fn Report(props: &ReportProps) -> Html {
     html! {
         <div class={classes!("report", verdict.class())} role="status" data-testid="check-result"
             data-state={verdict.name()} data-height={report.height.to_string()} data-differ={differ.join(" ")}>
-            <p class="report-verdict">{ sign(verdict.icon()) }{ verdict.sentence(&locale, report) }</p>
+            <p class="report-verdict">{ sign(verdict.icon()) }{ verdict.sentence(locale, report) }</p>
             <ul>
                 { for report.differ.iter().map(|&(id, height)| html! {
                     <li data-testid={format!("check-differ-{id}")} data-height={height.to_string()}>
-                        { differs(&locale, id, height, props.own_id) }
+                        { differs(locale, id, height, own_id) }
                     </li>
                 }) }
             </ul>
@@ -160,23 +159,15 @@ fn numbers(ids: &[MemberId]) -> String {
     written.join(", ")
 }
 
-#[derive(Properties, PartialEq)]
-struct DamageProps {
-    damaged: Vec<u64>,
-}
-
 /// Damage in the own replica, and the button that fetches what is right.
-#[function_component]
-fn Damage(props: &DamageProps) -> Html {
-    let locale = use_locale();
-    let request = use_request();
+fn damage(locale: &Locale, damaged: &[u64], request: &Request) -> Html {
     let repair = request.send.reform(|_: MouseEvent| Command::Repair);
-    let error = command_error::of_answer(&locale, request.answer.as_deref());
-    let heights = heights(&props.damaged);
+    let error = command_error::of_answer(locale, request.answer.as_deref());
+    let heights = heights(damaged);
     html! {
         <div class="damage" role="alert">
             <p data-testid="damaged-heights" data-value={heights.clone()}>
-                { say!(locale, "damaged", count = props.damaged.len(), heights = heights) }
+                { say!(locale, "damaged", count = damaged.len(), heights = heights) }
             </p>
             <button type="button" class="button button-danger button-wide" data-testid="repair" onclick={repair} disabled={request.is_underway}>
                 { sign(Icon::Wrench) }{ say!(locale, "repair") }

@@ -1,29 +1,16 @@
 //! One quiet line about what the node runs on, and which fallbacks it had to take.
 
-use std::rc::Rc;
-
 use yew::prelude::*;
 
-use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 use crate::ports::{Environment, Identity, Kernel, Slots, Storage};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct EnvironmentNoteProps {
-    pub(in crate::page) environment: Option<Rc<Environment>>,
-}
-
 /// The line.
-#[function_component]
-pub(in crate::page) fn EnvironmentNote(props: &EnvironmentNoteProps) -> Html {
-    let locale = use_locale();
-    let Some(environment) = props.environment.as_deref() else {
-        return html! {};
-    };
+pub(in crate::page) fn environment_note(locale: &Locale, environment: &Environment) -> Html {
     let (identity, storage, slots, kernel) = names(environment);
     html! {
         <p class="environment" data-testid="environment" data-identity={identity} data-storage={storage} data-slots={slots} data-kernel={kernel} data-slot={environment.slot.to_string()} data-persistent={environment.is_persistent.to_string()}>
-            { sentences(&locale, environment).join(" ") }
+            { sentences(locale, environment).join(" ") }
         </p>
     }
 }

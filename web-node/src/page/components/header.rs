@@ -35,14 +35,14 @@ pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
                     <span class="network-name" data-testid="network-name">{ network.clone() }</span>
                 }
             </div>
-            <ConnectionState connection={props.connection.clone()} />
+            { connection_state(&locale, props.connection.as_ref()) }
             <div class="header-tools">
                 <button type="button" class="button" data-testid="share" onclick={move |_| share.set(true)}>
                     { sign(Icon::Share) }
                     <span>{ say!(locale, "share") }</span>
                 </button>
-                <LanguageSelect on_language={props.on_language.clone()} />
-                <ThemeButton theme={props.theme} on_theme={props.on_theme.clone()} />
+                { language_select(&locale, &props.on_language) }
+                { theme_button(&locale, props.theme, &props.on_theme) }
             </div>
             if *is_sharing {
                 <ShareDialog on_close={close} />
@@ -60,15 +60,8 @@ fn logo() -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct ConnectionStateProps {
-    connection: Option<Connection>,
-}
-
-#[function_component]
-fn ConnectionState(props: &ConnectionStateProps) -> Html {
-    let locale = use_locale();
-    let (state, text) = describe(&locale, props.connection.as_ref());
+fn connection_state(locale: &Locale, connection: Option<&Connection>) -> Html {
+    let (state, text) = describe(locale, connection);
     html! {
         <div class={classes!("connection", format!("connection-{state}"))} role="status" data-testid="connection-state" data-state={state}>
             <span class="dot" aria-hidden="true"></span>
@@ -89,15 +82,8 @@ fn describe(locale: &Locale, connection: Option<&Connection>) -> (&'static str, 
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct LanguageSelectProps {
-    on_language: Callback<Language>,
-}
-
-#[function_component]
-fn LanguageSelect(props: &LanguageSelectProps) -> Html {
-    let locale = use_locale();
-    let on_change = props.on_language.reform(|event: Event| {
+fn language_select(locale: &Locale, on_language: &Callback<Language>) -> Html {
+    let on_change = on_language.reform(|event: Event| {
         event
             .target_dyn_into::<HtmlSelectElement>()
             .map_or(Language::English, |select| {
@@ -115,23 +101,15 @@ fn LanguageSelect(props: &LanguageSelectProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct ThemeButtonProps {
-    theme: Theme,
-    on_theme: Callback<Theme>,
-}
-
-#[function_component]
-fn ThemeButton(props: &ThemeButtonProps) -> Html {
-    let locale = use_locale();
-    let (icon, label) = match props.theme {
+fn theme_button(locale: &Locale, theme: Theme, on_theme: &Callback<Theme>) -> Html {
+    let (icon, label) = match theme {
         Theme::Light => (Icon::Moon, say!(locale, "theme-to-dark")),
         Theme::Dark => (Icon::Sun, say!(locale, "theme-to-light")),
     };
-    let other = props.theme.opposite();
-    let onclick = props.on_theme.reform(move |_| other);
+    let other = theme.opposite();
+    let onclick = on_theme.reform(move |_| other);
     html! {
-        <button type="button" class="button button-icon" data-testid="theme" data-value={props.theme.name()} title={label.clone()} aria-label={label} {onclick}>
+        <button type="button" class="button button-icon" data-testid="theme" data-value={theme.name()} title={label.clone()} aria-label={label} {onclick}>
             { sign(icon) }
         </button>
     }

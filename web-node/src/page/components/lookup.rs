@@ -8,13 +8,13 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
-use super::panel::Panel;
+use super::panel::panel;
 use super::person::Person;
 use super::text::Ago;
-use super::transaction::{OutcomeTag, outcome_name};
+use super::transaction::{outcome_name, outcome_tag};
 use super::write::field_error;
 use crate::page::hooks::{use_answer, use_locale};
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::page) struct LookupPanelProps {
@@ -59,8 +59,8 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
             }
         }
     };
-    html! {
-        <Panel id="lookup" title={say!(locale, "lookup")}>
+    let content = html! {
+        <>
             <form class="form lookup-form" {onsubmit} novalidate=true>
                 <label class="field">
                     <span class="field-label">{ say!(locale, "key") }</span>
@@ -71,12 +71,13 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
                     { sign(Icon::Search) }{ say!(locale, "lookup-submit") }
                 </button>
             </form>
-            { field_error("lookup-error", error.as_deref()) }
+            { field_error("lookup-error", (*error).clone()) }
             if let Some(key) = &props.asked {
                 <LookupResult key={key.as_str().to_owned()} looked_up={key.clone()} tip={props.tip} />
             }
-        </Panel>
-    }
+        </>
+    };
+    panel("lookup", say!(locale, "lookup"), html! {}, content)
 }
 
 #[derive(Properties, PartialEq)]
@@ -96,28 +97,20 @@ fn LookupResult(props: &LookupResultProps) -> Html {
     html! {
         <div class="lookup-result" aria-live="polite">
             if let Some(entry) = entry {
-                <PresentValue entry={entry.clone()} />
+                { present_value(&locale, entry) }
             } else {
                 <p class="empty" data-testid="lookup-none">
                     { say!(locale, "lookup-none", key = props.looked_up.as_str()) }
                 </p>
             }
             if !history.is_empty() {
-                <History items={history.clone()} />
+                { history_table(&locale, history) }
             }
         </div>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct PresentValueProps {
-    entry: KeyEntry,
-}
-
-#[function_component]
-fn PresentValue(props: &PresentValueProps) -> Html {
-    let locale = use_locale();
-    let entry = &props.entry;
+fn present_value(locale: &Locale, entry: &KeyEntry) -> Html {
     html! {
         <div class="present-value">
             <b class="ledger-key">{ entry.key.as_str().to_owned() }</b>
@@ -130,14 +123,7 @@ fn PresentValue(props: &PresentValueProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct HistoryProps {
-    items: Vec<HistoryItem>,
-}
-
-#[function_component]
-fn History(props: &HistoryProps) -> Html {
-    let locale = use_locale();
+fn history_table(locale: &Locale, items: &[HistoryItem]) -> Html {
     html! {
         <table class="history" data-testid="lookup-history">
             <caption>{ say!(locale, "history") }</caption>
@@ -149,7 +135,7 @@ fn History(props: &HistoryProps) -> Html {
                 </tr>
             </thead>
             <tbody>
-                { for props.items.iter().map(|item| html! {
+                { for items.iter().map(|item| html! {
                     <tr key={item.id.to_string()} data-testid={format!("history-{}", item.id)}
                         data-height={item.height.to_string()} data-outcome={outcome_name(item.outcome)} data-value={item.value.as_str().to_owned()}>
                         <td>{ locale.number(item.height) }{ " " }<small><Ago time_ms={item.timestamp_ms} /></small></td>
@@ -157,7 +143,7 @@ fn History(props: &HistoryProps) -> Html {
                         <td>
                             <Person key_of={item.writer} />
                             if item.outcome != Outcome::Applied {
-                                <OutcomeTag outcome={item.outcome} />
+                                { outcome_tag(locale, item.outcome) }
                             }
                         </td>
                     </tr>

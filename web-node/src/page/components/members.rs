@@ -5,7 +5,7 @@ use shared::node::interface::Command;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
-use super::panel::Panel;
+use super::panel::panel;
 use super::person::avatar;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
@@ -36,22 +36,13 @@ pub(in crate::page) fn Members(props: &MembersProps) -> Html {
             client.tell(Command::Disconnect);
         }
     };
-    html! {
-        <Panel id="members" title={say!(locale, "members")} aside={html! {
-            <span class="count" data-testid="member-count" data-value={count.to_string()}>{ count }</span>
-        }}>
+    let content = html! {
+        <>
             if count == 0 {
                 <p class="empty">{ say!(locale, "members-none") }</p>
             }
             <ul class="members" data-testid="members">
-                { for props.members.iter().take(*shown).map(|member| html! {
-                    <MemberRow
-                        key={member.id.to_string()}
-                        member={member.clone()}
-                        is_self={Some(member.id) == props.own_id}
-                        is_leader={props.leader.is_some_and(|leader| leader.id == member.id)}
-                    />
-                }) }
+                { for props.members.iter().take(*shown).map(|member| member_row(&locale, member, props)) }
             </ul>
             if count > *shown {
                 <button type="button" class="button button-wide" onclick={show_more}>
@@ -61,30 +52,26 @@ pub(in crate::page) fn Members(props: &MembersProps) -> Html {
             if props.own_id.is_some() && count > 0 {
                 <button type="button" class="link leave" data-testid="leave" onclick={leave}>{ say!(locale, "leave") }</button>
             }
-        </Panel>
-    }
+        </>
+    };
+    let aside = html! {
+        <span class="count" data-testid="member-count" data-value={count.to_string()}>{ count }</span>
+    };
+    panel("members", say!(locale, "members"), aside, content)
 }
 
-#[derive(Properties, PartialEq)]
-struct MemberRowProps {
-    member: Member,
-    is_self: bool,
-    is_leader: bool,
-}
-
-#[function_component]
-fn MemberRow(props: &MemberRowProps) -> Html {
-    let locale = use_locale();
-    let member = &props.member;
+fn member_row(locale: &Locale, member: &Member, props: &MembersProps) -> Html {
+    let is_self = Some(member.id) == props.own_id;
+    let is_leader = props.leader.is_some_and(|leader| leader.id == member.id);
     let status = &member.status;
     let rate = status.hashes_per_second;
-    let (presence, presence_text) = presence(&locale, member);
+    let (presence, presence_text) = presence(locale, member);
     html! {
-        <li class={classes!("member", props.is_self.then_some("member-self"))}
+        <li key={member.id.to_string()} class={classes!("member", is_self.then_some("member-self"))}
             title={member.agent.as_str().to_owned()}
             data-testid={format!("member-{}", member.id)}
-            data-self={props.is_self.to_string()}
-            data-leader={props.is_leader.to_string()}
+            data-self={is_self.to_string()}
+            data-leader={is_leader.to_string()}
             data-synced={status.synced.to_string()}
             data-visible={status.visible.to_string()}
             data-height={status.tip.height.to_string()}
@@ -94,10 +81,10 @@ fn MemberRow(props: &MemberRowProps) -> Html {
             { avatar(&member.key) }
             <span class="member-name">
                 <b>{ format!("#{}", member.id) }</b>
-                if props.is_self {
+                if is_self {
                     <span class="tag tag-you">{ say!(locale, "you") }</span>
                 }
-                if props.is_leader {
+                if is_leader {
                     <span class="tag tag-leader">{ sign(Icon::Crown) }{ say!(locale, "leads") }</span>
                 }
             </span>

@@ -4,11 +4,12 @@ use shared::hash::BlockHash;
 use shared::node::interface::{Answer, Command, PendingTransaction};
 use yew::prelude::*;
 
-use super::panel::Panel;
+use super::panel::panel;
 use super::person::Person;
-use super::transaction::{ActionText, put_parts};
+use super::transaction::{action_text, put_parts};
+use crate::page::directory::Directory;
 use crate::page::hooks::{use_answer, use_directory, use_locale};
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 
 /// Pending transactions on one page.
 const PAGE_TRANSACTIONS: u32 = 8;
@@ -25,6 +26,7 @@ pub(in crate::page) struct MempoolProps {
 #[function_component]
 pub(in crate::page) fn Mempool(props: &MempoolProps) -> Html {
     let locale = use_locale();
+    let directory = use_directory();
     let skip = use_state_eq(|| 0_u32);
     let shown_skip = if *skip < props.pending { *skip } else { 0 };
     let command = Command::Pending {
@@ -47,19 +49,13 @@ pub(in crate::page) fn Mempool(props: &MempoolProps) -> Html {
         let skip = skip.setter();
         move |_: MouseEvent| skip.set(earlier)
     };
-    html! {
-        <Panel id="mempool" title={say!(locale, "mempool")} aside={html! {
-            <span class="count" data-testid="pending-count" data-value={props.pending.to_string()} data-unacknowledged={props.unacknowledged.to_string()}>
-                { locale.number(props.pending.into()) }
-            </span>
-        }}>
+    let content = html! {
+        <>
             if transactions.is_empty() {
                 <p class="empty">{ say!(locale, "mempool-empty") }</p>
             }
             <ul class="rows" data-testid="mempool">
-                { for transactions.iter().map(|pending| html! {
-                    <PendingRow key={pending.id.to_string()} pending={pending.clone()} />
-                }) }
+                { for transactions.iter().map(|pending| pending_row(&locale, &directory, pending)) }
             </ul>
             if props.pending > PAGE_TRANSACTIONS {
                 <div class="pager">
@@ -70,25 +66,22 @@ pub(in crate::page) fn Mempool(props: &MempoolProps) -> Html {
                     <button type="button" class="button" onclick={to_next} disabled={next >= props.pending}>{ say!(locale, "next-page") }</button>
                 </div>
             }
-        </Panel>
-    }
+        </>
+    };
+    let aside = html! {
+        <span class="count" data-testid="pending-count" data-value={props.pending.to_string()} data-unacknowledged={props.unacknowledged.to_string()}>
+            { locale.number(props.pending.into()) }
+        </span>
+    };
+    panel("mempool", say!(locale, "mempool"), aside, content)
 }
 
-#[derive(Properties, PartialEq)]
-struct PendingRowProps {
-    pending: PendingTransaction,
-}
-
-#[function_component]
-fn PendingRow(props: &PendingRowProps) -> Html {
-    let locale = use_locale();
-    let directory = use_directory();
-    let pending = &props.pending;
+fn pending_row(locale: &Locale, directory: &Directory, pending: &PendingTransaction) -> Html {
     let transaction = &pending.signed.transaction;
     let (key, value) = put_parts(&transaction.action);
     let is_own = directory.is_own(&transaction.sender);
     html! {
-        <li class="row"
+        <li key={pending.id.to_string()} class="row"
             data-testid={format!("pending-{}", pending.id)}
             data-sender={pending.sender.map(|id| id.to_string())}
             data-sender-key={transaction.sender.to_string()}
@@ -97,7 +90,7 @@ fn PendingRow(props: &PendingRowProps) -> Html {
             data-acknowledged={pending.is_acknowledged.to_string()}
         >
             <Person key_of={transaction.sender} />
-            <ActionText action={transaction.action.clone()} />
+            { action_text(locale, &transaction.action) }
             if is_own {
                 <span class="row-end">
                     if pending.is_acknowledged {

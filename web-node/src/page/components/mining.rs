@@ -7,7 +7,8 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
-use super::panel::Panel;
+use super::panel::panel;
+use crate::page::client::Client;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
 use crate::ports::{Environment, MinerSettings};
@@ -24,7 +25,7 @@ pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
     let locale = use_locale();
     let client = use_client();
     let mining = props.mining;
-    let send = use_callback(client, |command, client| {
+    let send = use_callback(client.clone(), |command, client| {
         if let Some(client) = client {
             client.tell(command);
         }
@@ -33,12 +34,8 @@ pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
     let start = send.reform(|_: MouseEvent| Command::StartMining { once: false });
     let stop = send.reform(|_: MouseEvent| Command::StopMining);
     let (state, pause) = state(&mining);
-    html! {
-        <Panel id="mining" title={say!(locale, "mining")} aside={html! {
-            <span class={classes!("mining-state", format!("mining-{state}"))} role="status" data-testid="mining-state" data-state={state} data-pause={pause}>
-                { state_text(&locale, &mining) }
-            </span>
-        }}>
+    let content = html! {
+        <>
             <div class="buttons">
                 <button type="button" class="button button-primary" data-testid="mine-once" onclick={once} disabled={mining.wanted}>
                     { sign(Icon::Pick) }{ say!(locale, "mine-once") }
@@ -50,12 +47,18 @@ pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
                     { sign(Icon::Stop) }{ say!(locale, "mine-stop") }
                 </button>
             </div>
-            <Figures {mining} />
+            { figures(&locale, &mining) }
             if let Some(environment) = &props.environment {
-                <Settings cores={environment.cores} settings={environment.miners} />
+                { settings(&locale, client.clone(), environment) }
             }
-        </Panel>
-    }
+        </>
+    };
+    let aside = html! {
+        <span class={classes!("mining-state", format!("mining-{state}"))} role="status" data-testid="mining-state" data-state={state} data-pause={pause}>
+            { state_text(&locale, &mining) }
+        </span>
+    };
+    panel("mining", say!(locale, "mining"), aside, content)
 }
 
 fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
@@ -78,15 +81,7 @@ fn state_text(locale: &Locale, mining: &MiningView) -> String {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct FiguresProps {
-    mining: MiningView,
-}
-
-#[function_component]
-fn Figures(props: &FiguresProps) -> Html {
-    let locale = use_locale();
-    let mining = props.mining;
+fn figures(locale: &Locale, mining: &MiningView) -> Html {
     let expected_seconds = mining.expected_hashes as f64 / mining.hashes_per_second as f64;
     let is_known = mining.hashes_per_second > 0;
     html! {
@@ -99,7 +94,7 @@ fn Figures(props: &FiguresProps) -> Html {
             </div>
             <div>
                 <dt title={say!(locale, "expected-time-why")}>{ say!(locale, "expected-time") }</dt>
-                <dd data-testid="expected-time" data-value={is_known.then(|| format!("{expected_seconds:.1}"))}>
+                <dd data-testid="expected-time" data-value={mining.expected_hashes.checked_div(mining.hashes_per_second).map(|seconds| seconds.to_string())}>
                     if is_known {
                         { locale.duration(expected_seconds) }
                     } else {
@@ -118,45 +113,49 @@ fn Figures(props: &FiguresProps) -> Html {
 /// The least share of its time that a miner may be given, in percent.
 const DUTY_PERCENT_MIN: u32 = 10;
 
-#[derive(Properties, PartialEq)]
-struct SettingsProps {
-    cores: u32,
-    settings: MinerSettings,
-}
-
-#[function_component]
-fn Settings(props: &SettingsProps) -> Html {
-    let locale = use_locale();
-    let client = use_client();
-    let settings = props.settings;
-    let on_change = use_callback(client, |settings, client| {
-        if let Some(client) = client {
+fn settings(locale: &Locale, client: Option<Client>, environment: &Environment) -> Html {
+    let settings = environment.miners;
+    let on_change = Callback::from(move |settings| {
+        if let Some(client) = &client {
             client.set_miners(settings);
         }
     });
-    let on_workers = on_change.reform(move |workers| MinerSettings {
-        workers,
-        ..settings
-    });
-    let on_duty = on_change.reform(move |duty_percent| MinerSettings {
-        duty_percent,
-        ..settings
-    });
+    let workers = Slider {
+        label: say!(locale, "miner-workers", count = settings.workers),
+        testid: "miner-workers",
+        min: 1,
+        max: environment.cores.max(1),
+        step: 1,
+        value: settings.workers,
+        on_change: on_change.reform(move |workers| MinerSettings {
+            workers,
+            ..settings
+        }),
+    };
+    let duty = Slider {
+        label: say!(locale, "miner-duty", percent = settings.duty_percent),
+        testid: "miner-duty",
+        min: DUTY_PERCENT_MIN,
+        max: 100,
+        step: 10,
+        value: settings.duty_percent,
+        on_change: on_change.reform(move |duty_percent| MinerSettings {
+            duty_percent,
+            ..settings
+        }),
+    };
     html! {
         <details class="settings">
             <summary>{ say!(locale, "mining-settings") }</summary>
-            <Slider label={say!(locale, "miner-workers", count = settings.workers)} testid="miner-workers"
-                min=1 max={props.cores.max(1)} step=1 value={settings.workers} on_change={on_workers} />
-            <Slider label={say!(locale, "miner-duty", percent = settings.duty_percent)} testid="miner-duty"
-                min={DUTY_PERCENT_MIN} max=100 step=10 value={settings.duty_percent} on_change={on_duty} />
+            { workers.draw() }
+            { duty.draw() }
             <p class="hint">{ say!(locale, "mining-settings-why") }</p>
         </details>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct SliderProps {
-    label: AttrValue,
+struct Slider {
+    label: String,
     testid: &'static str,
     min: u32,
     max: u32,
@@ -165,28 +164,27 @@ struct SliderProps {
     on_change: Callback<u32>,
 }
 
-#[function_component]
-fn Slider(props: &SliderProps) -> Html {
-    let SliderProps {
-        min,
-        max,
-        step,
-        value,
-        ..
-    } = *props;
-    let on_change = props.on_change.clone();
-    let oninput = move |event: InputEvent| {
-        let entered = event
-            .target_dyn_into::<HtmlInputElement>()
-            .and_then(|field| field.value().parse::<u32>().ok());
-        if let Some(entered) = entered {
-            on_change.emit(entered.clamp(min, max));
+impl Slider {
+    fn draw(self) -> Html {
+        let Self {
+            min,
+            max,
+            on_change,
+            ..
+        } = self;
+        let oninput = move |event: InputEvent| {
+            let entered = event
+                .target_dyn_into::<HtmlInputElement>()
+                .and_then(|field| field.value().parse::<u32>().ok());
+            if let Some(entered) = entered {
+                on_change.emit(entered.clamp(min, max));
+            }
+        };
+        html! {
+            <label class="field">
+                <span class="field-label">{ self.label }</span>
+                <input type="range" min={min.to_string()} max={max.to_string()} step={self.step.to_string()} value={self.value.to_string()} data-testid={self.testid} {oninput} />
+            </label>
         }
-    };
-    html! {
-        <label class="field">
-            <span class="field-label">{ &props.label }</span>
-            <input type="range" min={min.to_string()} max={max.to_string()} step={step.to_string()} value={value.to_string()} data-testid={props.testid} {oninput} />
-        </label>
     }
 }

@@ -3,13 +3,10 @@
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
-use crate::page::hooks::use_locale;
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 
 /// Shown on narrow screens only, where the parts stand below each other.
-#[function_component]
-pub(in crate::page) fn Navigation() -> Html {
-    let locale = use_locale();
+pub(in crate::page) fn navigation(locale: &Locale) -> Html {
     let places = [
         ("#mining", Icon::Pick, say!(locale, "nav-mine")),
         ("#write", Icon::Pen, say!(locale, "nav-write")),

@@ -2,28 +2,17 @@
 
 use yew::prelude::*;
 
-#[derive(Properties, PartialEq)]
-pub(super) struct PanelProps {
-    /// Names the landmark, and is what links lead to.
-    pub(super) id: &'static str,
-    pub(super) title: AttrValue,
-    /// What stands at the end of the title's line.
-    #[prop_or_default]
-    pub(super) aside: Html,
-    pub(super) children: Html,
-}
-
-/// A part of the page with its heading.
-#[function_component]
-pub(super) fn Panel(props: &PanelProps) -> Html {
-    let heading = format!("{}-heading", props.id);
+/// A part of the page with its heading. The id names the landmark, and is what links lead to;
+/// `aside` stands at the end of the heading's line.
+pub(super) fn panel(id: &'static str, title: String, aside: Html, content: Html) -> Html {
+    let heading = format!("{id}-heading");
     html! {
-        <section class={classes!("panel", format!("panel-{}", props.id))} id={props.id} aria-labelledby={heading.clone()} tabindex="-1">
+        <section class={classes!("panel", format!("panel-{id}"))} {id} aria-labelledby={heading.clone()} tabindex="-1">
             <header class="panel-head">
-                <h2 id={heading}>{ &props.title }</h2>
-                { props.aside.clone() }
+                <h2 id={heading}>{ title }</h2>
+                { aside }
             </header>
-            { props.children.clone() }
+            { content }
         </section>
     }
 }

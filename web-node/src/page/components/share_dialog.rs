@@ -5,9 +5,9 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
-use super::text::CopyField;
+use super::text::copy_field;
 use crate::page::hooks::use_locale;
-use crate::page::locale::say;
+use crate::page::locale::{Locale, say};
 use crate::page::share::{Link, Origin, fetch_addresses, link};
 
 #[derive(Properties, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) fn ShareDialog(props: &ShareDialogProps) -> Html {
         <dialog ref={dialog} class="dialog" aria-labelledby="share-heading" data-testid="share-dialog" onclose={on_closed}>
             <h2 id="share-heading">{ say!(locale, "share-title") }</h2>
             if let Some(addresses) = &*addresses {
-                <ShareLink link={link(&Origin::of_page(), addresses.as_ref())} />
+                { share_link(&locale, &link(&Origin::of_page(), addresses.as_ref())) }
             } else {
                 <p role="status">{ say!(locale, "share-asking") }</p>
             }
@@ -54,26 +54,19 @@ pub(super) fn ShareDialog(props: &ShareDialogProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct ShareLinkProps {
-    link: Link,
-}
-
-#[function_component]
-fn ShareLink(props: &ShareLinkProps) -> Html {
-    let locale = use_locale();
-    match &props.link {
+fn share_link(locale: &Locale, link: &Link) -> Html {
+    match link {
         Link::Reachable(address) => html! {
             <>
                 <p>{ say!(locale, "share-reachable") }</p>
-                <Qr text={address.clone()} />
-                <CopyField label={say!(locale, "share-link")} text={address.clone()} testid="share-link" />
+                { qr(locale, address) }
+                { copy_field(say!(locale, "share-link"), address, "share-link") }
             </>
         },
         Link::LoopbackOnly(address) => html! {
             <>
                 <p>{ say!(locale, "share-loopback") }</p>
-                <CopyField label={say!(locale, "share-link")} text={address.clone()} testid="share-link" />
+                { copy_field(say!(locale, "share-link"), address, "share-link") }
                 <p>{ say!(locale, "share-bind") }</p>
                 <pre class="command"><code>{ "cargo xtask run --bind 0.0.0.0" }</code></pre>
             </>
@@ -81,18 +74,11 @@ fn ShareLink(props: &ShareLinkProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct QrProps {
-    text: AttrValue,
-}
-
 /// Light modules of this width stand around a code (ISO/IEC 18004).
 const QUIET_ZONE: i32 = 4;
 
-#[function_component]
-fn Qr(props: &QrProps) -> Html {
-    let locale = use_locale();
-    let Ok(code) = QrCode::encode_text(&props.text, QrCodeEcc::Medium) else {
+fn qr(locale: &Locale, text: &str) -> Html {
+    let Ok(code) = QrCode::encode_text(text, QrCodeEcc::Medium) else {
         return html! {};
     };
     let side = code.size() + 2 * QUIET_ZONE;

@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 use super::icon::{Icon, sign};
 use super::person::avatar;
-use super::text::{full_hash, hash_text};
+use super::text;
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 
@@ -21,6 +21,7 @@ pub(in crate::page) struct StatusBarProps {
 #[function_component]
 pub(in crate::page) fn StatusBar(props: &StatusBarProps) -> Html {
     let locale = use_locale();
+    let is_log_open = use_state(|| false);
     let view = props.view.as_deref();
     let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
     html! {
@@ -29,7 +30,7 @@ pub(in crate::page) fn StatusBar(props: &StatusBarProps) -> Html {
             { leader_tile(&locale, view.and_then(|view| view.leader), view.and_then(|view| view.id)) }
             { height_tile(&locale, &chain) }
             { final_tile(&locale, &chain) }
-            <LogTile {chain} />
+            { log_tile(&locale, &chain, &is_log_open) }
         </section>
     }
 }
@@ -44,11 +45,9 @@ fn tile(label: String, content: Html) -> Html {
 }
 
 fn own_tile(locale: &Locale, view: Option<&View>) -> Html {
+    let label = say!(locale, "own");
     let Some(view) = view else {
-        return tile(
-            say!(locale, "own"),
-            html! { <span class="tile-value">{ "–" }</span> },
-        );
+        return tile(label, html! { <span class="tile-value">{ "–" }</span> });
     };
     let id = view
         .id
@@ -68,7 +67,7 @@ fn own_tile(locale: &Locale, view: Option<&View>) -> Html {
             </span>
         </>
     };
-    tile(say!(locale, "own"), content)
+    tile(label, content)
 }
 
 fn leader_tile(locale: &Locale, leader: Option<Leader>, own_id: Option<MemberId>) -> Html {
@@ -145,31 +144,23 @@ fn final_tile(locale: &Locale, chain: &ChainView) -> Html {
     tile(say!(locale, "final"), content)
 }
 
-#[derive(Properties, PartialEq)]
-struct LogTileProps {
-    chain: ChainView,
-}
-
-#[function_component]
-fn LogTile(props: &LogTileProps) -> Html {
-    let locale = use_locale();
-    let is_full = use_state(|| false);
-    let chain = &props.chain;
+/// The fingerprint of the decision log, and all of it with a word on its use when it is opened.
+fn log_tile(locale: &Locale, chain: &ChainView, is_open: &UseStateHandle<bool>) -> Html {
     let toggle = {
-        let is_full = is_full.clone();
-        move |_: MouseEvent| is_full.set(!*is_full)
+        let is_open = is_open.clone();
+        move |_: MouseEvent| is_open.set(!*is_open)
     };
     let head = chain.log_head.to_string();
     let content = html! {
         <>
-            <button type="button" class="tile-button" onclick={toggle} aria-expanded={is_full.to_string()} title={say!(locale, "log-why")} data-testid="log-fingerprint" data-value={head.clone()} data-length={chain.log_length.to_string()}>
-                <span class="tile-value">{ hash_text(&head) }</span>
+            <button type="button" class="tile-button" onclick={toggle} aria-expanded={is_open.to_string()} title={say!(locale, "log-why")} data-testid="log-fingerprint" data-value={head.clone()} data-length={chain.log_length.to_string()}>
+                <span class="tile-value">{ text::short(&head) }</span>
                 { sign(Icon::Chevron) }
             </button>
             <span class="tile-note">{ say!(locale, "log-length", count = chain.log_length) }</span>
-            if *is_full {
+            if **is_open {
                 <div class="tile-more">
-                    { full_hash(&head) }
+                    { text::full(&head) }
                     <p>{ say!(locale, "log-why") }</p>
                 </div>
             }

@@ -5,8 +5,8 @@ use shared::node::interface::{Answer, Command, HistoryItem};
 use shared::transaction::{Key, Value};
 use yew::prelude::*;
 
-use super::text::hash_text;
-use super::transaction::{LedgerKey, OutcomeTag, outcome_name};
+use super::text;
+use super::transaction::{LedgerKey, outcome_name, outcome_tag};
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::say;
 
@@ -21,21 +21,12 @@ pub(super) struct Submission {
     pub(super) value: Value,
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct SubmissionsProps {
-    /// Newest first.
-    pub(super) submissions: Vec<Submission>,
-    pub(super) tip: BlockHash,
-    pub(super) height: u64,
-}
-
-/// The last submissions.
-#[function_component]
-pub(super) fn Submissions(props: &SubmissionsProps) -> Html {
+/// The last submissions, newest first.
+pub(super) fn submission_list(submissions: &[Submission], tip: BlockHash, height: u64) -> Html {
     html! {
         <ul class="rows submissions" aria-live="polite">
-            { for props.submissions.iter().map(|submission| html! {
-                <SubmissionRow key={submission.id.to_string()} submission={submission.clone()} tip={props.tip} height={props.height} />
+            { for submissions.iter().map(|submission| html! {
+                <SubmissionRow key={submission.id.to_string()} submission={submission.clone()} {tip} {height} />
             }) }
         </ul>
     }
@@ -73,11 +64,11 @@ fn SubmissionRow(props: &SubmissionRowProps) -> Html {
             <span class="row-end">
                 if let Some(item) = included {
                     <span>{ say!(locale, "submission-mined", height = item.height) }</span>
-                    <OutcomeTag outcome={item.outcome} />
+                    { outcome_tag(&locale, item.outcome) }
                 } else {
                     <span class="tag tag-warn">{ say!(locale, "submission-pending") }</span>
                 }
-                { hash_text(&id.to_string()) }
+                { text::short(id) }
             </span>
         </li>
     }

@@ -7,21 +7,23 @@ use crate::page::format::short_hash;
 use crate::page::hooks::{use_locale, use_now};
 
 /// The beginning of a hash as it is written, with the leading zeros dimmed.
-pub(super) fn hash_text(hash: &str) -> Html {
-    let (zeros, digits) = short_hash(hash);
-    code(hash, zeros, digits, false)
+pub(super) fn short(hash: impl ToString) -> Html {
+    let hash = hash.to_string();
+    let (zeros, digits) = short_hash(&hash);
+    hash_text(&hash, zeros, digits, "hash")
 }
 
-/// All of a hash as it is written, with the leading zeros dimmed.
-pub(super) fn full_hash(hash: &str) -> Html {
-    let (zeros, _) = short_hash(hash);
+/// All of a hash, with the leading zeros dimmed.
+pub(super) fn full(hash: impl ToString) -> Html {
+    let hash = hash.to_string();
+    let (zeros, _) = short_hash(&hash);
     let digits = hash.get(zeros.len()..).unwrap_or_default();
-    code(hash, zeros, digits, true)
+    hash_text(&hash, zeros, digits, "hash hash-full")
 }
 
-fn code(hash: &str, zeros: &str, digits: &str, is_full: bool) -> Html {
+fn hash_text(hash: &str, zeros: &str, digits: &str, class: &'static str) -> Html {
     html! {
-        <code class={classes!("hash", is_full.then_some("hash-full"))} title={hash.to_owned()}>
+        <code {class} title={hash.to_owned()}>
             if !zeros.is_empty() {
                 <span class="hash-zeros">{ zeros.to_owned() }</span>
             }
@@ -48,27 +50,18 @@ pub(super) fn Ago(props: &AgoProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct CopyFieldProps {
-    pub(super) label: AttrValue,
-    pub(super) text: AttrValue,
-    #[prop_or_default]
-    pub(super) testid: &'static str,
-}
-
 /// A text in a field that is selected as a whole when one enters it: copying works without the
 /// clipboard interface, which insecure contexts lack.
-#[function_component]
-pub(super) fn CopyField(props: &CopyFieldProps) -> Html {
-    let select = Callback::from(|event: FocusEvent| {
+pub(super) fn copy_field(label: String, text: &str, testid: &'static str) -> Html {
+    let select = |event: FocusEvent| {
         if let Some(field) = event.target_dyn_into::<HtmlInputElement>() {
             field.select();
         }
-    });
+    };
     html! {
         <label class="field">
-            <span class="field-label">{ &props.label }</span>
-            <input class="mono" type="text" readonly=true value={props.text.clone()} onfocus={select} data-testid={props.testid} />
+            <span class="field-label">{ label }</span>
+            <input class="mono" type="text" readonly=true value={text.to_owned()} onfocus={select} data-testid={testid} />
         </label>
     }
 }

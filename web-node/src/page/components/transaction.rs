@@ -7,22 +7,15 @@ use super::person::Person;
 use crate::page::hooks::{use_locale, use_look_up};
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(super) struct ActionTextProps {
-    pub(super) action: Action,
-}
-
 /// What a transaction does. Keys and values are strangers' text: text nodes, never markup.
-#[function_component]
-pub(super) fn ActionText(props: &ActionTextProps) -> Html {
-    let locale = use_locale();
-    match &props.action {
+pub(super) fn action_text(locale: &Locale, action: &Action) -> Html {
+    match action {
         Action::Put { key, value, expect } => html! {
             <span class="action">
                 <LedgerKey of={key.clone()} />
                 <span class="arrow" aria-hidden="true">{ "=" }</span>
                 <span class="ledger-value">{ value.as_str().to_owned() }</span>
-                if let Some(condition) = condition(&locale, expect) {
+                if let Some(condition) = condition(locale, expect) {
                     <span class="tag">{ condition }</span>
                 }
             </span>
@@ -75,16 +68,9 @@ fn condition(locale: &Locale, expect: &Expect) -> Option<String> {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct OutcomeTagProps {
-    pub(super) outcome: Outcome,
-}
-
 /// What an included transaction did.
-#[function_component]
-pub(super) fn OutcomeTag(props: &OutcomeTagProps) -> Html {
-    let locale = use_locale();
-    let (class, text) = match props.outcome {
+pub(super) fn outcome_tag(locale: &Locale, outcome: Outcome) -> Html {
+    let (class, text) = match outcome {
         Outcome::Applied => ("tag-good", say!(locale, "outcome-applied")),
         Outcome::ExpectFailed => ("tag-warn", say!(locale, "outcome-expect-failed")),
         Outcome::BalanceTooSmall => ("tag-warn", say!(locale, "outcome-balance-too-small")),

@@ -10,8 +10,8 @@ use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
-use super::panel::Panel;
-use super::submissions::{SUBMISSIONS_SHOWN, Submission, Submissions};
+use super::panel::panel;
+use super::submissions::{SUBMISSIONS_SHOWN, Submission, submission_list};
 use crate::page::hooks::{use_answer, use_client, use_locale};
 use crate::page::locale::{Locale, say};
 
@@ -34,12 +34,13 @@ pub(in crate::page) fn WritePanel(props: &WritePanelProps) -> Html {
             submissions.set(newest_first.take(SUBMISSIONS_SHOWN).collect());
         })
     };
-    html! {
-        <Panel id="write" title={say!(locale, "write")}>
+    let content = html! {
+        <>
             <WriteForm tip={props.tip} {on_submitted} />
-            <Submissions submissions={(*submissions).clone()} tip={props.tip} height={props.height} />
-        </Panel>
-    }
+            { submission_list(&submissions, props.tip, props.height) }
+        </>
+    };
+    panel("write", say!(locale, "write"), html! {}, content)
 }
 
 /// What the user demands of the key before the write.
@@ -225,7 +226,7 @@ fn WriteForm(props: &WriteFormProps) -> Html {
                     aria-describedby="tx-error-key"
                     oninput={move |event: InputEvent| on_key(event.target_dyn_into::<HtmlInputElement>().map(|field| field.value()).unwrap_or_default())} />
             </label>
-            { field_error("tx-error-key", key_error.as_deref()) }
+            { field_error("tx-error-key", key_error) }
             <label class="field">
                 <span class="field-label">
                     { say!(locale, "value") }
@@ -238,7 +239,7 @@ fn WriteForm(props: &WriteFormProps) -> Html {
                     onkeydown={on_keydown}
                     oninput={move |event: InputEvent| on_value(event.target_dyn_into::<HtmlTextAreaElement>().map(|field| field.value()).unwrap_or_default())} />
             </label>
-            { field_error("tx-error-value", value_error.as_deref()) }
+            { field_error("tx-error-value", value_error) }
             <label class="field">
                 <span class="field-label">{ say!(locale, "expect") }</span>
                 <select data-testid="tx-expect" onchange={move |event: Event| on_demand(event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value()).unwrap_or_default())}>
@@ -317,10 +318,10 @@ fn byte_count(locale: &Locale, bytes: usize, max: usize) -> Html {
 }
 
 /// What is wrong with a field, below it.
-pub(super) fn field_error(id: &'static str, error: Option<&str>) -> Html {
+pub(super) fn field_error(id: &'static str, error: Option<String>) -> Html {
     match error {
         Some(error) => html! {
-            <p class="field-error" {id} role="alert" data-testid={id}>{ error.to_owned() }</p>
+            <p class="field-error" {id} role="alert" data-testid={id}>{ error }</p>
         },
         None => html! {},
     }
