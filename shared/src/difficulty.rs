@@ -23,6 +23,7 @@ use crate::network::Work as Rules;
     clippy::cast_possible_wrap,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::manual_div_ceil,
     reason = "code of the `uint` crate's macro"
 )]
 mod u320 {

@@ -151,7 +151,7 @@ impl Tree {
         if length == 0 || end > self.len() {
             return None;
         }
-        if length.is_power_of_two() && start % length == 0 {
+        if length.is_power_of_two() && start.is_multiple_of(length) {
             let level = usize::try_from(length.trailing_zeros()).ok()?;
             return self.levels.get(level)?.get(start / length).copied();
         }

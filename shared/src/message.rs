@@ -1,7 +1,7 @@
 //! The messages between a node and its relay. `docs/protocol.md` is their normative description.
 //!
-//! A frame is one version byte and one borsh-encoded message. What is fanned out to other
-//! members is the very frame that its sender sent, after the relay has verified it.
+//! A frame is one version byte and one borsh-encoded message. The relay passes nothing on that it
+//! has not verified: votes and proposals as they came, transactions and blocks encoded anew.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 

@@ -20,7 +20,7 @@ pub fn run(seed: u64, is_traced: bool) -> Result<Met, Violation> {
     for _ in 0..nodes {
         let index = world.add_node();
         // Clocks are off by minutes in one run of three.
-        if seed % 3 == 0
+        if seed.is_multiple_of(3)
             && let ahead_ms = world.rng.i64(-300_000..300_000)
             && let Some(sim) = world.nodes.get_mut(index)
         {

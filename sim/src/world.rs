@@ -235,7 +235,7 @@ impl World {
         self.close_at_relay(connection);
         if connection.is_some() {
             let chance = self.rng.u64(..);
-            self.to_node(index, 0, node::Event::Disconnected { chance });
+            self.tell_node(index, 0, node::Event::Disconnected { chance });
         }
     }
 
@@ -246,7 +246,7 @@ impl World {
         }
         self.met.freezes += 1;
         self.trace(|| format!("node {index} freezes for {span_ms} ms"));
-        self.to_node(index, span_ms, node::Event::Woken);
+        self.tell_node(index, span_ms, node::Event::Woken);
     }
 
     pub(crate) fn start_relay(&mut self) {
@@ -280,7 +280,7 @@ impl World {
                 .is_some_and(|sim| sim.connection.take().is_some());
             if was_connected {
                 let chance = self.rng.u64(..);
-                self.to_node(index, 0, node::Event::Disconnected { chance });
+                self.tell_node(index, 0, node::Event::Disconnected { chance });
             }
         }
     }
@@ -289,16 +289,16 @@ impl World {
     pub(crate) fn command(&mut self, index: usize, command: node::Command) {
         self.number += 1;
         let id = self.number;
-        self.to_node(index, 0, node::Event::Command(id, command));
+        self.tell_node(index, 0, node::Event::Command(id, command));
     }
 
     fn act(&mut self, action: Action) -> Option<usize> {
         match action {
             Action::ToRelay(life, event) if life == self.relay_life => self.relay_event(event),
-            Action::RelayFlush(life, id) if life == self.relay_life => {
-                if self.relay_disk.flush(id) {
-                    self.relay_event(relay::Event::Written(id));
-                }
+            Action::RelayFlush(life, id)
+                if life == self.relay_life && self.relay_disk.flush(id) =>
+            {
+                self.relay_event(relay::Event::Written(id));
             }
             Action::RelayWake(life, wake) if life == self.relay_life && wake == self.relay_wake => {
                 self.relay_event(relay::Event::Wake);
@@ -316,10 +316,8 @@ impl World {
                     return self.node_event(index, life, node::Event::Written(id));
                 }
             }
-            Action::NodeWake(index, life, wake) => {
-                if self.nodes.get(index)?.wake == wake {
-                    return self.node_event(index, life, node::Event::Wake);
-                }
+            Action::NodeWake(index, life, wake) if self.nodes.get(index)?.wake == wake => {
+                return self.node_event(index, life, node::Event::Wake);
             }
             Action::Found(index, life, work) => {
                 let nonce = search(&work);
@@ -376,7 +374,7 @@ impl World {
             node::Effect::Connect => {
                 if !is_reachable || sim.cut_until_ms > now_ms {
                     let chance = self.rng.u64(..);
-                    return self.to_node(index, 20, node::Event::Disconnected { chance });
+                    return self.tell_node(index, 20, node::Event::Disconnected { chance });
                 }
                 self.connections += 1;
                 let connection = self.connections;
@@ -385,13 +383,13 @@ impl World {
                 self.rng.fill(&mut nonce);
                 self.up(index, relay::Event::Opened { connection, nonce });
                 self.rng.fill(&mut nonce);
-                self.to_node(index, 1, node::Event::Connected { nonce });
+                self.tell_node(index, 1, node::Event::Connected { nonce });
             }
             node::Effect::Disconnect => {
                 let connection = sim.connection.take();
                 self.close_at_relay(connection);
                 let chance = self.rng.u64(..);
-                self.to_node(index, 1, node::Event::Disconnected { chance });
+                self.tell_node(index, 1, node::Event::Disconnected { chance });
             }
             node::Effect::Send(frame) => {
                 if let Some(connection) = sim.connection {
@@ -405,17 +403,17 @@ impl World {
             }
             node::Effect::Clear(id) => {
                 sim.disk.clear();
-                self.to_node(index, 5, node::Event::Written(id));
+                self.tell_node(index, 5, node::Event::Written(id));
             }
             node::Effect::Load(id, query) => {
                 let rows = sim.disk.read(&query);
                 let delay_ms = self.rng.u64(0..10);
-                self.to_node(index, delay_ms, node::Event::Loaded(id, rows));
+                self.tell_node(index, delay_ms, node::Event::Loaded(id, rows));
             }
             node::Effect::Sign(id, statement) => {
                 let signature = sim.secret.sign(&statement);
                 let delay_ms = self.rng.u64(0..5);
-                self.to_node(index, delay_ms, node::Event::Signed(id, signature));
+                self.tell_node(index, delay_ms, node::Event::Signed(id, signature));
             }
             node::Effect::Mine(work) => {
                 let expected_s = Chain::expected_hashes(work.header.bits) / HASHES_PER_SECOND;
@@ -451,7 +449,7 @@ impl World {
                             sim.connection = None;
                         }
                         let chance = self.rng.u64(..);
-                        self.to_node(index, 60, node::Event::Disconnected { chance });
+                        self.tell_node(index, 60, node::Event::Disconnected { chance });
                     }
                     self.close_at_relay(Some(connection));
                 }
@@ -524,7 +522,7 @@ impl World {
         }
     }
 
-    fn to_node(&mut self, index: usize, delay_ms: u64, event: node::Event) {
+    fn tell_node(&mut self, index: usize, delay_ms: u64, event: node::Event) {
         if let Some(sim) = self.nodes.get(index) {
             let action = Action::ToNode(index, sim.life, event);
             self.schedule(delay_ms, action);

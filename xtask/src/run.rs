@@ -78,7 +78,8 @@ impl RunOptions {
     }
 
     fn local_url(&self) -> String {
-        let scheme = if self.tls.is_empty() { "http" } else { "https" };
+        let is_plain = self.tls.first().is_none_or(|mode| mode == "off");
+        let scheme = if is_plain { "http" } else { "https" };
         let address = self.local_address();
         // A secure context by name: browsers treat localhost so even on http.
         let host = if address.ip().is_loopback() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::interface::{ConnectionId, Effect, Report, RequestId};
 use super::{Followup, Loading, Relay, Submitter};
 use crate::block::{Block, Body, SealedHeader};
+use crate::chain::BodyError;
 use crate::encoding::{List, Text, decode};
 use crate::hash::{BlockHash, TransactionId};
 use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
@@ -346,6 +347,8 @@ impl Relay {
         for (hash, body) in bodies {
             match self.replica.insert_body(&hash, body) {
                 Ok(()) => taken.push(hash),
+                // Nobody's fault: there is no room.
+                Err(BodyError::TooManySides) => {}
                 Err(error) => self.refuse(now_ms, from, &format!("a body was refused: {error}")),
             }
         }

@@ -113,7 +113,8 @@ impl Relay {
             let reason = error.to_string();
             return self.expel(connection, ErrorCode::Registration, &reason);
         }
-        if self.joined.len() >= MEMBERS_MAX {
+        let returns = self.members().any(|member| member.key == hello.key);
+        if self.joined.len() >= MEMBERS_MAX && !returns {
             let reason = format!("the network has {MEMBERS_MAX} members: try again later");
             return self.expel(connection, ErrorCode::Full, &reason);
         }
