@@ -110,7 +110,6 @@ fn an_unreachable_relay_is_named_with_the_next_attempt() -> Result<()> {
         );
 
         world.relay()?.restart().await?;
-        tab.click("reconnect").await?;
         tab.wait_for("joined again, without a banner", |page| {
             page.is_joined() && page.banner("relay-unreachable").is_none()
         })

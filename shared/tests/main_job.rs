@@ -1,6 +1,7 @@
 //! The main job of the node, without browsers: real nodes, the real relay core, virtual time.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test ends where something is wrong"

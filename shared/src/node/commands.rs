@@ -34,9 +34,11 @@ impl Node {
             Command::Repair => self.request_repair(id),
             Command::StartAfresh => self.start_afresh(id),
             Command::Reconnect => {
-                if matches!(self.session.state, State::Refused(_) | State::Left)
-                    && !self.session.is_halted
-                {
+                let is_away = matches!(
+                    self.session.state,
+                    State::Waiting { .. } | State::Refused(_) | State::Left
+                );
+                if is_away && !self.session.is_halted {
                     self.connect(now_ms);
                 }
                 self.done(id);
