@@ -17,8 +17,9 @@ e2e::scenarios![
 
 /// From the start of the navigation to a row in the list of every tab.
 const SHOWN_EVERYWHERE_MS_MAX: f64 = 2_000.0;
-/// Beyond this a click feels late (RAIL's bound for an answer).
-const LONGEST_TASK_MS_MAX: f64 = 100.0;
+/// A page that mined in its own thread would stand still for whole seconds. How long its longest
+/// task takes on an idle machine is for a benchmark to say, not for a test.
+const LONGEST_TASK_MS_MAX: f64 = 500.0;
 /// The default network aims at 10 s for one tab; waiting is memoryless, and machines differ.
 const DEFAULT_NETWORK_BLOCK_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -133,9 +134,9 @@ async fn mining_in_tab_2_reaches_all_replicas_and_the_page_stays_responsive(
     })
     .await?;
 
+    assert_eq!(second.look_up("colour").await?, None);
     let began_ms = now_ms()?;
     second.click("mine-once").await?;
-    assert_eq!(second.look_up("colour").await?, None);
     let page = second
         .wait_within(
             DEFAULT_NETWORK_BLOCK_DEADLINE,
