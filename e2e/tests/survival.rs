@@ -18,7 +18,7 @@ e2e::scenarios![
 ];
 
 /// The relay pings every 5 s and removes at the third miss; then one more for the answer.
-const EVICTION_DEADLINE: Duration = Duration::from_secs(15 + 5 + 5);
+const EVICTION_DEADLINE: Duration = Duration::from_secs(30 + 15 + 5 + 5);
 /// A connection that is closed in good order is noticed at once.
 const AT_ONCE: Duration = Duration::from_secs(3);
 /// The backoff of a node grows to 30 s, but not in the few seconds that a restart takes.
