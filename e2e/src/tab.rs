@@ -22,6 +22,9 @@ pub use page::Page;
 /// Reads [`Page`].
 const LOOK: &str = include_str!("look.js");
 
+/// Milliseconds until the last lease runs out; a lease ends with its time, a u64.
+const LEASE_LEFT: &str = include_str!("lease_left.js");
+
 /// Puts its argument in the place of all that the focused field holds.
 const PASTE: &str = "
     document.activeElement.select();
@@ -240,6 +243,25 @@ impl Tab {
             .map(|returned| returned.json().clone())
     }
 
+    /// Waits until no lease on a slot is left in this browser, as there is for some seconds after
+    /// a tab without Web Locks has ended. Only for documents without a node.
+    pub async fn wait_until_leases_run_out(&self) -> Result<()> {
+        let condition = format!("{}: no lease on a slot", self.name);
+        wait::until(&condition, SOON, async || {
+            let left_ms = self
+                .run(async |driver| driver.execute_async(LEASE_LEFT, vec![]).await)
+                .await?
+                .json()
+                .as_f64()
+                .context("milliseconds")?;
+            Ok(Look::from_bool(
+                left_ms <= 0.0,
+                format!("{left_ms} ms left"),
+            ))
+        })
+        .await
+    }
+
     /// Tells the page that the system prefers `light` or `dark`.
     pub async fn prefer_colour_scheme(&self, scheme: &str) -> Result<()> {
         self.devtools(
@@ -287,7 +309,7 @@ impl Tab {
     pub async fn put(&self, key: &str, value: &str) -> Result<String> {
         self.submit(key, value).await?;
         let page = self
-            .wait_for(&format!("{key} = {value} is pending and stored"), |page| {
+            .wait_for(&format!("{key} is pending and stored"), |page| {
                 page.pending(key, value)
                     .is_some_and(|pending| pending.is_acknowledged)
             })

@@ -268,6 +268,12 @@ async fn check_consistency_names_the_tampered_replica_and_repair_mends_it(
     let culprit = second.look().await?.id().context("a member has a number")?;
     second.click("block-toggle-1").await?;
     second.click("tamper-1").await?;
+    second
+        .wait_for("other bytes in the storage than mined", |page| {
+            let root = |name| page.data("block-detail-1", name);
+            root("storedRoot").is_some() && root("storedRoot") != root("txRoot")
+        })
+        .await?;
     first.click("check-consistency").await?;
     let verdict = format!("{culprit}:1");
     wait_for_all(&tabs, "the tampered replica, and where", |page| {

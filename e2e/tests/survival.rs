@@ -160,7 +160,11 @@ async fn a_tab_that_was_away_catches_up_by_itself(world: &mut World) -> Result<(
     first.put("shape", "round").await?;
 
     let traveller = world.open_profile(&profile, &Options::default()).await?;
-    let back = world.open_tab(&traveller).await?;
+    let back = traveller
+        .open_tab(&format!("{}api/v1/health", world.url()?))
+        .await?;
+    back.wait_until_leases_run_out().await?;
+    back.go_to(&world.url()?).await?;
     wait_for_all(&[&first, &back], "the same chain and mempool", |page| {
         page.height() == 4 && page.is_synced() && page.pending("shape", "round").is_some()
     })

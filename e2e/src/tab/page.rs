@@ -308,7 +308,7 @@ impl fmt::Display for Page {
             self.final_height(),
             self.mempool()
                 .iter()
-                .map(|pending| format!("{}={}", pending.key, pending.value))
+                .map(|pending| format!("{}={:.40}", pending.key, pending.value))
                 .collect::<Vec<_>>(),
             self.data("mining-state", "state"),
             self.found(),
