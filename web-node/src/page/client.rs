@@ -1,7 +1,6 @@
 //! The way to the node worker: commands go out under a number, answers find whoever asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use shared::node::interface::{Answer, Command};
@@ -15,11 +14,14 @@ const UNANSWERED_MAX: usize = 256;
 /// What an asker gets: the answer, or nothing where the worker crashed before it gave one.
 type Asker = Box<dyn FnOnce(Option<Answer>)>;
 
+/// Who waits for the answer to which command. A handful, so a map would only be more to load.
+type Askers = Vec<(u64, Asker)>;
+
 /// Sends commands to the node worker. Cheap to clone; equal where it is the same worker start.
 #[derive(Clone)]
 pub(super) struct Client {
     handle: NodeHandle,
-    askers: Rc<RefCell<BTreeMap<u64, Asker>>>,
+    askers: Rc<RefCell<Askers>>,
     restarts: u32,
 }
 
@@ -32,13 +34,12 @@ impl PartialEq for Client {
 impl Client {
     /// Starts the node worker; `on_message` gets everything that is not an answer.
     pub(super) fn start(on_message: impl Fn(FromNode) + 'static) -> Self {
-        let askers: Rc<RefCell<BTreeMap<u64, Asker>>> = Rc::default();
+        let askers: Rc<RefCell<Askers>> = Rc::default();
         let waiting = askers.clone();
         let is_down = Cell::new(false);
         let handle = NodeHandle::spawn(move |message| match message {
             FromNode::Answer(number, answer) => {
-                let asker = waiting.borrow_mut().remove(&number);
-                if let Some(asker) = asker {
+                if let Some(asker) = take(&waiting, number) {
                     asker(Some(answer));
                 }
             }
@@ -76,7 +77,7 @@ impl Client {
             return;
         }
         let number = self.handle.command(command);
-        self.askers.borrow_mut().insert(number, Box::new(asker));
+        self.askers.borrow_mut().push((number, Box::new(asker)));
     }
 
     /// Tells the node something whose answer nobody waits for.
@@ -100,8 +101,14 @@ impl Client {
     }
 }
 
+fn take(askers: &RefCell<Askers>, number: u64) -> Option<Asker> {
+    let mut askers = askers.borrow_mut();
+    let place = askers.iter().position(|(waiting, _)| *waiting == number)?;
+    Some(askers.swap_remove(place).1)
+}
+
 /// What was asked of a worker that crashed is not answered any more.
-fn give_up(askers: &RefCell<BTreeMap<u64, Asker>>) {
+fn give_up(askers: &RefCell<Askers>) {
     let lost = core::mem::take(&mut *askers.borrow_mut());
-    lost.into_values().for_each(|asker| asker(None));
+    lost.into_iter().for_each(|(_, asker)| asker(None));
 }

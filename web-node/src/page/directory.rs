@@ -1,7 +1,5 @@
 //! Who is who: the numbers of the members that are present, by key.
 
-use std::collections::BTreeMap;
-
 use shared::keys::PublicKey;
 use shared::message::MemberId;
 use shared::node::interface::View;
@@ -10,7 +8,7 @@ use shared::node::interface::View;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Directory {
     own: PublicKey,
-    ids: BTreeMap<PublicKey, MemberId>,
+    ids: Vec<(PublicKey, MemberId)>,
 }
 
 impl Directory {
@@ -26,7 +24,8 @@ impl Directory {
 
     /// The number of a key, if it is present.
     pub(super) fn id(&self, key: &PublicKey) -> Option<MemberId> {
-        self.ids.get(key).copied()
+        let known = self.ids.iter().find(|(known, _)| known == key);
+        known.map(|(_, id)| *id)
     }
 
     /// Whether a key is one's own.
