@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use thirtyfour::components::SelectElement;
 use thirtyfour::error::WebDriverResult;
@@ -116,22 +114,6 @@ impl Tab {
     pub async fn thaw(&self) -> Result<()> {
         self.devtools("Page.setWebLifecycleState", json!({ "state": "active" }))
             .await?;
-        Ok(())
-    }
-
-    /// Writes a picture of the whole page, also of what is below the window's edge.
-    pub async fn photograph(&self, path: &Path) -> Result<()> {
-        let picture = self
-            .devtools(
-                "Page.captureScreenshot",
-                json!({ "format": "png", "captureBeyondViewport": true }),
-            )
-            .await?;
-        let encoded = picture
-            .get("data")
-            .and_then(Value::as_str)
-            .context("a picture")?;
-        std::fs::write(path, BASE64.decode(encoded)?)?;
         Ok(())
     }
 

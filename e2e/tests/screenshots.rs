@@ -4,12 +4,15 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::tab::{Tab, wait_for_all};
 use e2e::{Address, Network, World, environment, scenario};
+use serde_json::json;
 
-/// Height of the window; the picture is as high as the page.
-const WIDTHS_PX: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+/// A desk's and a phone's.
+const WIDTHS_PX: [u32; 2] = [1280, 390];
+/// A picture is as high as the page, but a phone's page is a long one.
+const HEIGHT_PX_MAX: u32 = 1600;
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 #[test]
@@ -20,10 +23,10 @@ fn screenshots_of_the_page() -> Result<()> {
             environment::screenshots().unwrap_or_else(|| world.folder().join("screenshots"));
         fs::create_dir_all(&folder)?;
         let tab = play_a_session(world).await?;
-        for (width, height) in WIDTHS_PX {
+        for width in WIDTHS_PX {
             for scheme in SCHEMES {
                 let file = folder.join(format!("page-{width}-{scheme}.png"));
-                photograph(&tab, width, height, scheme, &file).await?;
+                photograph(&tab, width, scheme, &file).await?;
             }
         }
         Ok(())
@@ -58,12 +61,23 @@ async fn play_a_session(world: &mut World) -> Result<Tab> {
     Ok(second)
 }
 
-async fn photograph(tab: &Tab, width: u32, height: u32, scheme: &str, file: &Path) -> Result<()> {
+async fn photograph(tab: &Tab, width: u32, scheme: &str, file: &Path) -> Result<()> {
     tab.prefer_colour_scheme(scheme).await?;
-    tab.set_size(width, height).await?;
     tab.wait_for("the colour scheme", |page| {
         page.data("app", "theme") == Some(scheme)
     })
     .await?;
-    tab.photograph(file).await
+    tab.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }))
+        .await?;
+    tab.set_size(width, 0).await?;
+    let height = tab
+        .evaluate("return document.documentElement.scrollHeight")
+        .await?
+        .as_u64()
+        .and_then(|height| u32::try_from(height).ok())
+        .context("a height in pixels")?;
+    tab.set_size(width, height.min(HEIGHT_PX_MAX)).await?;
+    tab.evaluate("scrollTo(0, 0); document.activeElement.blur()")
+        .await?;
+    tab.screenshot(file).await
 }
