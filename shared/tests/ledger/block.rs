@@ -58,7 +58,6 @@ fn with_its_tag_a_header_puts_the_nonce_at_bytes_172_to_180() {
     assert_eq!(preimage.len(), 180);
     assert!(preimage.len() + 9 <= 3 * 64 && preimage.len() > 2 * 64);
     assert_eq!(preimage[172..180], header.nonce.to_le_bytes());
-    assert_eq!(172, 2 * 64 + 11 * 4);
     let hash: [u8; 32] = Sha256::digest(&preimage).into();
     assert_eq!(header.hash(), BlockHash(hash));
 }
