@@ -38,6 +38,9 @@ pub struct Decision {
     pub block: BlockHash,
     /// Root of the history tree over the blocks 0 to `height`.
     pub history_root: Hash,
+    /// How often the relay has replaced the roster after the first, in the log before this
+    /// decision. Members sign it, so that who is shown part of a log knows what all of it says.
+    pub forced_changes: u64,
     /// Who votes on the next decision.
     pub next_roster: Roster,
 }

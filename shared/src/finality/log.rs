@@ -132,6 +132,14 @@ pub enum LogError {
         /// The entry's.
         came: u64,
     },
+    /// It counts other forced changes than the log holds.
+    #[error("the log holds {expected} forced changes, the decision counts {came}")]
+    ForcedChanges {
+        /// In the log.
+        expected: u64,
+        /// The decision's.
+        came: u64,
+    },
     /// The roster that it names is empty, unsorted or repeats a member.
     #[error("a roster has at least one member, ascending, each once: this one does not")]
     Roster,
@@ -456,6 +464,12 @@ impl DecisionLog {
             return Err(LogError::Height {
                 last: self.last.height,
                 came: decision.height,
+            });
+        }
+        if decision.forced_changes != self.forced_changes {
+            return Err(LogError::ForcedChanges {
+                expected: self.forced_changes,
+                came: decision.forced_changes,
             });
         }
         if !decision.next_roster.is_well_formed() {

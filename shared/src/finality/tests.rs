@@ -75,6 +75,7 @@ fn decision(instance: u64, height: u64, block: BlockHash, next_roster: Roster) -
         height,
         block,
         history_root: history_root(&block),
+        forced_changes: 0,
         next_roster,
     }
 }

@@ -231,6 +231,7 @@ struct LogPosition {
     length: u64,
     instance: u64,
     decided_height: u64,
+    forced_changes: u64,
     roster: Roster,
     roster_hash: Hash,
 }
@@ -285,6 +286,7 @@ impl LogPosition {
             length: log.length(),
             instance: log.next_instance(),
             decided_height: log.last().height,
+            forced_changes: log.forced_changes(),
             roster: log.roster().clone(),
             roster_hash: log.roster_hash(),
         }

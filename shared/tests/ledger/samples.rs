@@ -55,6 +55,7 @@ pub(crate) fn decision() -> Decision {
         height: 5,
         block: BlockHash([5; 32]),
         history_root: Hash([6; 32]),
+        forced_changes: 0,
         next_roster: roster(),
     }
 }

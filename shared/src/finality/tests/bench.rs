@@ -92,7 +92,10 @@ impl Bench {
     }
 
     pub(super) fn value(&self, name: u64) -> Decision {
-        decision(1, 1, block(name), self.roster.clone())
+        Decision {
+            forced_changes: self.log.forced_changes(),
+            ..decision(1, 1, block(name), self.roster.clone())
+        }
     }
 
     pub(super) fn proposal(

@@ -28,12 +28,15 @@ fn certified(log: &DecisionLog, decision: Decision, signers: &[SecretKey]) -> Ce
 }
 
 fn decide(log: &mut DecisionLog, height: u64, members: &[SecretKey]) -> LogEntry {
-    let decision = decision(
-        log.next_instance(),
-        height,
-        block(height),
-        log.roster().clone(),
-    );
+    let decision = Decision {
+        forced_changes: log.forced_changes(),
+        ..decision(
+            log.next_instance(),
+            height,
+            block(height),
+            log.roster().clone(),
+        )
+    };
     let record = log.record_decided(certified(log, decision, members), height);
     let entry = signed(record.unwrap());
     log.append(&entry).unwrap();
@@ -175,6 +178,14 @@ fn counts_forced_changes_and_keeps_the_instance() {
         Ok(Appended::Forced { roster: survivors })
     );
     assert_eq!((log.forced_changes(), log.next_instance()), (1, 2));
+    let unaware = decision(2, 2, block(2), log.roster().clone());
+    assert_eq!(
+        log.record_decided(certified(&log, unaware, &members[..1]), 2),
+        Err(LogError::ForcedChanges {
+            expected: 1,
+            came: 0
+        })
+    );
     decide(&mut log, 2, &members[..1]);
     assert_eq!((log.last().signers, log.last().members), (1, 1));
 }

@@ -133,7 +133,11 @@ fn votes_nil_on_what_is_wrong() {
         next_roster: roster_of(&bench.members[1..]),
         ..bench.value(1)
     };
-    let cases: [fn(&Bench) -> Decision; 4] = [
+    let cases: [fn(&Bench) -> Decision; 5] = [
+        |bench| Decision {
+            forced_changes: 1,
+            ..bench.value(1)
+        },
         |bench| bench.value(13),
         |bench| Decision {
             history_root: Hash::ZERO,
@@ -381,19 +385,20 @@ fn after_a_crash_it_sends_the_same_ballots_again_and_no_others() {
 fn a_forced_change_releases_locks_but_repeats_no_round_of_a_roster() {
     let mut bench = Bench::new();
     let value = bench.value(1);
-    let other = bench.value(2);
     bench.lock(&value);
     let before = bench.voter.state().clone();
     let all = bench.roster.clone();
     bench.force(roster_of(&bench.members[..3]));
     assert_eq!(bench.voter.state().locked, None);
     assert!(bench.connect().is_empty());
+    let other = bench.value(2);
     assert_eq!(
         ballots(&bench.propose(1, 1, &other)),
         [(Step::Prevote, 1, Some(other.hash()))]
     );
 
     bench.force(all);
+    let other = bench.value(2);
     assert!(bench.propose(1, 1, &other).is_empty());
     let ahead = bench.voter.state().clone();
     bench.voter = Voter::new(bench.members[0].public_key(), &bench.log, Some(before));

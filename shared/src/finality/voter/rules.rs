@@ -103,6 +103,7 @@ impl Voter {
             height,
             block,
             history_root: oracle.history_root_to(height, &block)?,
+            forced_changes: self.log.forced_changes,
             next_roster: self.next_roster(oracle),
         })
     }
@@ -202,7 +203,10 @@ impl Voter {
     }
 
     fn judge_block(&self, decision: &Decision, oracle: &dyn ChainOracle) -> Judgement {
-        if decision.height <= self.log.decided_height || !decision.next_roster.is_well_formed() {
+        if decision.height <= self.log.decided_height
+            || decision.forced_changes != self.log.forced_changes
+            || !decision.next_roster.is_well_formed()
+        {
             return Judgement::Refused;
         }
         match oracle.standing(decision.height, &decision.block) {
