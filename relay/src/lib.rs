@@ -1,10 +1,11 @@
 //! The Tabchain relay: the world around [`shared::relay::Relay`].
 //!
 //! The core decides everything; what is here moves bytes. [`Server::start`] opens the
-//! [`store`], restores one core for each network, gives it a [`network`] task, and serves
+//! [`sqlite_store::Store`], restores one core for each network, gives it a [`network`] task, and serves
 //! sockets, REST and the page. Each queue between these parts has its bound in [`limits`].
 #![forbid(unsafe_code)]
 
+mod catalogue;
 mod clock;
 mod context;
 mod headers;
@@ -17,7 +18,6 @@ mod rest;
 mod server;
 pub mod settings;
 mod socket;
-pub mod store;
 mod tls;
 
 pub use clock::NoRandomness;

@@ -28,11 +28,6 @@ pub const INPUT_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
 /// Time that REST waits for a network's core and store.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Batches and reads that may wait for the store. Their cores wait.
-pub const STORE_JOBS_MAX: usize = 256;
-/// Batches and reads that share one commit.
-pub const GROUP_COMMIT_JOBS_MAX: usize = 64;
-
 /// Time in which a client must send a request's headers.
 pub const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a REST request's body.

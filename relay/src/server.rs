@@ -13,11 +13,13 @@ use shared::chain::RestoreError;
 use shared::keys::SecretKey;
 use shared::network::NetworkParameters;
 use shared::relay::Relay;
+use sqlite_store::{OpenError, Store, StoreClient, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
+use crate::catalogue::{self, RELAY, StoredNetwork};
 use crate::clock::{NoRandomness, now_ms, random};
 use crate::context::Context;
 use crate::headers;
@@ -27,7 +29,6 @@ use crate::network::{
     Choice, CreationError, NetworkHandle, NetworkTask, Networks, choose_or_create,
 };
 use crate::settings::{NetworkSettings, Settings, TlsValueError};
-use crate::store::{OpenError, Store, StoreClient, StoreError, StoredNetwork};
 use crate::tls::{self, Tls, TlsError};
 use crate::{page, rest};
 
@@ -123,10 +124,12 @@ impl Server {
         let tls_mode = settings.tls.mode()?;
         // The port first: a second start by mistake must not touch the data folder.
         let listener = listen(SocketAddr::new(settings.bind, settings.port))?;
-        let mut store = Store::open(&settings.data).await?;
+        let mut store = Store::open(&settings.data, &RELAY).await?;
         let tls = tls::prepare(&tls_mode, &settings.data)?;
 
-        let seed = store.identity(random()?).await?.to_seed();
+        let new_seed = random()?;
+        let key = store.run(|file| Box::pin(catalogue::identity(file, new_seed)));
+        let seed = key.await?.to_seed();
         let stored = stored_networks(&mut store, &settings.network, &seed).await?;
         let mut prepared = Vec::new();
         for network in stored {
@@ -256,7 +259,9 @@ async fn stored_networks(
     settings: &NetworkSettings,
     seed: &[u8; 32],
 ) -> Result<Vec<StoredNetwork>, StartError> {
-    let mut networks = store.networks().await?;
+    let mut networks = store
+        .run(|file| Box::pin(catalogue::networks(file)))
+        .await?;
     let choice = choose_or_create(
         settings,
         networks.iter().map(|network| &network.parameters),
@@ -271,10 +276,18 @@ async fn stored_networks(
             }
         }
         Choice::New(parameters) => {
-            let number = store.add_network(&parameters).await?;
-            info!(network = %parameters.name, id = %parameters.id(), "made a network");
             let parameters = *parameters;
-            networks.insert(0, StoredNetwork { number, parameters });
+            let added = parameters.clone();
+            let added = store.run(|file| Box::pin(catalogue::add_network(file, added)));
+            let replica = added.await?;
+            info!(network = %parameters.name, id = %parameters.id(), "made a network");
+            networks.insert(
+                0,
+                StoredNetwork {
+                    replica,
+                    parameters,
+                },
+            );
         }
     }
     Ok(networks)
@@ -292,7 +305,7 @@ async fn restore(
     network: StoredNetwork,
     seed: &[u8; 32],
 ) -> Result<Restored, StartError> {
-    let rows = store.rows(network.number).await?;
+    let rows = store.rows(network.replica).await?;
     let parameters: NetworkParameters = network.parameters.clone();
     let secret = SecretKey::from_seed(seed);
     let (core, first_effects) =
@@ -310,7 +323,7 @@ async fn restore(
 impl Restored {
     fn start(self, store: &StoreClient, cores: &mut JoinSet<()>) -> NetworkHandle {
         let (completions, reports) = mpsc::unbounded_channel();
-        let store = store.of_network(self.network.number, completions);
+        let store = store.of_replica(self.network.replica, completions);
         let (handle, inputs) = NetworkHandle::new(self.network.parameters);
         let task = NetworkTask::new(self.core, store, reports, inputs);
         cores.spawn(task.run(self.first_effects));

@@ -9,6 +9,7 @@ use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
 use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
+use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
@@ -17,14 +18,13 @@ use super::Input;
 use crate::clock::{now_ms, random};
 use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::outbox::{Closing, Outbox};
-use crate::store::NetworkStore;
 
 /// Runs a network's core until it is told to stop.
 pub(crate) struct NetworkTask {
     name: String,
     core: Relay,
-    store: NetworkStore,
-    completions: mpsc::UnboundedReceiver<Event>,
+    store: ReplicaStore,
+    completions: mpsc::UnboundedReceiver<Completion>,
     inputs: mpsc::Receiver<Input>,
     connections: HashMap<ConnectionId, Connection>,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
@@ -48,8 +48,8 @@ impl NetworkTask {
     #[must_use]
     pub(crate) fn new(
         core: Relay,
-        store: NetworkStore,
-        completions: mpsc::UnboundedReceiver<Event>,
+        store: ReplicaStore,
+        completions: mpsc::UnboundedReceiver<Completion>,
         inputs: mpsc::Receiver<Input>,
     ) -> Self {
         Self {
@@ -84,11 +84,11 @@ impl NetworkTask {
                 // What the store reports comes first: the core waits for it, and it is bounded
                 // by what the core asked for.
                 biased;
-                Some(event) = self.completions.recv() => {
-                    if matches!(event, Event::Written(_) | Event::WriteFailed(..)) {
+                Some(completion) = self.completions.recv() => {
+                    if matches!(completion, Completion::Written(_) | Completion::WriteFailed(..)) {
                         self.writes_under_way = self.writes_under_way.saturating_sub(1);
                     }
-                    self.work_off(VecDeque::from([event])).await;
+                    self.happened(completion.into()).await;
                 }
                 () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
                     self.meet_deadlines().await;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 const PROTOCOL: &str = include_str!("../../src/limits.rs");
 const RELAY: &str = include_str!("../../../relay/src/limits.rs");
+const STORE: &str = include_str!("../../../store/src/limits.rs");
 const DOCUMENT: &str = include_str!("../../../docs/limits.md");
 
 #[test]
@@ -17,6 +18,11 @@ fn every_limit_of_protocol_and_node_is_documented() {
 #[test]
 fn every_limit_of_the_relays_shell_is_documented() {
     assert_documented(RELAY, "## Relay", 15);
+}
+
+#[test]
+fn every_limit_of_the_store_is_documented() {
+    assert_documented(STORE, "## Store", 2);
 }
 
 fn assert_documented(code: &str, section: &str, count_min: usize) {

@@ -3,7 +3,7 @@
 use shared::store::{Query, Row, Rows, Table, Write};
 use sqlx::{QueryBuilder, SqliteConnection};
 
-use super::NetworkNumber;
+use crate::ReplicaNumber;
 
 /// Rows that one statement puts or removes where there are as many: a tenth of the cost of as
 /// many statements. Others go one by one, so that there are few statements to prepare.
@@ -28,20 +28,20 @@ macro_rules! statement {
     };
 }
 
-/// Everything that a core needs in memory, each table in the order of its keys.
-pub(super) async fn load_all(
+/// Everything that a node needs in memory, each table in the order of its keys.
+pub(crate) async fn load_all(
     connection: &mut SqliteConnection,
-    network: NetworkNumber,
+    replica: ReplicaNumber,
 ) -> sqlx::Result<Rows> {
     let mut rows = Rows::default();
     for table in Rows::TABLES {
         let statement = statement!(
             table,
             "SELECT key, value FROM",
-            "WHERE network = ?1 ORDER BY key"
+            "WHERE replica = ?1 ORDER BY key"
         );
         let pairs: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(statement)
-            .bind(network.0)
+            .bind(replica.0)
             .fetch_all(&mut *connection)
             .await?;
         rows.insert(table, pairs.into_iter().map(row).collect());
@@ -50,9 +50,9 @@ pub(super) async fn load_all(
 }
 
 /// The rows that a query asks for.
-pub(super) async fn load(
+pub(crate) async fn load(
     connection: &mut SqliteConnection,
-    network: NetworkNumber,
+    replica: ReplicaNumber,
     query: Query,
 ) -> sqlx::Result<Vec<Row>> {
     match query {
@@ -60,12 +60,12 @@ pub(super) async fn load(
             let statement = statement!(
                 table,
                 "SELECT value FROM",
-                "WHERE network = ?1 AND key = ?2"
+                "WHERE replica = ?1 AND key = ?2"
             );
             let mut rows = Vec::new();
             for key in keys {
                 let value: Option<Vec<u8>> = sqlx::query_scalar(statement)
-                    .bind(network.0)
+                    .bind(replica.0)
                     .bind(key.as_slice())
                     .fetch_optional(&mut *connection)
                     .await?;
@@ -84,17 +84,17 @@ pub(super) async fn load(
                 statement!(
                     table,
                     "SELECT key, value FROM",
-                    "WHERE network = ?1 AND key >= ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4"
+                    "WHERE replica = ?1 AND key >= ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4"
                 )
             } else {
                 statement!(
                     table,
                     "SELECT key, value FROM",
-                    "WHERE network = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4"
+                    "WHERE replica = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4"
                 )
             };
             let pairs: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(statement)
-                .bind(network.0)
+                .bind(replica.0)
                 .bind(from)
                 .bind(to)
                 .bind(rows_max)
@@ -105,11 +105,27 @@ pub(super) async fn load(
     }
 }
 
+/// Removes every row of the tables that belong to a replica, inside a transaction of the caller.
+pub(crate) async fn clear(
+    connection: &mut SqliteConnection,
+    replica: ReplicaNumber,
+) -> sqlx::Result<()> {
+    for table in Table::ALL {
+        if table.belongs_to_replica() {
+            sqlx::query(statement!(table, "DELETE FROM", "WHERE replica = ?1"))
+                .bind(replica.0)
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
 /// Carries out a batch, inside a transaction of the caller. Tables do not depend on each other, so
 /// each gets its changes in one go, in their order.
-pub(super) async fn write(
+pub(crate) async fn write(
     connection: &mut SqliteConnection,
-    network: NetworkNumber,
+    replica: ReplicaNumber,
     batch: &[Write],
 ) -> sqlx::Result<()> {
     for table in Table::ALL {
@@ -117,10 +133,10 @@ pub(super) async fn write(
         for run in changes.chunk_by(|one, next| one.value.is_some() == next.value.is_some()) {
             let mut bulks = run.chunks_exact(ROWS_PER_STATEMENT);
             for bulk in bulks.by_ref() {
-                change(connection, network, table, bulk).await?;
+                change(connection, replica, table, bulk).await?;
             }
             for single in bulks.remainder().chunks(1) {
-                change(connection, network, table, single).await?;
+                change(connection, replica, table, single).await?;
             }
         }
     }
@@ -130,7 +146,7 @@ pub(super) async fn write(
 /// Puts rows, or removes rows, by one statement.
 async fn change(
     connection: &mut SqliteConnection,
-    network: NetworkNumber,
+    replica: ReplicaNumber,
     table: Table,
     changes: &[&Write],
 ) -> sqlx::Result<()> {
@@ -139,17 +155,17 @@ async fn change(
         .filter_map(|write| Some((write.key.as_slice(), write.value.as_deref()?)));
     let mut query = if changes.iter().any(|write| write.value.is_some()) {
         let mut query =
-            QueryBuilder::new(statement!(table, "INSERT INTO", "(network, key, value) "));
+            QueryBuilder::new(statement!(table, "INSERT INTO", "(replica, key, value) "));
         query.push_values(puts, |mut row, (key, value)| {
-            row.push_bind(network.0).push_bind(key).push_bind(value);
+            row.push_bind(replica.0).push_bind(key).push_bind(value);
         });
-        query.push(" ON CONFLICT (network, key) DO UPDATE SET value = excluded.value");
+        query.push(" ON CONFLICT (replica, key) DO UPDATE SET value = excluded.value");
         query
     } else {
         let mut query =
-            QueryBuilder::new(statement!(table, "DELETE FROM", "WHERE (network, key) IN "));
+            QueryBuilder::new(statement!(table, "DELETE FROM", "WHERE (replica, key) IN "));
         query.push_tuples(changes, |mut row, write| {
-            row.push_bind(network.0).push_bind(write.key.as_slice());
+            row.push_bind(replica.0).push_bind(write.key.as_slice());
         });
         query
     };

@@ -1,4 +1,5 @@
-//! The data folder and the database file in it: opened by one relay at a time, and only when sound.
+//! The data folder and the database file in it: opened by one process at a time, and only when
+//! sound.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -8,11 +9,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::StoreError;
-use super::catalogue::CatalogueError;
+use crate::{Program, StoreError, WorkError};
 
-const DATABASE_FILE: &str = "relay.sqlite";
-const LOCK_FILE: &str = "relay.lock";
 /// "TabC", as set by the first migration.
 const APPLICATION_ID: i64 = 0x5461_6243;
 
@@ -23,25 +21,31 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub enum OpenError {
     /// The folder cannot be made or written.
     #[error(
-        "the data folder {path} cannot be used: {source}. Give this user the right to write there, or name another folder with --data"
+        "the data folder {path} cannot be used: {source}. Give this user the right to write there, or name another folder with {option}"
     )]
     Folder {
         /// The folder, or the file in it that failed.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
+        /// The option that names a folder.
+        option: &'static str,
     },
-    /// Another relay has it open.
+    /// Another process has it open.
     #[error(
-        "another relay is using the data folder {path}: stop that one first, or name another folder with --data"
+        "another {program} is using the data folder {path}: stop that one first, or name another folder with {option}"
     )]
     InUse {
         /// The folder.
         path: PathBuf,
+        /// What is running there.
+        program: &'static str,
+        /// The option that names a folder.
+        option: &'static str,
     },
     /// The file is broken.
     #[error(
-        "the database {path} is damaged ({damage}) and was left as it is. Restore a backup of it, or move it away to begin a new network"
+        "the database {path} is damaged ({damage}) and was left as it is. Restore a backup of it, or move it away to begin anew"
     )]
     Damaged {
         /// The file.
@@ -51,21 +55,27 @@ pub enum OpenError {
     },
     /// The file belongs to another program.
     #[error(
-        "{path} is a database of another program and was left as it is: name another folder with --data"
+        "{path} is a database of another program and was left as it is: name another folder with {option}"
     )]
     Foreign {
         /// The file.
         path: PathBuf,
+        /// The option that names a folder.
+        option: &'static str,
     },
     /// The file was written by a version with other tables.
     #[error(
-        "the database {path} was written by another version of the relay ({source}): start that version or a newer one, or name another folder with --data"
+        "the database {path} was written by another version of the {program} ({source}): start that version or a newer one, or name another folder with {option}"
     )]
     Version {
         /// The file.
         path: PathBuf,
         /// What differs.
         source: MigrateError,
+        /// Whose file it is.
+        program: &'static str,
+        /// The option that names a folder.
+        option: &'static str,
     },
     /// SQLite refused for another reason.
     #[error("the database {path} cannot be opened: {source}")]
@@ -79,30 +89,41 @@ pub enum OpenError {
 
 /// The database file, kept to this process for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct DataFile {
+pub(crate) struct DataFile {
     path: PathBuf,
+    folder_option: &'static str,
     _lock: File,
 }
 
 impl DataFile {
-    pub(super) fn error(&self, error: CatalogueError) -> StoreError {
+    pub(crate) fn error(&self, error: WorkError) -> StoreError {
         let path = self.path.clone();
         match error {
-            CatalogueError::Sqlite(source) => StoreError::Sqlite { path, source },
-            CatalogueError::Row(what, reason) => StoreError::Row { path, what, reason },
+            WorkError::Sqlite(source) => StoreError::Sqlite { path, source },
+            WorkError::Row { what, reason } => StoreError::Row {
+                path,
+                what,
+                reason,
+                option: self.folder_option,
+            },
         }
     }
 }
 
 /// Opens the database of a data folder for this process alone.
-pub(super) async fn open(folder: &Path) -> Result<(DataFile, SqliteConnection), OpenError> {
-    let lock = lock(folder)?;
-    let path = folder.join(DATABASE_FILE);
+pub(crate) async fn open(
+    folder: &Path,
+    program: &Program,
+) -> Result<(DataFile, SqliteConnection), OpenError> {
+    let option = program.folder_option;
+    let lock = lock(folder, program)?;
+    let path = folder.join(format!("{}.sqlite", program.name));
     restrict_to_owner(&path).map_err(|source| OpenError::Folder {
         path: path.clone(),
         source,
+        option,
     })?;
-    inspect(&path).await?;
+    inspect(&path, option).await?;
 
     let mut connection = SqliteConnectOptions::new()
         .filename(&path)
@@ -112,7 +133,7 @@ pub(super) async fn open(folder: &Path) -> Result<(DataFile, SqliteConnection), 
         .connect()
         .await
         .map_err(|error| refusal(&path, error))?;
-    MIGRATIONS
+    migrations(program)
         .run(&mut connection)
         .await
         .map_err(|error| match error {
@@ -120,35 +141,52 @@ pub(super) async fn open(folder: &Path) -> Result<(DataFile, SqliteConnection), 
             source => OpenError::Version {
                 path: path.clone(),
                 source,
+                program: program.name,
+                option,
             },
         })?;
-    Ok((DataFile { path, _lock: lock }, connection))
+    let file = DataFile {
+        path,
+        folder_option: option,
+        _lock: lock,
+    };
+    Ok((file, connection))
+}
+
+/// The store's migrations and the program's, as one list, so that those of a newer version of
+/// either are noticed.
+fn migrations(program: &Program) -> Migrator {
+    let own = program.migrations.into_iter().flat_map(Migrator::iter);
+    Migrator::with_migrations(MIGRATIONS.iter().chain(own).cloned().collect())
 }
 
 /// Makes the folder if need be, and claims it. The system releases the claim with the process.
-fn lock(folder: &Path) -> Result<File, OpenError> {
-    let path = folder.join(LOCK_FILE);
+fn lock(folder: &Path, program: &Program) -> Result<File, OpenError> {
+    let option = program.folder_option;
     let refused = |source| OpenError::Folder {
         path: folder.to_path_buf(),
         source,
+        option,
     };
     fs::create_dir_all(folder).map_err(refused)?;
     let lock = File::options()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(path)
+        .open(folder.join(format!("{}.lock", program.name)))
         .map_err(refused)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
             path: folder.to_path_buf(),
+            program: program.name,
+            option,
         }),
         Err(TryLockError::Error(source)) => Err(refused(source)),
     }
 }
 
-/// Makes the file if need be, readable for its owner alone: the relay's secret key is in it.
+/// Makes the file if need be, readable for its owner alone: there may be a secret key in it.
 /// SQLite gives the files beside it the same rights.
 fn restrict_to_owner(path: &Path) -> io::Result<()> {
     let mut options = File::options();
@@ -164,7 +202,7 @@ fn restrict_to_owner(path: &Path) -> io::Result<()> {
 }
 
 /// Refuses a file that is damaged or another program's, before anything writes to it.
-async fn inspect(path: &Path) -> Result<(), OpenError> {
+async fn inspect(path: &Path, option: &'static str) -> Result<(), OpenError> {
     let refused = |error| refusal(path, error);
     let mut connection = SqliteConnectOptions::new()
         .filename(path)
@@ -182,6 +220,7 @@ async fn inspect(path: &Path) -> Result<(), OpenError> {
     if tables > 0 && application != APPLICATION_ID {
         return Err(OpenError::Foreign {
             path: path.to_path_buf(),
+            option,
         });
     }
     let findings: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(3)")

@@ -1,0 +1,5 @@
+//! Embeds the migrations.
+
+fn main() {
+    println!("cargo::rerun-if-changed=migrations");
+}

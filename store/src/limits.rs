@@ -1,0 +1,6 @@
+//! Every limit of the store.
+
+/// Batches and reads that may wait for the store. Their nodes wait.
+pub const STORE_JOBS_MAX: usize = 256;
+/// Batches and reads that share one commit.
+pub const GROUP_COMMIT_JOBS_MAX: usize = 64;
