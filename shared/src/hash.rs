@@ -39,6 +39,8 @@ impl Tag {
     pub const REGISTRATION: Self = Self(b"tabchain/registration/v1");
     /// What a relay signs to prove itself to a node.
     pub const RELAY_CHALLENGE: Self = Self(b"tabchain/relay-challenge/v1");
+    /// An invitation: what the relay keeps of it.
+    pub const INVITATION: Self = Self(b"tabchain/invitation/v1");
     /// A roster.
     pub const ROSTER: Self = Self(b"tabchain/roster/v1");
     /// The value of a decision.

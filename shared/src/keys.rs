@@ -1,6 +1,7 @@
 //! Ed25519 keys and signatures (RFC 8032), with the one acceptance predicate of this protocol.
 
-use bech32::{Bech32m, Hrp};
+use bech32::Bech32m;
+pub(crate) use bech32::Hrp;
 use borsh::{BorshDeserialize, BorshSerialize};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
@@ -56,7 +57,7 @@ impl PublicKey {
 impl core::fmt::Display for PublicKey {
     /// Bech32m (BIP 350) with the prefix `tab`.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        bech32::encode_to_fmt::<Bech32m, _>(f, Self::PREFIX, &self.0).map_err(|_| core::fmt::Error)
+        write_bech32m(f, Self::PREFIX, &self.0)
     }
 }
 
@@ -75,20 +76,31 @@ impl core::str::FromStr for PublicKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
-        let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(text)
-            .map_err(|_| ParseKeyError)?;
-        if checked.hrp() != Self::PREFIX {
-            return Err(ParseKeyError);
-        }
-        let bytes: Vec<u8> = checked.byte_iter().collect();
-        let key = bytes.try_into().map(Self).map_err(|_| ParseKeyError)?;
-        // The last character has bits to spare, which must not give one key several names.
-        if key.to_string().eq_ignore_ascii_case(text) {
-            Ok(key)
-        } else {
-            Err(ParseKeyError)
-        }
+        from_bech32m(Self::PREFIX, text)
+            .map(Self)
+            .ok_or(ParseKeyError)
     }
+}
+
+/// Writes 32 bytes as Bech32m (BIP 350).
+pub(crate) fn write_bech32m(
+    f: &mut core::fmt::Formatter<'_>,
+    prefix: Hrp,
+    bytes: &[u8; 32],
+) -> core::fmt::Result {
+    bech32::encode_to_fmt::<Bech32m, _>(f, prefix, bytes).map_err(|_| core::fmt::Error)
+}
+
+/// The 32 bytes of a text that [`write_bech32m`] wrote, in either case.
+pub(crate) fn from_bech32m(prefix: Hrp, text: &str) -> Option<[u8; 32]> {
+    let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(text).ok()?;
+    if checked.hrp() != prefix {
+        return None;
+    }
+    let bytes: [u8; 32] = checked.byte_iter().collect::<Vec<u8>>().try_into().ok()?;
+    // The last character has bits to spare, which must not give one value several names.
+    let canonical = bech32::encode_lower::<Bech32m>(prefix, &bytes).ok()?;
+    canonical.eq_ignore_ascii_case(text).then_some(bytes)
 }
 
 impl core::fmt::Debug for Signature {

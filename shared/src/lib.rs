@@ -10,6 +10,7 @@ pub mod difficulty;
 pub mod encoding;
 pub mod finality;
 pub mod hash;
+pub mod invitation;
 pub mod keys;
 pub mod limits;
 pub mod mempool;

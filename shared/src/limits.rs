@@ -48,6 +48,10 @@ pub const SIDE_HEADERS_MAX: usize = 4096;
 
 /// Members of one network.
 pub const MEMBERS_MAX: usize = 2000;
+/// Invitations of one network that hold at a time.
+pub const INVITATIONS_MAX: usize = 1000;
+/// Bytes of the text that says whom an invitation is for.
+pub const INVITATION_LABEL_BYTES_MAX: usize = 64;
 /// Members of a roster: those whose votes decide.
 pub const ROSTER_MEMBERS_MAX: usize = 100;
 

@@ -10,6 +10,7 @@ use crate::difficulty::ChainWork;
 use crate::encoding::{DecodeError, List, Text, decode};
 use crate::finality::{Certificate, Decision, LogEntry, Proposal, Vote};
 use crate::hash::{BlockHash, Hash, NetworkId, Tag, TransactionId};
+use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::limits::{
     AGENT_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BODIES_PER_REQUEST_MAX, EXPLANATION_BYTES_MAX,
@@ -39,6 +40,8 @@ pub enum Message {
     Register {
         /// By the key of the [`Hello`].
         signature: Signature,
+        /// For a network by invitation, where the node has one.
+        invitation: Option<Invitation>,
     },
     /// Relay to node: you are a member.
     Welcome(Box<Welcome>),
@@ -385,6 +388,8 @@ pub enum ErrorCode {
     Unavailable = 12,
     /// The answer to [`Message::Leave`]. Ends the connection.
     Left = 13,
+    /// The network is for invited members, and the node showed no invitation that is valid. Fatal.
+    Invitation = 14,
 }
 
 impl ErrorCode {
@@ -399,7 +404,12 @@ impl ErrorCode {
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Malformed | Self::Version | Self::Network | Self::Registration | Self::Superseded
+            Self::Malformed
+                | Self::Version
+                | Self::Network
+                | Self::Registration
+                | Self::Superseded
+                | Self::Invitation
         )
     }
 

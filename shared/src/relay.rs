@@ -18,12 +18,14 @@ use crate::replica::{Lookups, NextStep, Replica, Surroundings};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 pub mod interface;
+mod invitations;
 mod ledger;
 mod log;
 mod presence;
 mod registration;
 
-use interface::{ConnectionId, Effect, Event, RelayView, Report, RequestId};
+use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
+use invitations::Invitations;
 use registration::Stage;
 
 /// The name of the row in [`Table::Meta`] that holds the last term.
@@ -40,6 +42,7 @@ pub struct Relay {
     /// The number of every key that ever registered.
     numbers: HashMap<PublicKey, MemberId>,
     next_member: MemberId,
+    invitations: Invitations,
     connections: BTreeMap<ConnectionId, Peer>,
     /// Connections of members, those that messages are fanned out to.
     joined: BTreeSet<ConnectionId>,
@@ -85,6 +88,7 @@ enum Followup {
     Welcome(ConnectionId),
     Lead(Leader),
     Admitted(RequestId, crate::message::Admission),
+    Administered(RequestId),
 }
 
 /// What requested rows are for.
@@ -144,6 +148,7 @@ impl Relay {
             lookups: Lookups::default(),
             next_member: numbers.values().max().map_or(1, |last| last + 1),
             numbers,
+            invitations: Invitations::restore(rows)?,
             connections: BTreeMap::new(),
             joined: BTreeSet::new(),
             sessions: now_ms,
@@ -181,6 +186,8 @@ impl Relay {
             Event::LoadFailed(id, reason) => self.load_failed(now_ms, id, &reason),
             Event::Command(id, command) => self.command(id, &command),
             Event::Submit(id, signed) => self.submitted(now_ms, id, signed),
+            Event::Invite(id, invite) => self.invite(now_ms, id, invite),
+            Event::Revoke(id, invitation) => self.revoke(id, &invitation),
             Event::Stopping => self.stop(),
             Event::Wake => self.wake(now_ms),
         }
@@ -197,6 +204,11 @@ impl Relay {
     #[must_use]
     pub fn has_joined(&self, connection: ConnectionId) -> bool {
         self.joined.contains(&connection)
+    }
+
+    /// The invitations that hold, by their ids.
+    pub fn invitations(&self) -> impl Iterator<Item = &IssuedInvitation> {
+        self.invitations.iter()
     }
 
     /// What REST and metrics show.
@@ -230,7 +242,10 @@ impl Relay {
         };
         match message {
             Message::Hello(hello) => self.hello(now_ms, connection, hello),
-            Message::Register { signature } => self.register(now_ms, connection, &signature),
+            Message::Register {
+                signature,
+                invitation,
+            } => self.register(now_ms, connection, &signature, invitation.as_ref()),
             other if self.joined.contains(&connection) => {
                 self.member_message(now_ms, connection, other, frame);
             }
@@ -251,6 +266,9 @@ impl Relay {
                 Followup::Lead(leader) => self.lead(now_ms, leader),
                 Followup::Admitted(request, admission) => {
                     self.effects.push(Effect::Admitted(request, admission));
+                }
+                Followup::Administered(request) => {
+                    self.effects.push(Effect::Administered(request, Ok(())));
                 }
             }
         }

@@ -468,7 +468,9 @@ impl World {
                     self.schedule(delay_ms, Action::RelayWake(life, self.relay_wake));
                 }
                 relay::Effect::Report(report) => self.reported(&report),
-                relay::Effect::Answer(..) | relay::Effect::Admitted(..) => {}
+                relay::Effect::Answer(..)
+                | relay::Effect::Admitted(..)
+                | relay::Effect::Administered(..) => {}
             }
         }
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use shared::hash::NetworkId;
+use shared::hash::{Hash, NetworkId};
 use shared::message::Admission;
 use shared::network::NetworkParameters;
 use shared::node::interface::{Answer, Command};
-use shared::relay::interface::{ConnectionId, RelayView};
+use shared::relay::interface::{
+    ConnectionId, InvitationError, IssuedInvitation, NewInvitation, RelayView,
+};
 use shared::transaction::SignedTransaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -44,11 +46,20 @@ pub(crate) enum Input {
     Ask(Command, oneshot::Sender<Answer>),
     /// A transaction over REST.
     Submit(SignedTransaction, oneshot::Sender<Admission>),
+    /// The administrator invites.
+    Invite(NewInvitation, oneshot::Sender<Administered>),
+    /// The administrator revokes an invitation.
+    Revoke(Hash, oneshot::Sender<Administered>),
+    /// The invitations that hold.
+    Invitations(oneshot::Sender<Vec<IssuedInvitation>>),
     /// What the network looks like now.
     View(oneshot::Sender<RelayView>),
     /// Tell everyone, write what is to be written, end.
     Stop,
 }
+
+/// What became of an act of the administrator.
+pub(crate) type Administered = Result<(), InvitationError>;
 
 /// The network did not answer in time, or is being stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,6 +144,21 @@ impl NetworkHandle {
     /// Submits a transaction; the answer comes when it is durably stored or refused.
     pub(crate) async fn submit(&self, signed: SignedTransaction) -> Result<Admission, Unanswered> {
         self.answer(|reply| Input::Submit(signed, reply)).await
+    }
+
+    /// Issues an invitation; the answer comes when it is durable.
+    pub(crate) async fn invite(&self, invite: NewInvitation) -> Result<Administered, Unanswered> {
+        self.answer(|reply| Input::Invite(invite, reply)).await
+    }
+
+    /// Revokes an invitation; the answer comes when that is durable.
+    pub(crate) async fn revoke(&self, invitation: Hash) -> Result<Administered, Unanswered> {
+        self.answer(|reply| Input::Revoke(invitation, reply)).await
+    }
+
+    /// The invitations that hold.
+    pub(crate) async fn invitations(&self) -> Result<Vec<IssuedInvitation>, Unanswered> {
+        self.answer(Input::Invitations).await
     }
 
     /// What the network looks like now.

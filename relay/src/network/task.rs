@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
-use super::Input;
+use super::handle::{Administered, Input};
 use crate::clock::{now_ms, random};
 use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::outbox::{Closing, Outbox};
@@ -29,6 +29,7 @@ pub(crate) struct NetworkTask {
     connections: HashMap<ConnectionId, Connection>,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
     submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
+    administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
     last_request: RequestId,
     writes_under_way: usize,
     /// Connections in the order of their time to be registered.
@@ -61,6 +62,7 @@ impl NetworkTask {
             connections: HashMap::new(),
             questions: HashMap::new(),
             submissions: HashMap::new(),
+            administrations: HashMap::new(),
             last_request: 0,
             writes_under_way: 0,
             registrations: VecDeque::new(),
@@ -168,12 +170,31 @@ impl NetworkTask {
                 self.submissions.insert(request, reply);
                 self.happened(Event::Submit(request, signed)).await;
             }
+            Input::Invite(invite, reply) => {
+                let request = self.administer(reply);
+                self.happened(Event::Invite(request, invite)).await;
+            }
+            Input::Revoke(invitation, reply) => {
+                let request = self.administer(reply);
+                self.happened(Event::Revoke(request, invitation)).await;
+            }
+            Input::Invitations(reply) => {
+                // Whoever asked may have given up.
+                let _ = reply.send(self.core.invitations().cloned().collect());
+            }
             Input::View(reply) => {
                 // Whoever asked may have given up.
                 let _ = reply.send(self.core.view());
             }
             Input::Stop => self.stop().await,
         }
+    }
+
+    fn administer(&mut self, reply: oneshot::Sender<Administered>) -> RequestId {
+        self.administrations.retain(|_, reply| !reply.is_closed());
+        let request = self.next_request();
+        self.administrations.insert(request, reply);
+        request
     }
 
     async fn open(&mut self, connection: ConnectionId, outbox: Outbox) {
@@ -254,6 +275,12 @@ impl NetworkTask {
                 if let Some(reply) = self.submissions.remove(&request) {
                     // Whoever asked may have given up.
                     let _ = reply.send(admission);
+                }
+            }
+            Effect::Administered(request, result) => {
+                if let Some(reply) = self.administrations.remove(&request) {
+                    // Whoever asked may have given up.
+                    let _ = reply.send(result);
                 }
             }
             Effect::WakeAt(time_ms) => {

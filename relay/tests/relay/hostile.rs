@@ -78,7 +78,14 @@ async fn a_false_signature_is_refused_for_good() {
     };
     wire::send(&mut socket, &Message::Hello(hello)).await;
     let signature = Signature([7; 64]);
-    wire::send(&mut socket, &Message::Register { signature }).await;
+    wire::send(
+        &mut socket,
+        &Message::Register {
+            signature,
+            invitation: None,
+        },
+    )
+    .await;
     let (code, _) = wire::closing(&mut socket).await;
     assert_eq!(code, ErrorCode::Registration.close_code());
 }

@@ -92,7 +92,14 @@ pub(crate) async fn register(socket: &mut Socket, secret: &SecretKey) -> Welcome
         node_nonce,
     };
     let signature = secret.sign(&statement.by_node());
-    send(socket, &Message::Register { signature }).await;
+    send(
+        socket,
+        &Message::Register {
+            signature,
+            invitation: None,
+        },
+    )
+    .await;
     match receive(socket).await {
         Some(Message::Welcome(welcome)) => *welcome,
         other => panic!("a welcome should come, not {other:?}"),

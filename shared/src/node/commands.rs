@@ -33,6 +33,10 @@ impl Node {
             Command::Tamper { height } => self.tamper(id, height),
             Command::Repair => self.request_repair(id),
             Command::StartAfresh => self.start_afresh(id),
+            Command::UseInvitation(invitation) => {
+                self.use_invitation(now_ms, invitation);
+                self.done(id);
+            }
             Command::Reconnect => {
                 let is_away = matches!(
                     self.session.state,

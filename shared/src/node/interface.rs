@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::Header;
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
+use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
 use crate::state::KeyEntry;
@@ -161,6 +162,9 @@ pub enum Command {
     /// Forget the replica, but not the key, and fetch everything anew: where the replica is
     /// damaged, or the relay runs another network.
     StartAfresh,
+    /// Show this invitation when registering with a network by invitation; connects again where
+    /// the relay refused for want of one. It is needed until the first registration only.
+    UseInvitation(Invitation),
     /// Connect again after a final refusal or a [`Command::Disconnect`].
     Reconnect,
     /// Leave the network and stay away.

@@ -2,6 +2,7 @@
 
 use super::interface::{Connection, Effect};
 use super::{Followup, Ledger, NETWORK_ROW, Node, Signing};
+use crate::invitation::Invitation;
 use crate::keys::Signature;
 use crate::limits::{
     BACKOFF_MAX_MS, BACKOFF_MIN_MS, LEFT_MEMBERS_KEPT_MAX, LEFT_MEMBERS_KEPT_MS, SILENCE_MAX_MS,
@@ -10,6 +11,7 @@ use crate::message::{
     Challenge, ErrorCode, ErrorMessage, FrameError, Hello, MemberId, Message, PROTOCOL_VERSION,
     Presence, RegistrationStatement, Tip, Welcome,
 };
+use crate::network::Admission;
 use crate::store::{Table, Write};
 
 /// Where the connection stands.
@@ -25,6 +27,8 @@ pub(super) struct Session {
     pub(super) told_synced: bool,
     /// The store has failed: nothing is written any more.
     pub(super) is_halted: bool,
+    /// To be shown where the network asks for one, until the first registration.
+    invitation: Option<Invitation>,
 }
 
 #[derive(Debug, Default)]
@@ -148,6 +152,17 @@ impl Node {
         self.send_status();
     }
 
+    pub(super) fn use_invitation(&mut self, now_ms: u64, invitation: Invitation) {
+        self.session.invitation = Some(invitation);
+        let is_uninvited = matches!(
+            &self.session.state,
+            State::Refused(error) if error.code == ErrorCode::Invitation
+        );
+        if is_uninvited && !self.session.is_halted {
+            self.connect(now_ms);
+        }
+    }
+
     pub(super) fn leave(&mut self) {
         self.send(&Message::Leave);
         self.session.state = State::Left;
@@ -251,6 +266,17 @@ impl Node {
         self.sign(statement.by_node(), Signing::Registration);
     }
 
+    fn register(&mut self, signature: Signature) {
+        let is_by_invitation = self.ledger.as_ref().is_some_and(|ledger| {
+            ledger.replica.chain().network().admission == Admission::InviteOnly
+        });
+        let invitation = self.session.invitation.clone().filter(|_| is_by_invitation);
+        self.send(&Message::Register {
+            signature,
+            invitation,
+        });
+    }
+
     fn welcomed(&mut self, now_ms: u64, welcome: Welcome) {
         if !matches!(self.session.state, State::Proving) {
             return self.reject(now_ms, "a welcome came out of turn".to_owned());
@@ -258,6 +284,8 @@ impl Node {
         self.session.state = State::Joined;
         self.session.attempts = 0;
         self.session.id = Some(welcome.id);
+        // The relay knows the key from now on.
+        self.session.invitation = None;
         self.set_clock(now_ms, welcome.relay_time_ms);
         let Some(ledger) = &mut self.ledger else {
             return;
@@ -317,7 +345,7 @@ impl Node {
 
     pub(super) fn signed(&mut self, now_ms: u64, id: u64, signature: Signature) {
         match self.after_sign.remove(&id) {
-            Some(Signing::Registration) => self.send(&Message::Register { signature }),
+            Some(Signing::Registration) => self.register(signature),
             Some(Signing::Transaction(command, transaction)) => {
                 self.transaction_signed(command, *transaction, signature);
             }

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::encoding::Text;
+use crate::hash::Hash;
 use crate::keys::PublicKey;
+use crate::limits::{INVITATION_LABEL_BYTES_MAX, INVITATIONS_MAX};
 use crate::message::{Admission, ErrorCode, Leader, Member};
 use crate::node::interface::{Answer, ChainView, Command, Rejection};
 use crate::store::{Query, Row, Write};
@@ -49,6 +54,11 @@ pub enum Event {
     Command(RequestId, Command),
     /// A signed transaction over REST. Answered by [`Effect::Admitted`].
     Submit(RequestId, SignedTransaction),
+    /// The administrator invites. Answered by [`Effect::Administered`].
+    Invite(RequestId, NewInvitation),
+    /// The administrator revokes the invitation of this id. Answered by
+    /// [`Effect::Administered`].
+    Revoke(RequestId, Hash),
     /// The relay is about to stop: tell everyone.
     Stopping,
     /// The time of the last [`Effect::WakeAt`] has come.
@@ -83,10 +93,52 @@ pub enum Effect {
     Answer(RequestId, Answer),
     /// What became of a submitted transaction.
     Admitted(RequestId, Admission),
+    /// An act of the administrator is durable, or was refused.
+    Administered(RequestId, Result<(), InvitationError>),
     /// Send [`Event::Wake`] at this time, milliseconds since 1970 UTC; replaces the time before.
     WakeAt(u64),
     /// Something that an operator may want to read in the log.
     Report(Report),
+}
+
+/// An invitation to be issued.
+#[derive(Clone, Debug)]
+pub struct NewInvitation {
+    /// The id of a secret that only the administrator has.
+    pub id: Hash,
+    /// For people: whom it is for.
+    pub label: Text<INVITATION_LABEL_BYTES_MAX>,
+    /// How many keys may join with it.
+    pub uses_max: u32,
+}
+
+/// An invitation that holds.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct IssuedInvitation {
+    /// The id of the secret.
+    pub id: Hash,
+    /// For people: whom it is for.
+    pub label: Text<INVITATION_LABEL_BYTES_MAX>,
+    /// When it was issued, by the relay's clock, milliseconds since 1970 UTC.
+    pub issued_ms: u64,
+    /// How many keys may join with it.
+    pub uses_max: u32,
+    /// How many have.
+    pub uses: u32,
+}
+
+/// Why an act of the administrator was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvitationError {
+    /// The network is open.
+    #[error("anyone may join this network: invitations are for networks that are invite-only")]
+    OpenNetwork,
+    /// There are too many.
+    #[error("{INVITATIONS_MAX} invitations hold already: revoke some first")]
+    TooMany,
+    /// There is none of this id.
+    #[error("there is no invitation {0}: it was never issued, or is revoked")]
+    Unknown(Hash),
 }
 
 /// What an operator may want to know.

@@ -11,6 +11,7 @@ use crate::hash::{BlockHash, TransactionId};
 use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
 use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
+use crate::network::Admission as NetworkAdmission;
 use crate::replica::{Announced, RefusedTransaction, Replica};
 use crate::store::{Query, Row, Table, key_number};
 use crate::transaction::SignedTransaction;
@@ -67,6 +68,13 @@ impl Relay {
     pub(super) fn submitted(&mut self, now_ms: u64, request: RequestId, signed: SignedTransaction) {
         let sender = signed.transaction.sender;
         let id = signed.transaction.id();
+        if self.network().admission == NetworkAdmission::InviteOnly
+            && !self.numbers.contains_key(&sender)
+        {
+            let reason = "its sender has never joined this network, which is for invited members";
+            let refused = Admission::Refused(Text::truncated(reason));
+            return self.effects.push(Effect::Admitted(request, refused));
+        }
         match self.replica.admit(signed, sender) {
             Ok((verified, writes)) => {
                 let message = Message::Transactions(List::truncated([verified.signed().clone()]));

@@ -2,6 +2,7 @@
 
 use super::interface::{ConnectionId, Report};
 use super::{Followup, Peer, Relay};
+use crate::invitation::Invitation;
 use crate::keys::Signature;
 use crate::limits::MEMBERS_MAX;
 use crate::message::{
@@ -99,6 +100,7 @@ impl Relay {
         now_ms: u64,
         connection: ConnectionId,
         signature: &Signature,
+        invitation: Option<&Invitation>,
     ) {
         let Some(Stage::Challenged { hello, statement }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
@@ -118,14 +120,19 @@ impl Relay {
             let reason = format!("the network has {MEMBERS_MAX} members: try again later");
             return self.expel(connection, ErrorCode::Full, &reason);
         }
-        if self.network().admission == Admission::InviteOnly {
-            let reason = "this network is for invited members, and this relay cannot check \
-                          invitations yet";
-            return self.expel(connection, ErrorCode::Registration, reason);
-        }
         let key = hello.key;
         let agent = hello.agent.clone();
         let known = self.numbers.get(&key).copied();
+        let mut rows = Vec::new();
+        if known.is_none() && self.network().admission == Admission::InviteOnly {
+            match self.invitations.redeem(invitation) {
+                Ok(row) => rows.push(row),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return self.expel(connection, ErrorCode::Invitation, &reason);
+                }
+            }
+        }
         let id = known.unwrap_or(self.next_member);
         let member = Member {
             id,
@@ -137,7 +144,6 @@ impl Relay {
         if let Some(peer) = self.connections.get_mut(&connection) {
             peer.stage = Stage::Admitted(member);
         }
-        let mut rows = Vec::new();
         if known.is_none() {
             self.next_member += 1;
             self.numbers.insert(key, id);

@@ -6,6 +6,7 @@ use shared::finality::{
     Ballot, Certificate, Decision, LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote,
 };
 use shared::hash::{BlockHash, Hash, Tag};
+use shared::invitation::Invitation;
 use shared::message::{
     Admission, AnnouncedBody, BlockAnnouncement, Certified, Challenge, CheckAnswer, CheckQuery,
     CheckReport, ErrorCode, ErrorMessage, Hello, Leader, Member, Message, NodeStatus, Presence,
@@ -199,6 +200,14 @@ fn session() -> Vec<(&'static str, Message)> {
             "register",
             Message::Register {
                 signature: secret(1).sign(&statement().by_node()),
+                invitation: None,
+            },
+        ),
+        (
+            "register by invitation",
+            Message::Register {
+                signature: secret(1).sign(&statement().by_node()),
+                invitation: Some(Invitation::from_bytes([0xcc; 32])),
             },
         ),
         ("welcome", Message::Welcome(Box::new(welcome))),

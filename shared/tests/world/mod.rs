@@ -110,6 +110,9 @@ pub struct World {
     queue: VecDeque<Event>,
     connections: u64,
     commands: u64,
+    /// What became of acts of the administrator, and of transactions over REST.
+    pub administered: BTreeMap<u64, Result<(), relay::InvitationError>>,
+    pub admitted: BTreeMap<u64, shared::message::Admission>,
 }
 
 pub fn network() -> NetworkParameters {
@@ -138,9 +141,13 @@ fn relay_secret() -> SecretKey {
 
 impl World {
     pub fn new(nodes: usize) -> Self {
+        Self::of(network(), nodes)
+    }
+
+    pub fn of(network: NetworkParameters, nodes: usize) -> Self {
         let now_ms = 1_000_000;
         let (relay, effects) =
-            Relay::new(relay_secret(), network(), &Rows::default(), now_ms).unwrap();
+            Relay::new(relay_secret(), network, &Rows::default(), now_ms).unwrap();
         let mut world = Self {
             now_ms,
             relay,
@@ -151,6 +158,8 @@ impl World {
             queue: VecDeque::new(),
             connections: 0,
             commands: 0,
+            administered: BTreeMap::new(),
+            admitted: BTreeMap::new(),
         };
         world.relay_effects(effects);
         for _ in 0..nodes {
@@ -217,7 +226,8 @@ impl World {
 
     pub fn start_relay(&mut self) {
         let rows = self.relay_store.rows();
-        let (relay, effects) = Relay::new(relay_secret(), network(), &rows, self.now_ms).unwrap();
+        let network = self.relay.network().clone();
+        let (relay, effects) = Relay::new(relay_secret(), network, &rows, self.now_ms).unwrap();
         self.relay = relay;
         self.relay_is_up = true;
         self.relay_effects(effects);
@@ -229,6 +239,12 @@ impl World {
         self.queue
             .push_back(Event::ToNode(index, node::Event::Command(id, command)));
         id
+    }
+
+    /// Tells the relay of something that happened, and lets everything come to rest.
+    pub fn tell_relay(&mut self, event: relay::Event) {
+        self.queue.push_back(Event::ToRelay(event));
+        self.settle();
     }
 
     /// The answer to a command, once everything has come to rest.
@@ -416,9 +432,13 @@ impl World {
                         .push_back(Event::ToRelay(relay::Event::Loaded(id, rows)));
                 }
                 relay::Effect::WakeAt(at_ms) => self.relay_wake_ms = Some(at_ms),
-                relay::Effect::Answer(..)
-                | relay::Effect::Admitted(..)
-                | relay::Effect::Report(_) => {}
+                relay::Effect::Administered(id, result) => {
+                    self.administered.insert(id, result);
+                }
+                relay::Effect::Admitted(id, admission) => {
+                    self.admitted.insert(id, admission);
+                }
+                relay::Effect::Answer(..) | relay::Effect::Report(_) => {}
             }
         }
     }
