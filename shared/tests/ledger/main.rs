@@ -24,3 +24,5 @@ mod merkle;
 mod restore;
 mod samples;
 mod state;
+#[cfg(not(target_arch = "wasm32"))]
+mod vectors;

@@ -1,0 +1,103 @@
+//! The test vectors in `docs/vectors/`: what this code makes of fixed inputs, for writers of other
+//! clients. `UPDATE_VECTORS=1 cargo test -p shared --test ledger vectors` writes them anew; a
+//! change of theirs is a change of the protocol.
+
+mod blocks;
+mod finality;
+mod formats;
+mod session;
+
+use std::path::Path;
+
+use borsh::BorshSerialize;
+use serde_json::{Value, json};
+use shared::encoding::encode;
+
+#[test]
+fn keys() {
+    compare("keys", &formats::keys());
+}
+
+#[test]
+fn network() {
+    compare("network", &formats::network_parameters());
+}
+
+#[test]
+fn transactions() {
+    compare("transactions", &formats::transactions());
+}
+
+#[test]
+fn state() {
+    compare("state", &blocks::state());
+}
+
+#[test]
+fn blocks() {
+    compare("blocks", &blocks::blocks());
+}
+
+#[test]
+fn difficulty() {
+    compare("difficulty", &blocks::difficulty());
+}
+
+#[test]
+fn finality() {
+    compare("finality", &finality::finality());
+}
+
+#[test]
+fn registration() {
+    compare("registration", &session::registration());
+}
+
+#[test]
+fn consistency() {
+    compare("consistency", &session::consistency());
+}
+
+#[test]
+fn messages() {
+    compare("messages", &session::messages());
+}
+
+/// The committed file must say what the code says.
+fn compare(name: &str, made: &Value) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/vectors");
+    let path = folder.join(format!("{name}.json"));
+    let mut text = serde_json::to_string_pretty(made).unwrap();
+    text.push('\n');
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = committed
+        .lines()
+        .zip(text.lines())
+        .position(|(committed, made)| committed != made);
+    assert!(
+        committed == text,
+        "{} differs from what the code makes, first in line {}: where the protocol is to change, \
+         write it anew with UPDATE_VECTORS=1",
+        path.display(),
+        differs.map_or(committed.lines().count(), |line| line + 1)
+    );
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> Value {
+    json!(digits(bytes))
+}
+
+fn digits(bytes: impl AsRef<[u8]>) -> String {
+    bytes
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn encoded<T: BorshSerialize>(value: &T) -> Value {
+    hex(encode(value))
+}
