@@ -6,6 +6,7 @@
 
 pub mod certificate;
 pub mod log;
+pub mod mark;
 pub mod policy;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::ChainWork;
 use crate::encoding::{DecodeError, List, Text, decode};
+use crate::finality::mark::VoteMark;
 use crate::finality::{Certificate, Decision, LogEntry, Proposal, Vote};
 use crate::hash::{BlockHash, Hash, NetworkId, Tag, TransactionId};
 use crate::invitation::Invitation;
@@ -180,6 +181,8 @@ pub struct Welcome {
     pub tip: Tip,
     /// The number of entries in the relay's log.
     pub log_length: u64,
+    /// How far the member's key has voted, if it ever did.
+    pub mark: Option<VoteMark>,
 }
 
 /// A best block, as it is told to others.
@@ -206,6 +209,8 @@ pub struct NodeStatus {
     pub synced: bool,
     /// Whether its page can be seen; true where there is no page.
     pub visible: bool,
+    /// Whether it abstains, since its storage is older than its key's last votes.
+    pub abstains: bool,
     /// Its hash rate in hashes a second; 0 when it does not mine.
     pub hashes_per_second: u64,
 }

@@ -318,7 +318,8 @@ impl Node {
     }
 
     fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
-        if self.session.is_joined() && self.is_synced() != self.session.told_synced {
+        let abstains = self.voter().is_some_and(Voter::abstains);
+        if self.session.is_joined() && (self.is_synced(), abstains) != self.session.told {
             self.send_status();
         }
         self.set_timer(now_ms);

@@ -21,15 +21,19 @@ pub mod interface;
 mod invitations;
 mod ledger;
 mod log;
+mod members;
 mod presence;
 mod registration;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
+use members::HeldRow;
 use registration::Stage;
 
 /// The name of the row in [`Table::Meta`] that holds the last term.
 const TERM_ROW: &[u8] = b"term";
+/// The name of the row in [`Table::Meta`] that holds the number of the next new member.
+const NEXT_MEMBER_ROW: &[u8] = b"next_member";
 
 /// The relay of one network.
 #[derive(Debug)]
@@ -39,8 +43,8 @@ pub struct Relay {
     log: DecisionLog,
     policy: FinalityPolicy,
     lookups: Lookups,
-    /// The number of every key that ever registered.
-    numbers: HashMap<PublicKey, MemberId>,
+    /// Rows of members that are needed now.
+    held: HashMap<PublicKey, HeldRow>,
     next_member: MemberId,
     invitations: Invitations,
     connections: BTreeMap<ConnectionId, Peer>,
@@ -86,6 +90,7 @@ enum Followup {
     /// To all members but one.
     FanOut(Option<ConnectionId>, Arc<[u8]>),
     Welcome(ConnectionId),
+    MemberWritten(PublicKey),
     Lead(Leader),
     Admitted(RequestId, crate::message::Admission),
     Administered(RequestId),
@@ -95,6 +100,9 @@ enum Followup {
 #[derive(Debug)]
 enum Loading {
     RestoredBodies,
+    Member(PublicKey),
+    /// Of a transaction over REST.
+    Sender(RequestId, Box<crate::transaction::SignedTransaction>),
     Lookup,
     ServedBodies(ConnectionId, Vec<crate::hash::BlockHash>),
     ServedLog(ConnectionId),
@@ -129,25 +137,22 @@ impl Relay {
             height: last.height,
             hash: last.block,
         });
-        let mut numbers = HashMap::new();
-        for row in rows.table(Table::Members) {
-            let number: MemberId = crate::chain::row_value(Table::Members, &row.value)?;
-            if let Ok(key) = row.key.as_slice().try_into() {
-                numbers.insert(PublicKey(key), number);
-            }
-        }
-        let term = match rows.get(Table::Meta, TERM_ROW) {
-            Some(bytes) => crate::chain::row_value(Table::Meta, bytes)?,
-            None => 0,
+        let number = |name: &[u8]| -> Result<Option<u64>, RestoreError> {
+            let bytes = rows.get(Table::Meta, name);
+            bytes
+                .map(|bytes| crate::chain::row_value(Table::Meta, bytes))
+                .transpose()
         };
+        let term = number(TERM_ROW)?.unwrap_or(0);
+        let next_member = number(NEXT_MEMBER_ROW)?.unwrap_or(1);
         let mut relay = Self {
             secret,
             replica: Replica::restore(network, rows, decided)?,
             log,
             policy: FinalityPolicy::new(now_ms),
             lookups: Lookups::default(),
-            next_member: numbers.values().max().map_or(1, |last| last + 1),
-            numbers,
+            held: HashMap::new(),
+            next_member,
             invitations: Invitations::restore(rows)?,
             connections: BTreeMap::new(),
             joined: BTreeSet::new(),
@@ -237,7 +242,7 @@ impl Relay {
                     crate::message::FrameError::Version(_) => ErrorCode::Version,
                     _ => ErrorCode::Malformed,
                 };
-                return self.expel(connection, code, &error.to_string());
+                return self.expel(now_ms, connection, code, &error.to_string());
             }
         };
         match message {
@@ -245,11 +250,12 @@ impl Relay {
             Message::Register {
                 signature,
                 invitation,
-            } => self.register(now_ms, connection, &signature, invitation.as_ref()),
+            } => self.register(now_ms, connection, &signature, invitation),
             other if self.joined.contains(&connection) => {
                 self.member_message(now_ms, connection, other, frame);
             }
             _ => self.expel(
+                now_ms,
                 connection,
                 ErrorCode::Malformed,
                 "a message came before the registration",
@@ -263,6 +269,7 @@ impl Relay {
                 Followup::Send(connection, frame) => self.send_frame(connection, frame),
                 Followup::FanOut(except, frame) => self.fan_out(except, frame),
                 Followup::Welcome(connection) => self.welcome(now_ms, connection),
+                Followup::MemberWritten(key) => self.member_written(key),
                 Followup::Lead(leader) => self.lead(now_ms, leader),
                 Followup::Admitted(request, admission) => {
                     self.effects.push(Effect::Admitted(request, admission));
@@ -282,6 +289,10 @@ impl Relay {
     fn loaded(&mut self, now_ms: u64, id: RequestId, rows: &[Row]) {
         match self.after_load.remove(&id) {
             Some(Loading::RestoredBodies) => self.restored_bodies(rows),
+            Some(Loading::Member(key)) => self.member_found(now_ms, key, rows),
+            Some(Loading::Sender(request, signed)) => {
+                self.sender_found(now_ms, request, *signed, rows);
+            }
             Some(Loading::Lookup) => self.lookup_rows(id, rows),
             Some(Loading::ServedBodies(connection, hashes)) => {
                 let answer = self.replica.answer_bodies(&hashes, rows);
@@ -296,16 +307,20 @@ impl Relay {
     }
 
     fn load_failed(&mut self, now_ms: u64, id: RequestId, reason: &str) {
-        if let Some(Loading::Lookup) = self.after_load.remove(&id) {
-            let step = self.lookups.failed(id, reason);
-            self.lookup_step(step);
+        match self.after_load.remove(&id) {
+            Some(Loading::Lookup) => {
+                let step = self.lookups.failed(id, reason);
+                self.lookup_step(step);
+            }
+            Some(Loading::Member(key)) => return self.member_lost(now_ms, key, reason),
+            _ => {}
         }
         self.report_rejection(now_ms, format!("the store could not be read: {reason}"));
     }
 
     fn command(&mut self, id: RequestId, command: &crate::node::interface::Command) {
         let load = self.request();
-        let numbers = &self.numbers;
+        let numbers = self.numbers();
         let around = Surroundings {
             damaged: &BTreeSet::new(),
             member_of: &|key| numbers.get(key).copied(),
@@ -322,7 +337,7 @@ impl Relay {
 
     fn lookup_rows(&mut self, load: RequestId, rows: &[Row]) {
         let next_load = self.request();
-        let numbers = &self.numbers;
+        let numbers = self.numbers();
         let around = Surroundings {
             damaged: &BTreeSet::new(),
             member_of: &|key| numbers.get(key).copied(),
@@ -379,15 +394,16 @@ impl Relay {
         peer.errors += 1;
         if peer.errors > PEER_ERRORS_PER_MINUTE_MAX {
             let reason = format!("more than {PEER_ERRORS_PER_MINUTE_MAX} errors within a minute");
-            return self.expel(connection, ErrorCode::Misbehaved, &reason);
+            return self.expel(now_ms, connection, ErrorCode::Misbehaved, &reason);
         }
         self.send_error(connection, ErrorCode::Invalid, reason);
     }
 
-    /// Ends a connection with a reason.
-    fn expel(&mut self, connection: ConnectionId, code: ErrorCode, reason: &str) {
+    /// Ends a connection with a reason. Nothing that still comes over it is looked at.
+    fn expel(&mut self, now_ms: u64, connection: ConnectionId, code: ErrorCode, reason: &str) {
         self.send_error(connection, code, reason);
         self.close(connection, code, reason);
+        self.closed(now_ms, connection, code == ErrorCode::Unresponsive);
     }
 
     fn close(&mut self, connection: ConnectionId, code: ErrorCode, reason: &str) {
@@ -455,6 +471,12 @@ impl Relay {
 
     fn report_rejection(&mut self, time_ms: u64, reason: String) {
         self.report(Report::Rejected(Rejection { time_ms, reason }));
+    }
+
+    fn numbers(&self) -> HashMap<PublicKey, MemberId> {
+        self.members()
+            .map(|member| (member.key, member.id))
+            .collect()
     }
 
     fn members(&self) -> impl Iterator<Item = &Member> {

@@ -9,7 +9,7 @@ use borsh::BorshSerialize;
 /// The tables. Keys are ordered as bytes; heights and indexes in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Name to value: parameters, the last term.
+    /// Name to value: parameters, the last term, the number of the next new member.
     Meta,
     /// Height to [`crate::block::SealedHeader`], best chain only.
     Headers,
@@ -27,7 +27,7 @@ pub enum Table {
     Pending,
     /// Index to an entry of the decision log.
     Log,
-    /// The relay's members: public key to their row.
+    /// Every key that ever registered with the relay: public key to its number and vote mark.
     Members,
     /// Network id to what this node's key has voted there. It binds the key for ever, and so
     /// outlives the replica.
@@ -156,14 +156,13 @@ pub struct Rows(std::collections::HashMap<Table, Vec<Row>>);
 
 impl Rows {
     /// The tables that are read at start. Bodies and indexes stay on disk.
-    pub const TABLES: [Table; 8] = [
+    pub const TABLES: [Table; 7] = [
         Table::Meta,
         Table::Headers,
         Table::Undo,
         Table::State,
         Table::Pending,
         Table::Log,
-        Table::Members,
         Table::Votes,
     ];
 

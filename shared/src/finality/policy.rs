@@ -106,7 +106,7 @@ impl FinalityPolicy {
         let roster = facts.log.roster();
         let present = facts.present.iter();
         let voters = present
-            .filter(|member| roster.index_of(&member.key).is_some())
+            .filter(|member| !member.abstains && roster.index_of(&member.key).is_some())
             .count();
         note_change(
             &mut self.log_length,

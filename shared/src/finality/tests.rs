@@ -4,6 +4,7 @@ mod agreement;
 mod bench;
 mod cluster;
 mod log;
+mod mark;
 mod policy;
 mod voter;
 

@@ -19,6 +19,7 @@ use self::early::Early;
 use self::rounds::Rounds;
 use super::certificate::{CertificateError, Equivocation};
 use super::log::DecisionLog;
+use super::mark::VoteMark;
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
 use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
@@ -63,6 +64,8 @@ pub struct PresentMember {
     pub key: PublicKey,
     /// Whether it follows the chain. One that does not stays in the roster, but does not join it.
     pub synced: bool,
+    /// Whether it abstains from votes for the present decision.
+    pub abstains: bool,
 }
 
 /// What a voter has bound itself to. It is durable before a vote that follows from it is signed:
@@ -213,6 +216,8 @@ pub struct Voter {
     rounds: Rounds,
     early: Early,
     state: VoteState,
+    /// How far this key has voted, by the relay's account.
+    mark: Option<VoteMark>,
     certified: Option<Certified>,
     certified_sent_in: Option<Term>,
     equivocations: VecDeque<Equivocation>,
@@ -306,6 +311,7 @@ impl Voter {
             leaders: BTreeMap::new(),
             rounds: Rounds::default(),
             early: Early::default(),
+            mark: None,
             certified: None,
             certified_sent_in: None,
             equivocations: VecDeque::new(),
@@ -346,6 +352,33 @@ impl Voter {
         self.leaders.retain(|&term, _| term >= oldest);
         self.judge_early();
         self.advance(oracle)
+    }
+
+    /// A session with the relay begins, which tells how far this key has voted. What this voter
+    /// has signed and not sent is sent only if that does not contradict it.
+    pub fn on_marked(&mut self, mark: Option<VoteMark>) -> Result<(), SignatureError> {
+        if let Some(mark) = &mark {
+            mark.verify(&self.key)?;
+        }
+        self.mark = mark;
+        if self.abstains() {
+            self.persisting.clear();
+            self.signing.clear();
+            self.sent_votes.clear();
+        }
+        Ok(())
+    }
+
+    /// Whether this voter's own record is older than its key's votes: its storage was restored
+    /// from a backup, or is a copy. It votes again once the log has moved on.
+    #[must_use]
+    pub fn abstains(&self) -> bool {
+        !self.is_allowed_in(Term::MAX)
+    }
+
+    fn is_allowed_in(&self, round: Term) -> bool {
+        let mark = self.mark.as_ref();
+        mark.is_none_or(|mark| mark.allows(&self.state, round))
     }
 
     /// The connection to the relay is new: send again what it may not have.

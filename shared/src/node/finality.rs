@@ -3,6 +3,7 @@
 use super::{Followup, Ledger, Node, Signing};
 use crate::chain::Checkpoint;
 use crate::finality::log::DecisionLog;
+use crate::finality::mark::VoteMark;
 use crate::finality::voter::{Action, BlockStanding, ChainOracle, PresentMember, Voter};
 use crate::finality::{Proposal, Vote};
 use crate::hash::{BlockHash, Hash};
@@ -54,6 +55,7 @@ impl ChainOracle for Surroundings<'_> {
             .map(|member| PresentMember {
                 key: member.key,
                 synced: member.status.synced || member.key == self.key,
+                abstains: member.status.abstains,
             })
             .collect()
     }
@@ -83,6 +85,17 @@ impl Node {
         });
         if let Some(reason) = refused {
             self.reject(now_ms, format!("a vote was refused: {reason}"));
+        }
+    }
+
+    /// The relay's account of how far this key has voted.
+    pub(super) fn marked(&mut self, now_ms: u64, mark: Option<VoteMark>) {
+        let voter = self.ledger.as_mut().map(|ledger| &mut ledger.voter);
+        if let Some(Err(error)) = voter.map(|voter| voter.on_marked(mark)) {
+            self.reject(
+                now_ms,
+                format!("the relay's account of this key's votes was refused: {error}"),
+            );
         }
     }
 

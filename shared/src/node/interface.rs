@@ -320,6 +320,8 @@ pub struct View {
     pub check: Option<CheckReport>,
     /// Heights at which this replica's stored bytes are known to be damaged.
     pub damaged: Vec<u64>,
+    /// Why this node does not vote although it could, if it does not.
+    pub abstention: Option<Abstention>,
     /// How far the relay's clock is ahead of this one, in milliseconds.
     pub clock_offset_ms: i64,
     /// What was rejected lately, newest last, at most 20.
@@ -401,6 +403,14 @@ pub struct MiningView {
     pub expected_hashes: u64,
     /// Blocks found since the start.
     pub found: u64,
+}
+
+/// Why a node does not vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Abstention {
+    /// Its storage was restored from a backup, or is a copy: its key has voted since. It votes
+    /// again once the next decision, or another roster, is in the log.
+    OldStorage,
 }
 
 /// Why mining pauses.

@@ -23,8 +23,8 @@ pub(super) struct Session {
     /// When something was last heard from the relay.
     heard_ms: u64,
     pub(super) id: Option<MemberId>,
-    /// What the relay was told last of whether this node is synced.
-    pub(super) told_synced: bool,
+    /// What the relay was told last of whether this node is synced, and whether it abstains.
+    pub(super) told: (bool, bool),
     /// The store has failed: nothing is written any more.
     pub(super) is_halted: bool,
     /// To be shown where the network asks for one, until the first registration.
@@ -291,6 +291,7 @@ impl Node {
             return;
         };
         ledger.sync.begin(welcome.log_length);
+        self.marked(now_ms, welcome.mark);
         self.presence(now_ms, welcome.presence);
         self.offer_pending();
         self.relay_tip(&welcome.tip);
@@ -385,7 +386,7 @@ impl Node {
     pub(super) fn send_status(&mut self) {
         if self.session.is_joined() {
             let status = self.status();
-            self.session.told_synced = status.synced;
+            self.session.told = (status.synced, status.abstains);
             self.send(&Message::Status(status));
         }
     }

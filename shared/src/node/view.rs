@@ -1,7 +1,7 @@
 //! What a page shows of a node, what other members see of it, and when it has to be woken.
 
 use super::Node;
-use super::interface::{ChainView, Effect, MiningView, NetworkView, View};
+use super::interface::{Abstention, ChainView, Effect, MiningView, NetworkView, View};
 use crate::chain::Chain;
 use crate::finality::log::DecisionLog;
 use crate::keys::PublicKey;
@@ -38,6 +38,9 @@ impl Node {
             check: self.report.clone(),
             damaged: ledger
                 .map_or_else(Vec::new, |ledger| ledger.damaged.iter().copied().collect()),
+            abstention: ledger
+                .filter(|ledger| ledger.voter.abstains())
+                .map(|_| Abstention::OldStorage),
             clock_offset_ms: self.clock_offset_ms,
             rejections: self.rejections.iter().cloned().collect(),
         }
@@ -54,6 +57,7 @@ impl Node {
             log_head: ledger.log.head(),
             synced: self.is_synced(),
             visible: self.is_visible,
+            abstains: ledger.voter.abstains(),
             hashes_per_second: self.mining.hashes_per_second,
         }
     }

@@ -67,14 +67,35 @@ impl Relay {
     /// A transaction over REST.
     pub(super) fn submitted(&mut self, now_ms: u64, request: RequestId, signed: SignedTransaction) {
         let sender = signed.transaction.sender;
-        let id = signed.transaction.id();
         if self.network().admission == NetworkAdmission::InviteOnly
-            && !self.numbers.contains_key(&sender)
+            && self.member_row(&sender).is_none()
         {
+            let query = Self::member_query(&sender);
+            return self.load(query, Loading::Sender(request, Box::new(signed)));
+        }
+        self.admit_submitted(now_ms, request, signed);
+    }
+
+    /// Whether the sender of a transaction over REST ever joined this network, which is not for
+    /// everyone.
+    pub(super) fn sender_found(
+        &mut self,
+        now_ms: u64,
+        request: RequestId,
+        signed: SignedTransaction,
+        rows: &[Row],
+    ) {
+        if rows.is_empty() {
             let reason = "its sender has never joined this network, which is for invited members";
             let refused = Admission::Refused(Text::truncated(reason));
             return self.effects.push(Effect::Admitted(request, refused));
         }
+        self.admit_submitted(now_ms, request, signed);
+    }
+
+    fn admit_submitted(&mut self, now_ms: u64, request: RequestId, signed: SignedTransaction) {
+        let sender = signed.transaction.sender;
+        let id = signed.transaction.id();
         match self.replica.admit(signed, sender) {
             Ok((verified, writes)) => {
                 let message = Message::Transactions(List::truncated([verified.signed().clone()]));

@@ -5,6 +5,7 @@ use super::{Followup, Loading, Relay};
 use crate::chain::Checkpoint;
 use crate::encoding::{List, decode};
 use crate::finality::log::LogError;
+use crate::finality::mark::Standing;
 use crate::finality::policy::{Facts, Verdict};
 use crate::finality::voter::{BlockStanding, PresentMember};
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Vote};
@@ -32,17 +33,36 @@ impl Relay {
         }
     }
 
-    /// A vote is passed on if it is a roster member's.
+    /// A vote for the next decision is passed on if it is a roster member's own, and only once
+    /// the mark of its key is durable: whoever has a copy of the key will know of it.
     pub(super) fn vote(&mut self, now_ms: u64, from: ConnectionId, vote: &Vote, frame: &[u8]) {
         if self.log.roster().index_of(&vote.voter).is_none()
             || self.key_of(from) != Some(vote.voter)
+            || vote.ballot.network != self.log.network()
+            || vote.ballot.instance != self.log.next_instance()
+            || vote.ballot.roster != self.log.roster_hash()
         {
             // Perhaps of the roster before: a node need not know yet that it has changed.
             return;
         }
-        match vote.verify() {
-            Ok(()) => self.fan_out(Some(from), frame.into()),
-            Err(error) => self.refuse(now_ms, from, &format!("a vote was refused: {error}")),
+        if let Err(error) = vote.verify() {
+            return self.refuse(now_ms, from, &format!("a vote was refused: {error}"));
+        }
+        let log_length = self.log.length();
+        let Some(mark) = self.mark_mut(&vote.voter) else {
+            return;
+        };
+        let passed_on = vec![Followup::FanOut(Some(from), frame.into())];
+        match mark.advance(log_length, *vote) {
+            Standing::Newer => self.write_member(vote.voter, Vec::new(), passed_on),
+            // Its mark may still be under way.
+            Standing::Same => self.write(Vec::new(), passed_on),
+            // Others have had a later one of it.
+            Standing::Older => {}
+            Standing::Conflicting(_) => {
+                let reason = "a vote was refused: it contradicts an earlier one of its round";
+                self.refuse(now_ms, from, reason);
+            }
         }
     }
 
@@ -94,6 +114,7 @@ impl Relay {
             .map(|member| PresentMember {
                 key: member.key,
                 synced: member.status.synced,
+                abstains: member.status.abstains,
             })
             .collect();
         let verdict = self.policy.judge(

@@ -30,6 +30,9 @@ impl Relay {
         let Some(peer) = self.connections.remove(&connection) else {
             return;
         };
+        if let Some(key) = peer.stage.key() {
+            self.release_member(key);
+        }
         if !self.joined.remove(&connection) {
             return;
         }
@@ -156,8 +159,7 @@ impl Relay {
         }
         for connection in evicted {
             let reason = format!("{PING_MISSES_MAX} pings in a row were not answered");
-            self.expel(connection, ErrorCode::Unresponsive, &reason);
-            self.closed(now_ms, connection, true);
+            self.expel(now_ms, connection, ErrorCode::Unresponsive, &reason);
         }
         self.ping += 1;
         let ping = Message::Ping {

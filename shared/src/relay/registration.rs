@@ -3,14 +3,13 @@
 use super::interface::{ConnectionId, Report};
 use super::{Followup, Peer, Relay};
 use crate::invitation::Invitation;
-use crate::keys::Signature;
+use crate::keys::{PublicKey, Signature};
 use crate::limits::MEMBERS_MAX;
 use crate::message::{
     Challenge, ErrorCode, Hello, Member, Message, NodeStatus, PROTOCOL_VERSION,
     RegistrationStatement, Welcome,
 };
-use crate::network::Admission;
-use crate::store::{Table, Write};
+use crate::store::Write;
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -22,9 +21,19 @@ pub(super) enum Stage {
         hello: Hello,
         statement: RegistrationStatement,
     },
-    /// The signature holds; the number is being stored.
+    /// The signature holds; the key's row is being read.
+    Proven(Applicant),
+    /// The key's row is being stored.
     Admitted(Member),
     Joined(Member),
+}
+
+/// Who has proved to have a key.
+#[derive(Debug)]
+pub(super) struct Applicant {
+    pub(super) hello: Hello,
+    /// What it shows, for a network that it is not a member of yet.
+    pub(super) invitation: Option<Invitation>,
 }
 
 impl Stage {
@@ -32,6 +41,15 @@ impl Stage {
         match self {
             Self::Joined(member) => Some(member),
             _ => None,
+        }
+    }
+
+    /// The key, once it is proved.
+    pub(super) fn key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Opened { .. } | Self::Challenged { .. } => None,
+            Self::Proven(applicant) => Some(&applicant.hello.key),
+            Self::Admitted(member) | Self::Joined(member) => Some(&member.key),
         }
     }
 }
@@ -51,11 +69,16 @@ impl Relay {
         self.connections.insert(connection, peer);
     }
 
-    pub(super) fn hello(&mut self, _now_ms: u64, connection: ConnectionId, hello: Hello) {
+    pub(super) fn hello(&mut self, now_ms: u64, connection: ConnectionId, hello: Hello) {
         let Some(Stage::Opened { nonce }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
         else {
-            return self.expel(connection, ErrorCode::Malformed, "a second hello came");
+            return self.expel(
+                now_ms,
+                connection,
+                ErrorCode::Malformed,
+                "a second hello came",
+            );
         };
         let nonce = *nonce;
         if hello.protocol_version != PROTOCOL_VERSION {
@@ -64,7 +87,7 @@ impl Relay {
                  older of the two",
                 hello.protocol_version
             );
-            return self.expel(connection, ErrorCode::Version, &reason);
+            return self.expel(now_ms, connection, ErrorCode::Version, &reason);
         }
         let network = self.network().clone();
         let id = network.id();
@@ -74,7 +97,7 @@ impl Relay {
                  afresh there, or connect to the other relay",
                 network.name
             );
-            return self.expel(connection, ErrorCode::Network, &reason);
+            return self.expel(now_ms, connection, ErrorCode::Network, &reason);
         }
         let statement = RegistrationStatement {
             network: id,
@@ -100,12 +123,13 @@ impl Relay {
         now_ms: u64,
         connection: ConnectionId,
         signature: &Signature,
-        invitation: Option<&Invitation>,
+        invitation: Option<Invitation>,
     ) {
         let Some(Stage::Challenged { hello, statement }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
         else {
             return self.expel(
+                now_ms,
                 connection,
                 ErrorCode::Malformed,
                 "a registration came out of turn",
@@ -113,47 +137,49 @@ impl Relay {
         };
         if let Err(error) = hello.key.verify(&statement.by_node(), signature) {
             let reason = error.to_string();
-            return self.expel(connection, ErrorCode::Registration, &reason);
+            return self.expel(now_ms, connection, ErrorCode::Registration, &reason);
         }
         let returns = self.members().any(|member| member.key == hello.key);
         if self.joined.len() >= MEMBERS_MAX && !returns {
             let reason = format!("the network has {MEMBERS_MAX} members: try again later");
-            return self.expel(connection, ErrorCode::Full, &reason);
+            return self.expel(now_ms, connection, ErrorCode::Full, &reason);
         }
         let key = hello.key;
-        let agent = hello.agent.clone();
-        let known = self.numbers.get(&key).copied();
-        let mut rows = Vec::new();
-        if known.is_none() && self.network().admission == Admission::InviteOnly {
-            match self.invitations.redeem(invitation) {
-                Ok(row) => rows.push(row),
-                Err(error) => {
-                    let reason = error.to_string();
-                    return self.expel(connection, ErrorCode::Invitation, &reason);
-                }
-            }
-        }
-        let id = known.unwrap_or(self.next_member);
-        let member = Member {
-            id,
-            key,
-            agent,
-            since_ms: now_ms,
-            status: NodeStatus::default(),
+        let applicant = Applicant {
+            hello: hello.clone(),
+            invitation,
         };
         if let Some(peer) = self.connections.get_mut(&connection) {
-            peer.stage = Stage::Admitted(member);
+            peer.stage = Stage::Proven(applicant);
         }
-        if known.is_none() {
-            self.next_member += 1;
-            self.numbers.insert(key, id);
-            rows.push(Write::put(Table::Members, key.0, &id));
-        }
-        // Also where the number is known: its row may still be under way.
-        self.write(rows, vec![Followup::Welcome(connection)]);
+        self.find_member(now_ms, key);
     }
 
-    /// The member's number is durable: it is told, and so is everyone else.
+    /// The row of a key is here: whoever proved to have the key becomes a member once it is
+    /// durable, and with it what else is to be written.
+    pub(super) fn admit(&mut self, now_ms: u64, key: PublicKey, with: Vec<Write>) {
+        let Some(id) = self.member_row(&key).map(|row| row.id) else {
+            return;
+        };
+        let mut followups = Vec::new();
+        for (&connection, peer) in &mut self.connections {
+            if let Stage::Proven(Applicant { hello, .. }) = &peer.stage
+                && hello.key == key
+            {
+                peer.stage = Stage::Admitted(Member {
+                    id,
+                    key,
+                    agent: hello.agent.clone(),
+                    since_ms: now_ms,
+                    status: NodeStatus::default(),
+                });
+                followups.push(Followup::Welcome(connection));
+            }
+        }
+        self.write_member(key, with, followups);
+    }
+
+    /// The member's row is durable: it is told, and so is everyone else.
     pub(super) fn welcome(&mut self, now_ms: u64, connection: ConnectionId) {
         let Some(Stage::Admitted(member)) =
             self.connections.get(&connection).map(|peer| &peer.stage)
@@ -164,7 +190,7 @@ impl Relay {
         self.fence_older(now_ms, connection, &member);
         self.sessions += 1;
         let session = self.sessions;
-        let id = member.id;
+        let (id, key) = (member.id, member.key);
         if let Some(peer) = self.connections.get_mut(&connection) {
             peer.stage = Stage::Joined(member.clone());
         }
@@ -179,6 +205,7 @@ impl Relay {
             presence: self.everyone(),
             tip: self.replica.chain().tip(),
             log_length: self.log.length(),
+            mark: self.member_row(&key).and_then(|row| row.mark.clone()),
         }));
         self.send(connection, &welcome);
         let pending = self.replica.pending_portions(false).into_iter();
@@ -208,11 +235,11 @@ impl Relay {
             .collect();
         for connection in older {
             self.expel(
+                now_ms,
                 connection,
                 ErrorCode::Superseded,
                 "the same key has registered anew, in another tab or on another machine",
             );
-            self.closed(now_ms, connection, false);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use shared::block::{Block, Body, Outcomes, Seal, SealedHeader};
 use shared::encoding::List;
+use shared::finality::mark::VoteMark;
 use shared::finality::{
     Ballot, Certificate, Decision, LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote,
 };
@@ -191,6 +192,11 @@ fn session() -> Vec<(&'static str, Message)> {
         presence: presence(),
         tip: status().tip,
         log_length: 2,
+        mark: Some(VoteMark {
+            log_length: 1,
+            prevote: Some(vote(1, Step::Prevote)),
+            precommit: None,
+        }),
     };
     vec![
         ("hello", Message::Hello(hello)),
@@ -249,6 +255,7 @@ fn status() -> NodeStatus {
         log_head: log()[1].record.hash(),
         synced: true,
         visible: false,
+        abstains: true,
         hashes_per_second: 1_000_000,
     }
 }

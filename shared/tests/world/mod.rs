@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use shared::block::Header;
 use shared::difficulty::Target;
 use shared::encoding::Text;
+use shared::finality::Vote;
 use shared::keys::SecretKey;
+use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
 use shared::node::Node;
 use shared::node::interface::{self as node, Answer, Command, MiningWork, View};
@@ -87,6 +89,8 @@ impl MemoryStore {
 pub struct TestNode {
     pub node: Node,
     pub store: MemoryStore,
+    /// Of its secret key.
+    seed: u8,
     secret: SecretKey,
     connection: Option<u64>,
     work: Option<MiningWork>,
@@ -101,6 +105,8 @@ enum Event {
 }
 
 pub struct World {
+    /// Every vote that a node has handed to its connection.
+    pub votes: Vec<Vote>,
     pub now_ms: u64,
     pub relay: Relay,
     pub relay_store: MemoryStore,
@@ -149,6 +155,7 @@ impl World {
         let (relay, effects) =
             Relay::new(relay_secret(), network, &Rows::default(), now_ms).unwrap();
         let mut world = Self {
+            votes: Vec::new(),
             now_ms,
             relay,
             relay_store: MemoryStore::default(),
@@ -169,12 +176,24 @@ impl World {
     }
 
     pub fn add_node(&mut self) -> usize {
+        let seed = u8::try_from(self.nodes.len()).unwrap() + 10;
+        self.add(seed, MemoryStore::default())
+    }
+
+    /// Another node with the key of this one, and a copy of what it has stored.
+    pub fn clone_node(&mut self, index: usize) -> usize {
+        let original = &self.nodes[index];
+        self.add(original.seed, original.store.clone())
+    }
+
+    fn add(&mut self, seed: u8, store: MemoryStore) -> usize {
         let index = self.nodes.len();
-        let secret = SecretKey::from_seed(&[u8::try_from(index).unwrap() + 10; 32]);
-        let (node, effects) = Node::new(secret.public_key(), "test", &Rows::default(), self.now_ms);
+        let secret = SecretKey::from_seed(&[seed; 32]);
+        let (node, effects) = Node::new(secret.public_key(), "test", &store.rows(), self.now_ms);
         self.nodes.push(TestNode {
             node,
-            store: MemoryStore::default(),
+            store,
+            seed,
             secret,
             connection: None,
             work: None,
@@ -355,6 +374,9 @@ impl World {
                     Some(node::Event::Disconnected { chance: now_ms })
                 }
                 node::Effect::Send(frame) => {
+                    if let Ok(Message::Vote(vote)) = Message::from_frame(&frame) {
+                        self.votes.push(vote);
+                    }
                     if let Some(connection) = node.connection {
                         let event = relay::Event::Frame { connection, frame };
                         self.queue.push_back(Event::ToRelay(event));

@@ -54,7 +54,11 @@ impl ChainOracle for Sight {
     fn present(&self) -> Vec<PresentMember> {
         let present = self.present.iter();
         present
-            .map(|&key| PresentMember { key, synced: true })
+            .map(|&key| PresentMember {
+                key,
+                synced: true,
+                abstains: false,
+            })
             .collect()
     }
 }

@@ -467,6 +467,7 @@ impl Cluster {
             .map(|(_, member)| PresentMember {
                 key: member.secret.public_key(),
                 synced: true,
+                abstains: false,
             })
             .collect()
     }

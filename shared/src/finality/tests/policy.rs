@@ -14,7 +14,13 @@ const START_MS: u64 = 1_000_000;
 
 fn present(roster: &Roster, synced: bool) -> Vec<PresentMember> {
     let members = roster.members.iter();
-    members.map(|&key| PresentMember { key, synced }).collect()
+    members
+        .map(|&key| PresentMember {
+            key,
+            synced,
+            abstains: false,
+        })
+        .collect()
 }
 
 fn log_with(roster: &Roster, forced_changes_allowed: bool) -> DecisionLog {

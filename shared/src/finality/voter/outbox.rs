@@ -51,7 +51,10 @@ impl Voter {
         let proposed = self.state.proposed.clone().map(Box::new);
         let proposed =
             proposed.filter(|proposed| self.leads() && self.term == Some(proposed.round));
-        let ballots = [self.state.prevote, self.state.precommit];
+        let mut ballots = [self.state.prevote, self.state.precommit];
+        if self.abstains() {
+            ballots = [None; 2];
+        }
         let statements = proposed
             .map(Statement::Proposal)
             .into_iter()

@@ -36,11 +36,12 @@ impl Voter {
     }
 
     /// Not while the log is shorter than what was voted under, nor in a round of this roster that
-    /// was voted in before a forced change.
+    /// was voted in before a forced change, nor where the relay's mark forbids it.
     fn may_act_in(&self, term: Term) -> bool {
         self.state.log_length == self.log.length
             && self.state.instance == self.log.instance
             && self.state.is_fresh(&self.log.roster_hash, term)
+            && self.is_allowed_in(term)
     }
 
     /// Lines 49 to 54: more than two thirds precommitted, in whatever round.
