@@ -18,6 +18,7 @@ pub mod merkle;
 pub mod message;
 pub mod network;
 pub mod node;
+pub mod receipt;
 pub mod relay;
 pub mod replica;
 pub mod state;

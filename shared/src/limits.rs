@@ -46,6 +46,15 @@ pub const SIDE_BODIES_MAX: usize = 64;
 /// Headers of blocks off the best chain, above the last decision.
 pub const SIDE_HEADERS_MAX: usize = 4096;
 
+/// Bytes of a receipt.
+pub const RECEIPT_BYTES_MAX: usize = 1024 * 1024;
+/// Entries of the decision log in a receipt.
+pub const RECEIPT_LINKS_MAX: usize = 1024;
+/// Hashes from a transaction to its block's `tx_root`: that of BLOCK_TRANSACTIONS_MAX and a record.
+pub const RECEIPT_PATH_HASHES_MAX: usize = 10;
+/// Hashes from a block to a history root: that of any height.
+pub const RECEIPT_HISTORY_HASHES_MAX: usize = 64;
+
 /// Members of one network.
 pub const MEMBERS_MAX: usize = 2000;
 /// Invitations of one network that hold at a time.

@@ -323,6 +323,7 @@ impl Relay {
         let numbers = self.numbers();
         let around = Surroundings {
             damaged: &BTreeSet::new(),
+            log_length: self.log.length(),
             member_of: &|key| numbers.get(key).copied(),
         };
         let step = self
@@ -340,6 +341,7 @@ impl Relay {
         let numbers = self.numbers();
         let around = Surroundings {
             damaged: &BTreeSet::new(),
+            log_length: self.log.length(),
             member_of: &|key| numbers.get(key).copied(),
         };
         let step = self

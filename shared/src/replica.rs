@@ -17,10 +17,12 @@ use crate::store::{Query, Rows, Table, Write, number_key};
 use crate::transaction::{SignedTransaction, TransactionError, Verified};
 
 mod consistency;
+mod key_proof;
 mod queries;
 mod serve;
 
 pub use consistency::{StoredRange, certified_tree};
+pub use key_proof::KeyProof;
 pub use queries::{Lookups, NextStep, Surroundings, query_rows};
 
 /// The chain, the mempool, and blocks whose time has not come.

@@ -175,7 +175,7 @@ impl State {
     }
 
     /// The proof that an entry is present at a path, or that none is.
-    pub fn prove(&mut self, path: &Path) -> StateProof {
+    pub fn prove(&self, path: &Path) -> StateProof {
         self.tree.prove(path)
     }
 

@@ -4,6 +4,7 @@ use super::interface::{Answer, Command, CommandError, Effect, RequestId};
 use super::session::State;
 use super::{Loading, Node};
 use crate::keys::PublicKey;
+use crate::receipt::Receipt;
 use crate::replica::{NextStep, Surroundings, query_rows};
 use crate::store::{Row, Table};
 use crate::transaction::Action;
@@ -51,9 +52,19 @@ impl Node {
                 self.leave();
                 self.done(id);
             }
+            Command::VerifyReceipt { file } => {
+                let verified = Receipt::from_file(&file).and_then(|receipt| receipt.verify());
+                let answer = match verified {
+                    Ok(verified) => Answer::VerifiedReceipt(Box::new(verified)),
+                    Err(error) => Answer::Failed(CommandError::File(error.to_string())),
+                };
+                self.effects.push(Effect::Answer(id, answer));
+            }
             question @ (Command::Blocks { .. }
             | Command::Block { .. }
             | Command::Pending { .. }
+            | Command::Receipt { .. }
+            | Command::KeyProof { .. }
             | Command::Lookup { .. }) => self.ask_replica(id, &question),
         }
     }
@@ -64,6 +75,7 @@ impl Node {
         let step = self.ledger.as_mut().and_then(|ledger| {
             let around = Surroundings {
                 damaged: &ledger.damaged,
+                log_length: ledger.log.length(),
                 member_of: &|key| members.get(key).copied(),
             };
             ledger
@@ -89,6 +101,7 @@ impl Node {
         };
         let around = Surroundings {
             damaged: &ledger.damaged,
+            log_length: ledger.log.length(),
             member_of: &|key| members.get(key).copied(),
         };
         let step = ledger

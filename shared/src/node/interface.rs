@@ -8,6 +8,8 @@ use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
+use crate::receipt::{NoReceipt, VerifiedReceipt};
+use crate::replica::KeyProof;
 use crate::state::KeyEntry;
 use crate::store::{Query, Row, Write};
 use crate::transaction::{Expect, Key, Outcome, SignedTransaction, TransactionError, Value};
@@ -150,6 +152,22 @@ pub enum Command {
         /// The key.
         key: Key,
     },
+    /// The receipt of a transaction. Answered by [`Answer::Receipt`] once its block is final.
+    Receipt {
+        /// Which one.
+        id: TransactionId,
+    },
+    /// Verify a receipt, of whatever network. Answered by [`Answer::VerifiedReceipt`].
+    VerifyReceipt {
+        /// The receipt's file.
+        file: Vec<u8>,
+    },
+    /// What the state at the tip holds under a key, with its proof. Answered by
+    /// [`Answer::KeyProof`].
+    KeyProof {
+        /// The key.
+        key: Key,
+    },
     /// Compare all replicas. The report arrives in the view.
     CheckConsistency,
     /// For demonstrations: change a stored block behind the node's back.
@@ -186,6 +204,12 @@ pub enum Answer {
     Pending(Vec<PendingTransaction>),
     /// A key's value and history.
     Lookup(Lookup),
+    /// A receipt's file: [`crate::receipt::Receipt::from_file`].
+    Receipt(Vec<u8>),
+    /// What a receipt proves.
+    VerifiedReceipt(Box<VerifiedReceipt>),
+    /// A key's presence or absence, with its proof.
+    KeyProof(Box<KeyProof>),
     /// It was not done.
     Failed(CommandError),
 }
@@ -217,6 +241,12 @@ pub enum CommandError {
     /// There is no such block.
     #[error("there is no block at height {0}")]
     NoBlock(u64),
+    /// There is no receipt.
+    #[error(transparent)]
+    NoReceipt(NoReceipt),
+    /// A file is not what it should be.
+    #[error("the file was refused: {0}")]
+    File(String),
     /// The storage did not do its part.
     #[error("the storage failed: {0}")]
     Storage(String),

@@ -1,4 +1,4 @@
-//! Questions of people to a replica: blocks, pending transactions, a key and its history.
+//! Questions of people to a replica: blocks, pending transactions, a key and its history, receipts.
 //!
 //! What is on disk is loaded in between, so a question is a small state machine of its own.
 
@@ -14,6 +14,7 @@ use crate::node::interface::{
     Answer, BlockDetail, BlockSummary, Command, CommandError, HistoryItem, Lookup,
     PendingTransaction, RequestId,
 };
+use crate::receipt;
 use crate::state::{Path, key_path};
 use crate::store::{Place, Query, Row, Table, key_number, number_key};
 use crate::transaction::{Action, Key};
@@ -37,6 +38,7 @@ enum Stage {
     Block { height: u64 },
     History { key: Key },
     HistoryBodies { key: Key, places: Vec<Place> },
+    Receipt(receipt::Maker),
 }
 
 /// What a question needs next.
@@ -52,6 +54,8 @@ pub enum NextStep {
 pub struct Surroundings<'a> {
     /// Heights whose stored bytes are known to be damaged.
     pub damaged: &'a BTreeSet<u64>,
+    /// Entries of the decision log.
+    pub log_length: u64,
     /// The numbers of members that are present.
     pub member_of: &'a dyn Fn(&PublicKey) -> Option<MemberId>,
 }
@@ -106,6 +110,14 @@ impl Lookups {
                 let answer = pending(replica, around, *skip, *count);
                 return Some(NextStep::Answer(id, answer));
             }
+            Command::Receipt { id } => {
+                let (maker, query) = receipt::Maker::new(*id);
+                (Stage::Receipt(maker), query)
+            }
+            Command::KeyProof { key } => {
+                let proof = replica.key_proof(key).map(Box::new);
+                return proof.map(|proof| NextStep::Answer(id, Answer::KeyProof(proof)));
+            }
             _ => return None,
         };
         self.waiting.insert(load, (id, stage));
@@ -149,6 +161,17 @@ impl Lookups {
                 lookup(replica, &key, &[], rows)
             }
             Stage::HistoryBodies { key, places } => lookup(replica, &key, &places, rows),
+            Stage::Receipt(mut maker) => {
+                match maker.loaded(rows, replica.chain(), around.log_length) {
+                    Ok(receipt::Step::Load(query)) => {
+                        let stage = Stage::Receipt(maker);
+                        self.waiting.insert(next_load, (id, stage));
+                        return Some(NextStep::Load(next_load, query));
+                    }
+                    Ok(receipt::Step::Made(receipt)) => Answer::Receipt(receipt.to_file()),
+                    Err(reason) => Answer::Failed(CommandError::NoReceipt(reason)),
+                }
+            }
         };
         Some(NextStep::Answer(id, answer))
     }

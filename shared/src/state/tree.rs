@@ -106,9 +106,9 @@ impl StateTree {
     }
 
     /// The proof that an entry is present at a path, or that none is.
-    pub fn prove(&mut self, path: &Path) -> StateProof {
+    pub fn prove(&self, path: &Path) -> StateProof {
         let mut siblings = Vec::new();
-        let mut node = &mut self.root;
+        let mut node = &self.root;
         let mut depth = 0;
         let end = loop {
             match node {
@@ -117,13 +117,13 @@ impl StateTree {
                     break ProofEnd::Leaf(*path, value_hash(entry));
                 }
                 Node::Branch { children, .. } => {
-                    let [left, right] = children.as_mut();
+                    let [left, right] = children.as_ref();
                     let (next, sibling) = if bit(path, depth) {
                         (right, left)
                     } else {
                         (left, right)
                     };
-                    siblings.push(sibling.hash());
+                    siblings.push(sibling.present_hash());
                     node = next;
                     depth += 1;
                 }
@@ -137,6 +137,24 @@ impl StateTree {
 }
 
 impl Node {
+    /// The hash without keeping it: most are kept from the last root.
+    fn present_hash(&self) -> Hash {
+        match self {
+            Self::Empty => EMPTY_ROOT,
+            Self::Leaf {
+                hash: Some(hash), ..
+            }
+            | Self::Branch {
+                hash: Some(hash), ..
+            } => *hash,
+            Self::Leaf { path, entry, .. } => leaf_hash(path, &value_hash(entry)),
+            Self::Branch { children, .. } => {
+                let [left, right] = children.as_ref();
+                branch_hash(&left.present_hash(), &right.present_hash())
+            }
+        }
+    }
+
     fn hash(&mut self) -> Hash {
         match self {
             Self::Empty => EMPTY_ROOT,

@@ -11,7 +11,7 @@ use shared::hash::{BlockHash, NetworkId};
 use shared::keys::{PublicKey, SecretKey};
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
 use shared::state::State;
-use shared::store::{Row, Rows, Table, Write};
+use shared::store::{Query, Row, Rows, Table, Write};
 use shared::transaction::{Action, Expect, SignedTransaction, Transaction, Verified};
 
 /// When the test network was created.
@@ -244,6 +244,34 @@ impl Store {
             rows.insert(table, self.table(table));
         }
         rows
+    }
+
+    pub(crate) fn read(&self, query: &Query) -> Vec<Row> {
+        match query {
+            Query::Keys { table, keys } => {
+                let row = |key: &Vec<u8>| {
+                    let value = self.0.get(&(*table, key.clone()))?.clone();
+                    let key = key.clone();
+                    Some(Row { key, value })
+                };
+                keys.iter().filter_map(row).collect()
+            }
+            Query::Range {
+                table,
+                from,
+                to,
+                rows_max,
+                newest_first,
+            } => {
+                let mut rows = self.table(*table);
+                rows.retain(|row| row.key >= *from && row.key < *to);
+                if *newest_first {
+                    rows.reverse();
+                }
+                rows.truncate(*rows_max as usize);
+                rows
+            }
+        }
     }
 
     pub(crate) fn table(&self, table: Table) -> Vec<Row> {

@@ -21,6 +21,8 @@ mod keys;
 mod limits;
 mod mempool;
 mod merkle;
+mod receipt;
+mod recorder;
 mod restore;
 mod samples;
 mod state;

@@ -139,6 +139,8 @@ error-not-connected = There is no connection to the relay. Try again when it is 
 error-nothing-final = No block is final yet. Mine one, and wait until the members have decided it.
 error-no-leader = Nobody leads at the moment. Try again in a few seconds.
 error-no-block = There is no block at height { $height }.
+error-no-receipt = There is no receipt: { $reason }.
+error-file = The file was refused: { $reason }.
 error-storage = The browser's storage failed: { $reason }
 
 # Look-up

@@ -139,6 +139,8 @@ error-not-connected = Não há conexão com o relay. Tente de novo quando ela vo
 error-nothing-final = Nenhum bloco é final ainda. Minere um e espere até que os membros o decidam.
 error-no-leader = Ninguém lidera no momento. Tente de novo em alguns segundos.
 error-no-block = Não há bloco na altura { $height }.
+error-no-receipt = Não há recibo: { $reason }.
+error-file = O arquivo foi recusado: { $reason }.
 error-storage = O armazenamento do navegador falhou: { $reason }
 
 # Consulta

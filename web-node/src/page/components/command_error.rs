@@ -15,6 +15,10 @@ pub(super) fn sentence(locale: &Locale, error: &CommandError) -> String {
         CommandError::NothingFinal => say!(locale, "error-nothing-final"),
         CommandError::NoLeader => say!(locale, "error-no-leader"),
         CommandError::NoBlock(height) => say!(locale, "error-no-block", height = *height),
+        CommandError::NoReceipt(reason) => {
+            say!(locale, "error-no-receipt", reason = reason.to_string())
+        }
+        CommandError::File(reason) => say!(locale, "error-file", reason = reason.as_str()),
         CommandError::Storage(reason) => say!(locale, "error-storage", reason = reason.as_str()),
     }
 }
