@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod chain;
+pub mod chain_file;
 pub mod difficulty;
 pub mod encoding;
 pub mod finality;

@@ -55,6 +55,11 @@ pub const RECEIPT_PATH_HASHES_MAX: usize = 10;
 /// Hashes from a block to a history root: that of any height.
 pub const RECEIPT_HISTORY_HASHES_MAX: usize = 64;
 
+/// Bytes of one record of a chain file: those of a block with the longest body, and some.
+pub const CHAIN_FILE_RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes after which a part of a chain file is given out.
+pub const CHAIN_FILE_PART_BYTES: usize = 256 * 1024;
+
 /// Members of one network.
 pub const MEMBERS_MAX: usize = 2000;
 /// Invitations of one network that hold at a time.

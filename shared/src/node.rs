@@ -19,6 +19,7 @@ use crate::store::{Query, Row, Rows, Table, Write};
 mod check;
 mod commands;
 mod finality;
+mod import;
 pub mod interface;
 mod ledger;
 mod mining;
@@ -49,6 +50,7 @@ pub struct Node {
     mining: Mining,
     checks: Checks,
     report: Option<CheckReport>,
+    import: Option<import::Import>,
     rejections: VecDeque<Rejection>,
     is_visible: bool,
     /// How far the relay's clock is ahead of this one.
@@ -127,6 +129,7 @@ impl Node {
             mining: Mining::default(),
             checks: Checks::default(),
             report: None,
+            import: None,
             rejections: VecDeque::new(),
             is_visible: true,
             clock_offset_ms: 0,
@@ -292,9 +295,12 @@ impl Node {
         }
     }
 
+    fn answer(&mut self, command: RequestId, answer: Answer) {
+        self.effects.push(Effect::Answer(command, answer));
+    }
+
     fn fail(&mut self, command: RequestId, error: interface::CommandError) {
-        self.effects
-            .push(Effect::Answer(command, Answer::Failed(error)));
+        self.answer(command, Answer::Failed(error));
     }
 
     /// Notes something that a peer sent and that was refused.

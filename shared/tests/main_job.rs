@@ -11,8 +11,10 @@ mod world;
 
 use shared::encoding::Text;
 use shared::finality::Ballot;
+use shared::hash::TransactionId;
 use shared::message::Member;
-use shared::node::interface::{Abstention, Answer, Command, Connection};
+use shared::node::interface::{Abstention, Answer, Command, CommandError, Connection, ImportStep};
+use shared::receipt::Receipt;
 use shared::transaction::Expect;
 use world::World;
 
@@ -207,7 +209,136 @@ fn finality_goes_on_after_more_than_a_third_has_left() {
     assert_eq!(view.chain.final_by, Some((1, 1)));
 }
 
-fn put(world: &mut World, index: usize, key: &str, value: &str) {
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn receipts_hold_across_rosters_that_change_and_are_replaced() {
+    let mut world = World::new(3);
+    world.pass(1_000);
+    let mut written = Vec::new();
+    for round in 0..4_u8 {
+        written.push(put(&mut world, 0, "greeting", &format!("hello {round}")));
+        match round {
+            // A member joins; then all but one leave.
+            1 => drop(world.add_node()),
+            2 => (1..4).for_each(|index| world.stop_node(index)),
+            _ => {}
+        }
+        world.pass(1_000);
+        world.mine(0);
+        world.pass(120_000);
+    }
+    assert_eq!(world.view(0).chain.forced_changes, 1);
+    world.start_node(1);
+    world.pass(30_000);
+    for (round, id) in written.into_iter().enumerate() {
+        let Answer::Receipt(file) = world.ask(0, Command::Receipt { id }) else {
+            panic!("no receipt of round {round}");
+        };
+        let receipt = Receipt::from_file(&file).unwrap().verify().unwrap();
+        assert_eq!(receipt.id, id);
+        assert_eq!(receipt.network, world::network().id());
+        assert_eq!(receipt.forced_changes, u64::from(round >= 2));
+        // Another replica makes the same one, and its node verifies it.
+        let same = world.ask(1, Command::Receipt { id });
+        assert_eq!(same, Answer::Receipt(file.clone()));
+        let verified = world.ask(1, Command::VerifyReceipt { file });
+        assert_eq!(verified, Answer::VerifiedReceipt(Box::new(receipt)));
+    }
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_chain_file_carries_a_replica_to_a_node_without_a_relay() {
+    let (mut world, file) = exported();
+    let tip = world.view(0).chain.tip;
+    world.kill_relay();
+    world.settle();
+    let newcomer = world.add_node();
+    world.settle();
+    for begin in [ImportStep::Verify, ImportStep::Write] {
+        assert_eq!(import(&mut world, newcomer, begin), Answer::Done);
+        for piece in file.chunks(1_000) {
+            let piece = ImportStep::Bytes(piece.to_vec());
+            assert_eq!(import(&mut world, newcomer, piece), Answer::Done);
+        }
+        let Answer::ChainFile(verified) = import(&mut world, newcomer, ImportStep::End) else {
+            panic!("the file was refused");
+        };
+        assert_eq!(verified.tip, tip);
+    }
+    let before = world.view(newcomer).chain;
+    assert_eq!(
+        (before.height, before.tip, before.final_height),
+        (3, tip, 3)
+    );
+    world.stop_node(newcomer);
+    world.start_node(newcomer);
+    world.settle();
+    let after = world.view(newcomer).chain;
+    assert_eq!((after.tip, after.final_height), (tip, 3));
+    assert_eq!(after.log_head, world.view(0).chain.log_head);
+
+    world.start_relay();
+    world.pass(60_000);
+    world.mine(newcomer);
+    world.pass(10_000);
+    assert_eq!(world.view(0).chain.final_height, 4);
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_chain_file_that_is_wrong_somewhere_changes_nothing() {
+    let (mut world, file) = exported();
+    world.kill_relay();
+    let newcomer = world.add_node();
+    world.settle();
+    let stored = world.nodes[newcomer].store.0.clone();
+    let mut altered = file.clone();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    let cut = file[..file.len() - 1].to_vec();
+    for wrong in [altered, cut, b"something else".to_vec()] {
+        assert_eq!(
+            import(&mut world, newcomer, ImportStep::Verify),
+            Answer::Done
+        );
+        let read = import(&mut world, newcomer, ImportStep::Bytes(wrong));
+        let end = import(&mut world, newcomer, ImportStep::End);
+        let refused = |answer: &Answer| matches!(answer, Answer::Failed(CommandError::File(_)));
+        assert!(refused(&read) || refused(&end), "{read:?}, {end:?}");
+        let write = import(&mut world, newcomer, ImportStep::Write);
+        assert!(refused(&write), "{write:?}");
+        assert_eq!(world.nodes[newcomer].store.0, stored);
+        assert_eq!(world.view(newcomer).network, None);
+    }
+}
+
+/// Three nodes with three final blocks, and these as a chain file.
+fn exported() -> (World, Vec<u8>) {
+    let mut world = World::new(3);
+    world.pass(1_000);
+    for round in 0..3 {
+        put(&mut world, round, "greeting", "hello");
+        world.mine(round);
+        world.pass(1_000);
+    }
+    let mut file = Vec::new();
+    let mut begin = true;
+    loop {
+        match world.ask(0, Command::Export { begin }) {
+            Answer::Part(part) if part.is_empty() => return (world, file),
+            Answer::Part(part) => file.extend(part),
+            other => panic!("no part: {other:?}"),
+        }
+        begin = false;
+    }
+}
+
+fn import(world: &mut World, index: usize, step: ImportStep) -> Answer {
+    world.ask(index, Command::Import(step))
+}
+
+fn put(world: &mut World, index: usize, key: &str, value: &str) -> TransactionId {
     let answer = world.ask(
         index,
         Command::Put {
@@ -216,7 +347,10 @@ fn put(world: &mut World, index: usize, key: &str, value: &str) {
             expect: Expect::Anything,
         },
     );
-    assert!(matches!(answer, Answer::Submitted(_)), "{answer:?}");
+    match answer {
+        Answer::Submitted(id) => id,
+        other => panic!("not submitted: {other:?}"),
+    }
 }
 
 fn lookup(key: &str) -> Command {

@@ -58,13 +58,15 @@ impl Node {
                     Ok(verified) => Answer::VerifiedReceipt(Box::new(verified)),
                     Err(error) => Answer::Failed(CommandError::File(error.to_string())),
                 };
-                self.effects.push(Effect::Answer(id, answer));
+                self.answer(id, answer);
             }
+            Command::Import(step) => self.import(now_ms, id, step),
             question @ (Command::Blocks { .. }
             | Command::Block { .. }
             | Command::Pending { .. }
             | Command::Receipt { .. }
             | Command::KeyProof { .. }
+            | Command::Export { .. }
             | Command::Lookup { .. }) => self.ask_replica(id, &question),
         }
     }

@@ -4,6 +4,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::Header;
+use crate::chain_file::VerifiedChain;
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
@@ -168,6 +169,14 @@ pub enum Command {
         /// The key.
         key: Key,
     },
+    /// Write the replica as a chain file, in parts. Answered by [`Answer::Part`].
+    Export {
+        /// Whether to begin anew, at the present tip; otherwise the next part is wanted.
+        begin: bool,
+    },
+    /// Read a chain file into the replica: its bytes twice, first to verify all of it. Answered by
+    /// [`Answer::Done`], at the end of the file by [`Answer::ChainFile`].
+    Import(ImportStep),
     /// Compare all replicas. The report arrives in the view.
     CheckConsistency,
     /// For demonstrations: change a stored block behind the node's back.
@@ -189,6 +198,20 @@ pub enum Command {
     Disconnect,
 }
 
+/// A step of an import. `Verify`, all bytes, `End`, then `Write`, all bytes again, `End`. Where
+/// one fails, the import has ended, and before `Write` nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum ImportStep {
+    /// Begins the first reading, and gives up an import that was under way.
+    Verify,
+    /// The next bytes of the file.
+    Bytes(Vec<u8>),
+    /// Begins the second reading: what it finds in order joins the replica.
+    Write,
+    /// The file has ended.
+    End,
+}
+
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Answer {
@@ -208,6 +231,10 @@ pub enum Answer {
     Receipt(Vec<u8>),
     /// What a receipt proves.
     VerifiedReceipt(Box<VerifiedReceipt>),
+    /// Bytes to be appended to a chain file; none where the file has ended.
+    Part(Vec<u8>),
+    /// What a chain file holds. After the second reading it is in the replica, durably.
+    ChainFile(Box<VerifiedChain>),
     /// A key's presence or absence, with its proof.
     KeyProof(Box<KeyProof>),
     /// It was not done.

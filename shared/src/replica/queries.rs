@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Replica;
 use crate::block::Body;
-use crate::chain::index_of;
+use crate::chain::{Chain, index_of};
+use crate::chain_file::{Export, ExportStep};
 use crate::encoding::decode;
 use crate::keys::PublicKey;
 use crate::message::MemberId;
@@ -30,6 +31,7 @@ const HISTORY_ITEMS_MAX: u32 = 100;
 #[derive(Debug, Default)]
 pub struct Lookups {
     waiting: HashMap<RequestId, (RequestId, Stage)>,
+    export: Option<Export>,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,7 @@ enum Stage {
     History { key: Key },
     HistoryBodies { key: Key, places: Vec<Place> },
     Receipt(receipt::Maker),
+    Export,
 }
 
 /// What a question needs next.
@@ -114,6 +117,12 @@ impl Lookups {
                 let (maker, query) = receipt::Maker::new(*id);
                 (Stage::Receipt(maker), query)
             }
+            Command::Export { begin } => {
+                if *begin {
+                    self.export = Some(Export::new(chain, around.log_length));
+                }
+                return Some(self.export_on(id, load, chain, None));
+            }
             Command::KeyProof { key } => {
                 let proof = replica.key_proof(key).map(Box::new);
                 return proof.map(|proof| NextStep::Answer(id, Answer::KeyProof(proof)));
@@ -161,6 +170,9 @@ impl Lookups {
                 lookup(replica, &key, &[], rows)
             }
             Stage::HistoryBodies { key, places } => lookup(replica, &key, &places, rows),
+            Stage::Export => {
+                return Some(self.export_on(id, next_load, replica.chain(), Some(rows)));
+            }
             Stage::Receipt(mut maker) => {
                 match maker.loaded(rows, replica.chain(), around.log_length) {
                     Ok(receipt::Step::Load(query)) => {
@@ -174,6 +186,33 @@ impl Lookups {
             }
         };
         Some(NextStep::Answer(id, answer))
+    }
+
+    /// Goes on with the export, with the rows that it asked for.
+    fn export_on(
+        &mut self,
+        id: RequestId,
+        load: RequestId,
+        chain: &Chain,
+        rows: Option<&[Row]>,
+    ) -> NextStep {
+        let step = match (&mut self.export, rows) {
+            (Some(export), Some(rows)) => export.loaded(rows, chain),
+            (Some(export), None) => export.advance(chain),
+            (None, _) => Ok(ExportStep::Part(Vec::new())),
+        };
+        match step {
+            Ok(ExportStep::Load(query)) => {
+                self.waiting.insert(load, (id, Stage::Export));
+                NextStep::Load(load, query)
+            }
+            Ok(ExportStep::Part(bytes)) => NextStep::Answer(id, Answer::Part(bytes)),
+            Err(moved) => {
+                self.export = None;
+                let error = CommandError::Storage(moved.to_string());
+                NextStep::Answer(id, Answer::Failed(error))
+            }
+        }
     }
 
     /// Gives a question up whose load failed.

@@ -13,6 +13,7 @@
 
 mod block;
 mod chain;
+mod chain_file;
 mod common;
 mod difficulty;
 mod encoding;

@@ -106,26 +106,27 @@ impl Recorder {
         self.store.write(&[Write::put(Table::Log, key, &entry)]);
     }
 
-    /// The answer to a question, and how many loads it took.
-    pub(crate) fn ask(&self, command: &Command) -> (Answer, u32) {
+    /// The answer to a question.
+    pub(crate) fn ask(&self, command: &Command) -> Answer {
+        self.ask_with(&mut Lookups::default(), command)
+    }
+
+    /// The same, where a question may go on from the one before.
+    pub(crate) fn ask_with(&self, lookups: &mut Lookups, command: &Command) -> Answer {
         let damaged = std::collections::BTreeSet::new();
         let around = Surroundings {
             damaged: &damaged,
             log_length: self.log.length(),
             member_of: &|_| None,
         };
-        let mut lookups = Lookups::default();
         let mut step = lookups.ask(0, command, &self.replica, &around, 0).unwrap();
-        let mut loads = 0;
         loop {
             match step {
-                NextStep::Answer(_, answer) => return (answer, loads),
+                NextStep::Answer(_, answer) => return answer,
                 NextStep::Load(load, query) => {
-                    loads += 1;
                     let rows = self.store.read(&query);
-                    let next = u64::from(loads);
                     step = lookups
-                        .loaded(load, &rows, &self.replica, &around, next)
+                        .loaded(load, &rows, &self.replica, &around, load + 1)
                         .unwrap();
                 }
             }
@@ -133,7 +134,7 @@ impl Recorder {
     }
 
     pub(crate) fn receipt(&self, id: &TransactionId) -> Result<Receipt, NoReceipt> {
-        match self.ask(&Command::Receipt { id: *id }).0 {
+        match self.ask(&Command::Receipt { id: *id }) {
             Answer::Receipt(file) => Ok(Receipt::from_file(&file).unwrap()),
             Answer::Failed(CommandError::NoReceipt(reason)) => Err(reason),
             other => panic!("no answer to this question: {other:?}"),

@@ -3,6 +3,7 @@
 //! change of theirs is a change of the protocol.
 
 mod blocks;
+mod files;
 mod finality;
 mod formats;
 mod session;
@@ -56,6 +57,11 @@ fn registration() {
 #[test]
 fn consistency() {
     compare("consistency", &session::consistency());
+}
+
+#[test]
+fn files() {
+    compare("files", &files::files());
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Receipts and chain files.
+
+use serde_json::{Value, json};
+use shared::receipt::VerifiedReceipt;
+
+use super::hex;
+use crate::common::network;
+use crate::{chain_file, receipt};
+
+pub(super) fn files() -> Value {
+    let (recorder, written) = receipt::recorded();
+    let last = recorder.receipt(&written[2].transaction.id()).unwrap();
+    let chain = chain_file::exported(&recorder);
+    let verified = chain_file::verified(&chain, chain.len()).unwrap();
+    json!({
+        "network": hex(network().id().0),
+        "receipt": {
+            "file": hex(last.to_file()),
+            "proves": proven(&last.verify().unwrap()),
+        },
+        "chain": {
+            "file": hex(&chain),
+            "height": verified.height,
+            "tip": hex(verified.tip.0),
+            "transactions": verified.transactions,
+            "final_height": verified.final_height,
+            "state_root": hex(verified.state_root.0),
+            "log_length": verified.log_length,
+            "log_head": hex(verified.log_head.0),
+        },
+    })
+}
+
+fn proven(receipt: &VerifiedReceipt) -> Value {
+    json!({
+        "transaction": hex(receipt.id.0),
+        "height": receipt.height,
+        "block": hex(receipt.block.0),
+        "index": receipt.index,
+        "decided_height": receipt.decided_height,
+        "signers": receipt.signers,
+        "members": receipt.members,
+        "forced_changes": receipt.forced_changes,
+        "log_length": receipt.log_length,
+        "log_head": hex(receipt.log_head.0),
+    })
+}
