@@ -110,6 +110,9 @@ pub enum BodyError {
     /// No header of this hash was accepted.
     #[error("no header {0} is known here")]
     NoHeader(BlockHash),
+    /// Its block was found invalid.
+    #[error("block {0} is invalid: its body is not kept")]
+    Condemned(BlockHash),
     /// Transactions and outcomes do not go together.
     #[error("the body has {transactions} transactions and {outcomes} outcomes")]
     Outcomes {
@@ -160,12 +163,11 @@ impl Chain {
 
     /// Keeps the body of a block that is not executed yet, if it is what its header commits to.
     pub fn insert_body(&mut self, hash: &BlockHash, body: Body) -> Result<(), BodyError> {
-        let header = &self
-            .headers
-            .get(hash)
-            .ok_or(BodyError::NoHeader(*hash))?
-            .sealed
-            .header;
+        let known = self.headers.get(hash).ok_or(BodyError::NoHeader(*hash))?;
+        if known.is_invalid {
+            return Err(BodyError::Condemned(*hash));
+        }
+        let header = &known.sealed.header;
         if body.transactions.len() != body.outcomes.len() {
             return Err(BodyError::Outcomes {
                 transactions: body.transactions.len(),
@@ -229,7 +231,6 @@ impl Chain {
             });
         }
         self.check_place(header)?;
-        self.check_time(header, now_ms)?;
         if sealed.seal != Seal::Work {
             return Err(HeaderError::Seal);
         }
@@ -245,6 +246,8 @@ impl Chain {
         if !target.is_met_by(hash) {
             return Err(HeaderError::Work(*hash));
         }
+        // Last: what is put off until its time comes has done its work.
+        self.check_time(header, now_ms)?;
         Ok(Known {
             sealed: sealed.clone(),
             work: parent.work.plus(target.work()),

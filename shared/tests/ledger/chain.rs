@@ -139,6 +139,19 @@ fn a_header_from_the_future_is_put_off_and_not_condemned() {
     assert_eq!(chain.insert_header(&sealed, soon_ms), Ok(true));
 }
 
+/// Otherwise anybody could fill the list of those that wait for their time.
+#[test]
+fn a_header_from_the_future_that_has_not_done_its_work_is_not_put_off() {
+    let mut sealed = changed(|_| {});
+    let target = Target::from_compact(sealed.header.bits).unwrap();
+    while target.is_met_by(&sealed.header.hash()) {
+        sealed.header.nonce += 1;
+    }
+    let hash = sealed.header.hash();
+    let refused = Chain::new(network()).insert_header(&sealed, 0);
+    assert_eq!(refused, Err(HeaderError::Work(hash)));
+}
+
 #[test]
 fn only_what_no_honest_node_sends_counts_as_forged() {
     let checkpoint = Checkpoint {
@@ -301,6 +314,9 @@ impl Rivals {
         child.timestamp_ms += SPACING_MS;
         let refused = self.chain.insert_header(&seal(child), LATE_MS);
         assert_eq!(refused, Err(HeaderError::InvalidParent(hash)));
+        let kept = self.chain.insert_body(&hash, third.body.clone());
+        assert_eq!(kept, Err(BodyError::Condemned(hash)));
+        assert_eq!(self.chain.body(&hash), None);
         error
     }
 }
