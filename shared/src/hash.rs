@@ -82,6 +82,11 @@ impl Tag {
         statement
     }
 
+    /// The beginning of a content, hashed once for many ends.
+    pub(crate) fn begin(self, content: &[u8]) -> Beginning {
+        Beginning(Sha256::new().chain_update(self.0).chain_update(content))
+    }
+
     fn digest(self, parts: &[&[u8]]) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
@@ -89,6 +94,17 @@ impl Tag {
             hasher.update(part);
         }
         hasher.finalize().into()
+    }
+}
+
+/// A hash whose content is not complete yet.
+#[derive(Clone)]
+pub(crate) struct Beginning(Sha256);
+
+impl Beginning {
+    /// The hash of the content with this end.
+    pub(crate) fn end(&self, end: &[u8]) -> Hash {
+        Hash(self.0.clone().chain_update(end).finalize().into())
     }
 }
 

@@ -14,6 +14,8 @@ pub const AGENT_BYTES_MAX: usize = 64;
 /// Bytes of a human-readable explanation inside a message.
 pub const EXPLANATION_BYTES_MAX: usize = 512;
 
+/// Leading zero bits that a network may ask of a transaction's id.
+pub const TRANSACTION_WORK_BITS_MAX: u8 = 14;
 /// Transactions in one block.
 pub const BLOCK_TRANSACTIONS_MAX: usize = 1000;
 /// Bytes of all transactions of one block, encoded.

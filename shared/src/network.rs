@@ -7,7 +7,7 @@ use crate::difficulty::{Target, TargetError};
 use crate::encoding::Text;
 use crate::hash::{BlockHash, NetworkId, Tag};
 use crate::keys::PublicKey;
-use crate::limits::NETWORK_NAME_BYTES_MAX;
+use crate::limits::{NETWORK_NAME_BYTES_MAX, TRANSACTION_WORK_BITS_MAX};
 
 /// Everything that members of a network agree on before its first block.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -82,7 +82,9 @@ pub enum ParametersError {
         easiest: u32,
     },
     /// The price of a transaction is too high for a browser.
-    #[error("a transaction may ask for at most 24 leading zero bits, {0} came")]
+    #[error(
+        "a transaction may ask for at most {TRANSACTION_WORK_BITS_MAX} leading zero bits, {0} came"
+    )]
     TransactionWork(u8),
 }
 
@@ -122,7 +124,7 @@ impl NetworkParameters {
         if self.name.as_str().is_empty() {
             return Err(ParametersError::Name);
         }
-        if self.transaction_work_bits > 24 {
+        if self.transaction_work_bits > TRANSACTION_WORK_BITS_MAX {
             return Err(ParametersError::TransactionWork(self.transaction_work_bits));
         }
         let Consensus::Work(work) = &self.consensus;

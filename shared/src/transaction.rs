@@ -129,10 +129,18 @@ impl Transaction {
         Tag::TRANSACTION.statement(self)
     }
 
-    /// Searches the `work` that the network asks for; about 2^bits hashes.
+    /// Searches the `work` that the network asks for. An attempt costs one or two compressions of
+    /// SHA-256, whatever the transaction's length, and about 2^bits attempts are needed:
+    /// milliseconds in a browser at [`TRANSACTION_WORK_BITS_MAX`], which is why a node does it
+    /// at once.
     #[must_use]
     pub fn with_work(mut self, leading_zero_bits: u8) -> Self {
-        while leading_zeros(&self.id().0) < u32::from(leading_zero_bits) {
+        // The work is encoded last.
+        let mut encoded = encode(&self);
+        encoded.truncate(encoded.len().saturating_sub(size_of_val(&self.work)));
+        let beginning = Tag::TRANSACTION.begin(&encoded);
+        let bits = |work: u64| leading_zeros(&beginning.end(&work.to_le_bytes()).0);
+        while bits(self.work) < u32::from(leading_zero_bits) {
             self.work = self.work.wrapping_add(1);
         }
         self

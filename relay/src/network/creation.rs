@@ -13,6 +13,8 @@ const SPACING_MS: u64 = 10_000;
 const FIRST_HASHES_LOG2: u8 = 27;
 const EASIEST_HASHES_LOG2: u8 = 20;
 const BLOCK_REWARD: u64 = 50;
+/// A thousand attempts: less than a millisecond of a tab, and more than checking the signature costs.
+const OPEN_TRANSACTION_WORK_BITS: u8 = 10;
 /// One megabyte: enough for a workshop, too little for one account to fill everybody's memory.
 const STATE_BYTES_PER_ACCOUNT_MAX: u64 = 1 << 20;
 
@@ -113,7 +115,7 @@ fn create(
         salt,
         relay,
         block_reward: settings.block_reward.unwrap_or(BLOCK_REWARD),
-        transaction_work_bits: 0,
+        transaction_work_bits: OPEN_TRANSACTION_WORK_BITS,
         state_bytes_per_account_max: STATE_BYTES_PER_ACCOUNT_MAX,
         forced_changes_allowed: true,
     };

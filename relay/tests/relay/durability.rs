@@ -127,7 +127,8 @@ fn put(secret: &SecretKey, network: NetworkId, sequence: u64) -> SignedTransacti
             expect: Expect::Anything,
         },
         work: 0,
-    };
+    }
+    .with_work(10);
     SignedTransaction {
         signature: secret.sign(&transaction.statement()),
         transaction,

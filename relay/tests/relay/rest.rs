@@ -33,7 +33,8 @@ fn put(secret: &SecretKey, network: &str, key: &str, value: &str) -> SignedTrans
             expect: Expect::Anything,
         },
         work: 0,
-    };
+    }
+    .with_work(10);
     SignedTransaction {
         signature: secret.sign(&transaction.statement()),
         transaction,

@@ -18,6 +18,7 @@ mod common;
 mod difficulty;
 mod encoding;
 mod forks;
+mod hash;
 mod keys;
 mod limits;
 mod mempool;
