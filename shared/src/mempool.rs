@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::hash::Hash;
+use crate::hash::{Hash, TransactionId};
 use crate::keys::PublicKey;
 use crate::limits::{
     MEMPOOL_BYTES_MAX, MEMPOOL_PER_SENDER_MAX, MEMPOOL_TRANSACTIONS_MAX, SEQUENCE_GAP_MAX,
@@ -78,6 +78,8 @@ pub enum AdmissionError {
 #[derive(Debug, Default)]
 pub struct Mempool {
     pending: HashMap<Hash, Pending>,
+    /// An id has one hash at most: what replaces a transaction has its sequence.
+    ids: HashMap<TransactionId, Hash>,
     senders: BTreeMap<PublicKey, BTreeMap<u64, Hash>>,
     bytes: usize,
 }
@@ -99,6 +101,12 @@ impl Mempool {
     #[must_use]
     pub fn get(&self, hash: &Hash) -> Option<&Pending> {
         self.pending.get(hash)
+    }
+
+    /// The hash of the signed form of the pending transaction with this id.
+    #[must_use]
+    pub fn hash_of(&self, id: &TransactionId) -> Option<Hash> {
+        self.ids.get(id).copied()
     }
 
     /// All pending transactions, by sender and sequence.
@@ -198,6 +206,7 @@ impl Mempool {
             .entry(transaction.sender)
             .or_default()
             .insert(transaction.sequence, hash);
+        self.ids.insert(pending.verified.id(), hash);
         self.pending.insert(hash, pending);
     }
 
@@ -220,6 +229,7 @@ impl Mempool {
     /// Removes a transaction.
     pub fn remove(&mut self, hash: &Hash) -> Option<Pending> {
         let removed = self.pending.remove(hash)?;
+        self.ids.remove(&removed.verified.id());
         let transaction = removed.verified.transaction();
         if let Some(sequences) = self.senders.get_mut(&transaction.sender) {
             sequences.remove(&transaction.sequence);

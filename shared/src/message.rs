@@ -71,7 +71,6 @@ pub enum Message {
     Presence(Presence),
 
     /// Node to relay: include these. Answered by [`Message::Admitted`].
-    /// Relay to node: others want these included.
     Transactions(List<SignedTransaction, TRANSACTIONS_PER_MESSAGE_MAX>),
     /// Relay to node: what became of transactions that it sent. Admitted means durably stored.
     Admitted(List<(TransactionId, Admission), TRANSACTIONS_PER_MESSAGE_MAX>),
@@ -109,6 +108,18 @@ pub enum Message {
     CheckAnswer(CheckAnswer),
     /// Leader to all: who differs, and where first.
     CheckReport(CheckReport),
+
+    /// Relay to node: these were stored, and this is who sent them.
+    Submitted(List<Submission, TRANSACTIONS_PER_MESSAGE_MAX>),
+}
+
+/// A transaction and the member through whom it came: members take turns in blocks.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Submission {
+    /// The member's key; the sender's own where it came over REST.
+    pub submitter: PublicKey,
+    /// The transaction.
+    pub signed: SignedTransaction,
 }
 
 /// Who a node is and what it speaks.

@@ -11,7 +11,7 @@ use crate::limits::{
     TRANSACTIONS_PER_MESSAGE_MAX, UNDECIDED_BLOCKS_MAX,
 };
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
-use crate::message::{AnnouncedBody, BlockAnnouncement};
+use crate::message::{AnnouncedBody, BlockAnnouncement, Submission};
 use crate::network::NetworkParameters;
 use crate::store::{Query, Rows, Table, Write, number_key};
 use crate::transaction::{SignedTransaction, TransactionError, Verified};
@@ -311,24 +311,12 @@ impl Replica {
     pub fn pending_portions(
         &self,
         unacknowledged_only: bool,
-    ) -> Vec<List<SignedTransaction, TRANSACTIONS_PER_MESSAGE_MAX>> {
-        let mut portions = Vec::new();
-        let (mut portion, mut bytes) = (Vec::new(), 0);
-        for pending in self.mempool.iter() {
-            if unacknowledged_only && pending.is_acknowledged {
-                continue;
-            }
-            bytes += pending.verified.bytes();
-            if portion.len() == TRANSACTIONS_PER_MESSAGE_MAX || bytes > BLOCK_BODY_BYTES_MAX {
-                portions.push(List::truncated(core::mem::take(&mut portion)));
-                bytes = pending.verified.bytes();
-            }
-            portion.push(pending.verified.signed().clone());
-        }
-        if !portion.is_empty() {
-            portions.push(List::truncated(portion));
-        }
-        portions
+    ) -> Vec<List<Submission, TRANSACTIONS_PER_MESSAGE_MAX>> {
+        let wanted = self
+            .mempool
+            .iter()
+            .filter(|pending| !(unacknowledged_only && pending.is_acknowledged));
+        portions(wanted.map(|pending| (pending.submitter, &pending.verified)))
     }
 
     fn admit_verified(
@@ -370,6 +358,27 @@ impl Replica {
             }
         }
     }
+}
+
+/// Transactions with those through whom they came, as many in one list as a message holds.
+pub fn portions<'a>(
+    transactions: impl IntoIterator<Item = (PublicKey, &'a Verified)>,
+) -> Vec<List<Submission, TRANSACTIONS_PER_MESSAGE_MAX>> {
+    let mut portions = Vec::new();
+    let (mut portion, mut bytes) = (Vec::new(), 0);
+    for (submitter, verified) in transactions {
+        bytes += verified.bytes();
+        if portion.len() == TRANSACTIONS_PER_MESSAGE_MAX || bytes > BLOCK_BODY_BYTES_MAX {
+            portions.push(List::truncated(core::mem::take(&mut portion)));
+            bytes = verified.bytes();
+        }
+        let signed = verified.signed().clone();
+        portion.push(Submission { submitter, signed });
+    }
+    if !portion.is_empty() {
+        portions.push(List::truncated(portion));
+    }
+    portions
 }
 
 fn pending_row(pending: &Pending) -> Write {

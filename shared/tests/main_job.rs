@@ -9,10 +9,10 @@
 
 mod world;
 
-use shared::encoding::Text;
+use shared::encoding::{List, Text};
 use shared::finality::Ballot;
 use shared::hash::TransactionId;
-use shared::message::Member;
+use shared::message::{Member, Message};
 use shared::node::interface::{Abstention, Answer, Command, CommandError, Connection, ImportStep};
 use shared::receipt::Receipt;
 use shared::transaction::Expect;
@@ -311,6 +311,34 @@ fn a_chain_file_that_is_wrong_somewhere_changes_nothing() {
         assert_eq!(world.nodes[newcomer].store.0, stored);
         assert_eq!(world.view(newcomer).network, None);
     }
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn every_node_knows_through_whom_a_transaction_came() {
+    let mut world = World::new(3);
+    world.pass(1_000);
+    put(&mut world, 1, "greeting", "hello");
+    let gateway = world.view(2).key;
+    let signed = world.nodes[0].node.replica().unwrap().mempool();
+    let signed = signed.iter().next().unwrap().verified.signed().clone();
+    let submitter = |world: &World, index: usize| {
+        let replica = world.nodes[index].node.replica().unwrap();
+        let pending = replica.mempool().iter().next().unwrap();
+        pending.submitter
+    };
+    assert_eq!(submitter(&world, 0), world.view(1).key);
+
+    // The same transaction, but node 2 brings it to a relay that has not seen it.
+    let mut other = World::new(3);
+    other.pass(1_000);
+    let frame = Message::Transactions(List::truncated([signed])).to_frame();
+    other.send(2, frame);
+    other.settle();
+    assert_eq!(submitter(&other, 0), gateway);
+    let late = other.add_node();
+    other.pass(1_000);
+    assert_eq!(submitter(&other, late), gateway, "also for who comes later");
 }
 
 /// Three nodes with three final blocks, and these as a chain file.

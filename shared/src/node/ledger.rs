@@ -3,6 +3,7 @@
 use super::interface::{Answer, CommandError, RequestId};
 use super::{Followup, Loading, Node, Signing, finality};
 use crate::block::{Block, Body};
+use crate::chain::BodyError;
 use crate::encoding::{List, decode};
 use crate::finality::LogEntry;
 use crate::finality::log::{Appended, LogError};
@@ -12,7 +13,7 @@ use crate::limits::{
     BODIES_PER_REQUEST_MAX, BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, LOG_ENTRIES_PER_MESSAGE_MAX,
     REQUEST_TIMEOUT_MS,
 };
-use crate::message::{Admission, BlockAnnouncement, Message};
+use crate::message::{Admission, BlockAnnouncement, Message, Submission};
 use crate::replica::{Announced, RefusedTransaction, Replica, Update};
 use crate::store::{Query, Row, Table, Write, key_number, number_key};
 use crate::transaction::{Action, SignedTransaction, Transaction};
@@ -85,9 +86,7 @@ impl Sync {
 impl Node {
     pub(super) fn ledger_message(&mut self, now_ms: u64, message: Message) {
         match message {
-            Message::Transactions(transactions) => {
-                self.transactions(now_ms, transactions.into_vec())
-            }
+            Message::Submitted(submissions) => self.submissions(now_ms, submissions.into_vec()),
             Message::Admitted(admissions) => self.admitted(now_ms, &admissions),
             Message::Block(announcement) => self.block(now_ms, *announcement),
             Message::GetHeaders(locator) => {
@@ -179,7 +178,8 @@ impl Node {
             None => return,
         };
         for portion in portions {
-            self.send(&Message::Transactions(portion));
+            let signed = portion.into_iter().map(|submission| submission.signed);
+            self.send(&Message::Transactions(List::truncated(signed)));
         }
     }
 
@@ -195,14 +195,13 @@ impl Node {
         self.connect(now_ms);
     }
 
-    fn transactions(&mut self, now_ms: u64, transactions: Vec<SignedTransaction>) {
+    fn submissions(&mut self, now_ms: u64, submissions: Vec<Submission>) {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
         let mut writes = Vec::new();
         let mut refused = Vec::new();
-        for signed in transactions {
-            let submitter = signed.transaction.sender;
+        for Submission { submitter, signed } in submissions {
             match ledger.replica.admit(signed, submitter) {
                 Ok((verified, rows)) => {
                     writes.extend(rows);
@@ -230,13 +229,7 @@ impl Node {
         let mut writes = Vec::new();
         let mut refused = Vec::new();
         for (id, admission) in admissions {
-            let found = ledger
-                .replica
-                .mempool()
-                .iter()
-                .find(|pending| pending.verified.id() == *id)
-                .map(|pending| pending.verified.hash());
-            let Some(hash) = found else {
+            let Some(hash) = ledger.replica.mempool().hash_of(id) else {
                 continue;
             };
             match admission {
@@ -317,8 +310,12 @@ impl Node {
         let height = ledger.replica.chain().height_of(hash);
         if let Some(height) = height.filter(|height| ledger.damaged.contains(height)) {
             self.repair(now_ms, height, &body);
-        } else if let Err(error) = ledger.replica.insert_body(hash, body) {
-            self.reject(now_ms, format!("a body was refused: {error}"));
+            return;
+        }
+        match ledger.replica.insert_body(hash, body) {
+            // The block was found invalid since the body was asked for.
+            Ok(()) | Err(BodyError::Condemned(_)) => {}
+            Err(error) => self.reject(now_ms, format!("a body was refused: {error}")),
         }
     }
 

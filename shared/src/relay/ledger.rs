@@ -8,13 +8,14 @@ use crate::block::{Block, Body, SealedHeader};
 use crate::chain::BodyError;
 use crate::encoding::{List, Text, decode};
 use crate::hash::{BlockHash, TransactionId};
+use crate::keys::PublicKey;
 use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
 use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
 use crate::network::Admission as NetworkAdmission;
-use crate::replica::{Announced, RefusedTransaction, Replica};
+use crate::replica::{Announced, RefusedTransaction, Replica, portions};
 use crate::store::{Query, Row, Table, key_number};
-use crate::transaction::SignedTransaction;
+use crate::transaction::{SignedTransaction, Verified};
 
 /// Blocks that are announced one by one; where more join at once, members fetch the headers.
 const BLOCKS_ANNOUNCED_MAX: usize = 8;
@@ -98,11 +99,8 @@ impl Relay {
         let id = signed.transaction.id();
         match self.replica.admit(signed, sender) {
             Ok((verified, writes)) => {
-                let message = Message::Transactions(List::truncated([verified.signed().clone()]));
-                let followups = vec![
-                    Followup::Admitted(request, Admission::Pending),
-                    Followup::FanOut(None, message.to_frame().into()),
-                ];
+                let mut followups = vec![Followup::Admitted(request, Admission::Pending)];
+                followups.extend(passed_on(None, [(sender, &verified)]));
                 self.write(writes, followups);
             }
             Err(error) => self.not_admitted(now_ms, Submitter::Rest(request), id, &error),
@@ -180,13 +178,9 @@ impl Relay {
             .iter()
             .map(|verified| (verified.id(), Admission::Pending));
         let answer = Message::Admitted(List::truncated(admissions));
-        let passed_on = Message::Transactions(List::truncated(
-            admitted.iter().map(|verified| verified.signed().clone()),
-        ));
-        let followups = vec![
-            Followup::Send(from, answer.to_frame().into()),
-            Followup::FanOut(Some(from), passed_on.to_frame().into()),
-        ];
+        let mut followups = vec![Followup::Send(from, answer.to_frame().into())];
+        let admitted = admitted.iter().map(|verified| (submitter, verified));
+        followups.extend(passed_on(Some(from), admitted));
         self.write(writes, followups);
     }
 
@@ -376,8 +370,8 @@ impl Relay {
         for (hash, body) in bodies {
             match self.replica.insert_body(&hash, body) {
                 Ok(()) => taken.push(hash),
-                // Nobody's fault: there is no room.
-                Err(BodyError::TooManySides) => {}
+                // Nobody's fault: there is no room, or the block was found invalid meanwhile.
+                Err(BodyError::TooManySides | BodyError::Condemned(_)) => {}
                 Err(error) => self.refuse(now_ms, from, &format!("a body was refused: {error}")),
             }
         }
@@ -401,4 +395,16 @@ impl Relay {
             self.catch_up(now_ms, from, &tip);
         }
     }
+}
+
+/// Transactions for all but the member that they came from.
+fn passed_on<'a>(
+    except: Option<ConnectionId>,
+    transactions: impl IntoIterator<Item = (PublicKey, &'a Verified)>,
+) -> impl Iterator<Item = Followup> {
+    let portions = portions(transactions).into_iter();
+    portions.map(move |portion| {
+        let frame = Message::Submitted(portion).to_frame();
+        Followup::FanOut(except, frame.into())
+    })
 }

@@ -210,7 +210,7 @@ impl Relay {
         self.send(connection, &welcome);
         let pending = self.replica.pending_portions(false).into_iter();
         let frames = pending.map(|portion| {
-            let frame = Message::Transactions(portion).to_frame();
+            let frame = Message::Submitted(portion).to_frame();
             Followup::Send(connection, frame.into())
         });
         // What a relay passes on it has stored.

@@ -14,7 +14,7 @@ use shared::limits::FRAME_BYTES_MAX;
 use shared::message::{FrameError, Message, PROTOCOL_VERSION};
 
 use crate::common::cases;
-use crate::samples::messages;
+use crate::samples::{messages, stored_values};
 
 #[test]
 fn there_is_a_sample_of_every_message() {
@@ -50,6 +50,29 @@ fn no_changed_byte_leaves_the_value_the_same() {
                 if let Ok(other) = Message::from_frame(&changed) {
                     assert_ne!(other, message, "{name}, byte {at}");
                     assert_eq!(other.to_frame(), changed, "{name}, byte {at}");
+                }
+            }
+        }
+    }
+}
+
+/// What is stored has one form too: a row that was edited is another row, or none.
+#[test]
+fn what_is_stored_has_one_encoding() {
+    for (name, bytes, rewrite) in stored_values() {
+        assert_eq!(rewrite(&bytes), Some(bytes.clone()), "{name}");
+        assert_eq!(rewrite(&bytes[..bytes.len() - 1]), None, "{name}, cut");
+        assert_eq!(
+            rewrite(&[&bytes[..], &[0]].concat()),
+            None,
+            "{name}, continued"
+        );
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= flip;
+                if let Some(written) = rewrite(&changed) {
+                    assert_eq!(written, changed, "{name}, byte {at}");
                 }
             }
         }

@@ -273,6 +273,22 @@ fn what_is_expired_is_refused_left_out_and_removed() {
 }
 
 #[test]
+fn an_id_leads_to_what_is_pending_and_to_nothing_else() {
+    let mut pool = Pool::default();
+    let first = transaction(sender(1), 0, "first");
+    let second = transaction(sender(1), 0, "second");
+    let of =
+        |pool: &Pool, signed: &SignedTransaction| pool.mempool.hash_of(&signed.transaction.id());
+    pool.admit(first.clone(), 1).unwrap();
+    assert_eq!(of(&pool, &first), Some(first.hash()));
+    pool.admit(second.clone(), 1).unwrap();
+    assert_eq!(of(&pool, &first), None);
+    assert_eq!(of(&pool, &second), Some(second.hash()));
+    pool.mempool.remove(&second.hash());
+    assert_eq!(of(&pool, &second), None);
+}
+
+#[test]
 fn an_acknowledgement_is_news_once() {
     let mut pool = Pool::default();
     let signed = transaction(sender(1), 0, "");

@@ -1,18 +1,24 @@
 //! One value of every kind that travels or is stored, from fixed inputs.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use shared::block::{Block, Body, Outcomes, Seal, SealedHeader};
-use shared::encoding::List;
+use shared::difficulty::Schedule;
+use shared::encoding::{List, decode, encode};
 use shared::finality::mark::VoteMark;
+use shared::finality::voter::VoteState;
 use shared::finality::{
     Ballot, Certificate, Decision, LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote,
 };
 use shared::hash::{BlockHash, Hash, Tag};
 use shared::invitation::Invitation;
+use shared::mempool::PendingRow;
 use shared::message::{
     Admission, AnnouncedBody, BlockAnnouncement, Certified, Challenge, CheckAnswer, CheckQuery,
     CheckReport, ErrorCode, ErrorMessage, Hello, Leader, Member, Message, NodeStatus, Presence,
-    RegistrationStatement, Tip, Welcome,
+    RegistrationStatement, Submission, Tip, Welcome,
 };
+use shared::state::{BlockContext, State, account_path};
+use shared::store::Place;
 use shared::transaction::{Action, Expect, Outcome, SignedTransaction};
 
 use crate::common::{
@@ -168,6 +174,75 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
     all
 }
 
+/// Reads bytes, and writes what was read.
+type Rewrite = fn(&[u8]) -> Option<Vec<u8>>;
+
+fn stored<T: BorshSerialize + BorshDeserialize>(
+    name: &'static str,
+    value: &T,
+) -> (&'static str, Vec<u8>, Rewrite) {
+    let rewrite: Rewrite = |bytes| {
+        decode::<T>("stored value", bytes)
+            .ok()
+            .map(|read| encode(&read))
+    };
+    (name, encode(value), rewrite)
+}
+
+/// A value of every type that is stored, beside those that travel, with the way it is read.
+pub(crate) fn stored_values() -> Vec<(&'static str, Vec<u8>, Rewrite)> {
+    let block = block();
+    let mut state = State::default();
+    let context = BlockContext {
+        height: 1,
+        producer: public(3),
+        schedule: Schedule {
+            anchor_ms: CREATED_AT_MS,
+            forgiven_ms: 7,
+        },
+    };
+    let transactions = transactions();
+    let executed = transactions.iter().take(3);
+    let executed = executed.map(|signed| (signed.transaction.id(), &signed.transaction));
+    let (_, undo) = state.execute(&network(), &context, executed).unwrap();
+    let pending = PendingRow {
+        signed: transactions[3].clone(),
+        submitter: public(4),
+        is_acknowledged: true,
+    };
+    let votes = VoteState {
+        log_length: 2,
+        instance: 2,
+        voided: List::truncated([(roster().hash(), 3)]),
+        prevote: Some(ballot(Step::Prevote)),
+        precommit: Some(ballot(Step::Precommit)),
+        locked: Some((4, decision())),
+        valid: Some(Certified {
+            decision: decision(),
+            certificate: certificate(Step::Prevote),
+        }),
+        proposed: None,
+    };
+    let place = Place {
+        height: 5,
+        index: 2,
+    };
+    let mut values = vec![
+        stored("parameters", &network()),
+        stored("sealed header", &block.sealed),
+        stored("body", &block.body),
+        stored("block", &block),
+        stored("undo", &undo),
+        stored("place", &place),
+        stored("pending row", &pending),
+        stored("log entry", &log()[1]),
+        stored("votes", &votes),
+        stored("state proof", &state.prove(&account_path(&public(3)))),
+    ];
+    values.extend(state.entries().map(|entry| stored("state entry", entry)));
+    values
+}
+
 fn session() -> Vec<(&'static str, Message)> {
     let hello = Hello {
         protocol_version: 1,
@@ -316,6 +391,10 @@ fn blocks() -> Vec<(&'static str, Message)> {
         ]),
     };
     let bodies = [(hash, block.body.clone()), (hash, every_outcome)];
+    let submissions = transactions().into_iter().map(|signed| Submission {
+        submitter: public(4),
+        signed,
+    });
     vec![
         (
             "transactions",
@@ -334,6 +413,10 @@ fn blocks() -> Vec<(&'static str, Message)> {
         ("headers", Message::Headers(headers)),
         ("get bodies", Message::GetBodies(List::truncated([hash]))),
         ("bodies", Message::Bodies(List::truncated(bodies))),
+        (
+            "submitted",
+            Message::Submitted(List::truncated(submissions)),
+        ),
     ]
 }
 

@@ -266,6 +266,13 @@ impl World {
         self.settle();
     }
 
+    /// Sends a frame over a node's connection that the node has not made.
+    pub fn send(&mut self, index: usize, frame: Vec<u8>) {
+        let connection = self.nodes[index].connection.expect("it is connected");
+        self.queue
+            .push_back(Event::ToRelay(relay::Event::Frame { connection, frame }));
+    }
+
     /// The answer to a command, once everything has come to rest.
     pub fn ask(&mut self, index: usize, command: Command) -> Answer {
         let id = self.command(index, command);
