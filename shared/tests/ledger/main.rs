@@ -19,6 +19,7 @@ mod difficulty;
 mod encoding;
 mod forks;
 mod hash;
+mod journal;
 mod keys;
 mod limits;
 mod mempool;
