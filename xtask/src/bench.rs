@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measurements as a table, as JSON, and as a check of the promised ratios.
 
+mod chain;
+mod program;
 mod size;
 
 use std::{fs, io::Write as _, path::PathBuf};
@@ -76,6 +78,19 @@ pub(crate) enum BenchError {
         /// Which file.
         what: String,
     },
+    /// The browser's settings could not be written.
+    #[error("{0}")]
+    Browser(String),
+    /// A program of the measurement printed something else than expected.
+    #[error("{program} printed no figure named {what:?}; its output was: {output}")]
+    NoFigure {
+        /// Which program.
+        program: String,
+        /// Which figure.
+        what: String,
+        /// What it printed instead, shortened.
+        output: String,
+    },
     /// A bound was missed.
     #[error("{bench}: {misses}")]
     Missed {
@@ -93,11 +108,18 @@ struct Bench {
     run: fn(&Workspace, accept: bool) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 1] = [Bench {
-    name: "size",
-    about: "brotli bytes of page, node, miner and JavaScript",
-    run: size::run,
-}];
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "chain",
+        about: "verified import, long histories and large states, natively and in a browser",
+        run: chain::run,
+    },
+    Bench {
+        name: "size",
+        about: "brotli bytes of page, node, miner and JavaScript",
+        run: size::run,
+    },
+];
 
 /// What was measured.
 #[derive(Debug)]

@@ -81,6 +81,20 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, ProcessError> {
     })
 }
 
+/// Runs `command` and returns its standard output; standard error passes through.
+pub(crate) fn capture_loudly(command: &mut Command) -> Result<String, ProcessError> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| start_error(command, source))?;
+    if !output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stdout));
+    }
+    check(command, output.status)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Runs `command`, passing each line of its standard output on as it comes and to `on_line`.
 pub(crate) fn stream(
     command: &mut Command,

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `e2e`: runs the suites, passes their output on, and adds up.
 
 mod libtest;
-mod suites;
+pub(crate) mod suites;
 
 use std::ops::AddAssign;
 

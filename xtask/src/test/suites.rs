@@ -52,34 +52,18 @@ pub(super) fn wasm(
     package: &str,
     options: &TestOptions,
 ) -> Suite {
-    let target_dir = workspace.wasm_target();
-    let webdriver = target_dir.join("webdriver.json");
-    let command = write_capabilities(&webdriver, browser).map(|()| {
-        let mut cargo = tools.wasm.command("cargo", &target_dir);
-        cargo
-            .current_dir(workspace.root())
-            .args([
-                "test",
-                "--target",
-                WASM_TARGET,
-                "--package",
-                package,
-                // The page's own modules are behind a feature.
-                "--all-features",
-                "--lib",
-                "--tests",
-                "--no-fail-fast",
-            ])
-            .env(
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-                tools.wasm.bin().join("wasm-bindgen-test-runner"),
-            )
-            .env("CHROMEDRIVER", &browser.chromedriver)
-            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &webdriver)
-            // In seconds; the runner's own 20 are too few for a busy machine.
-            .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
-            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")
-            .env("WASM_BINDGEN_USE_BROWSER", "1");
+    let command = in_browser(workspace, tools, browser).map(|mut cargo| {
+        cargo.args([
+            "--package",
+            package,
+            // The page's own modules are behind a feature.
+            "--all-features",
+            "--lib",
+            "--tests",
+            "--no-fail-fast",
+        ]);
+        // In seconds; the runner's own 20 are too few for a busy machine.
+        cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
         select(&mut cargo, options);
         cargo
     });
@@ -87,6 +71,30 @@ pub(super) fn wasm(
         name: format!("{package} in a browser"),
         command,
     }
+}
+
+/// `cargo test` for WebAssembly in a headless browser; what is to be tested is the caller's to add.
+pub(crate) fn in_browser(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+) -> Result<Command, String> {
+    let target_dir = workspace.wasm_target();
+    let webdriver = target_dir.join("webdriver.json");
+    write_capabilities(&webdriver, browser)?;
+    let mut cargo = tools.wasm.command("cargo", &target_dir);
+    cargo
+        .current_dir(workspace.root())
+        .args(["test", "--target", WASM_TARGET])
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            tools.wasm.bin().join("wasm-bindgen-test-runner"),
+        )
+        .env("CHROMEDRIVER", &browser.chromedriver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &webdriver)
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")
+        .env("WASM_BINDGEN_USE_BROWSER", "1");
+    Ok(cargo)
 }
 
 /// Browsers with several tabs against a real relay with the release page inside.

@@ -1,0 +1,218 @@
+//! The ledger: importing a chain, one more block on a long one, one more entry in a large state.
+
+mod material;
+
+use shared::block::{Body, SealedHeader};
+use shared::chain::Checkpoint;
+use shared::encoding::{decode, encode};
+use shared::hash::{Hash, Tag};
+use shared::replica::Replica;
+use shared::state::tree::StateTree;
+use shared::state::{Account, Entry};
+use shared::store::Rows;
+
+use crate::{Clock, Figure, median, timed};
+use material::{LATE_MS, Miner, network};
+
+/// Blocks of the chain that is imported.
+const IMPORT_BLOCKS: u64 = 10_000;
+/// Transactions in each of them.
+const TRANSACTIONS_PER_BLOCK: usize = 10;
+/// Blocks whose memory is measured.
+const MEMORY_BLOCKS: u64 = 5_000;
+/// Lengths of history.
+pub const HISTORIES: [u64; 3] = [1_000, 10_000, 100_000];
+/// Numbers of entries.
+pub const STATES: [u64; 3] = [1_000, 100_000, 1_000_000];
+/// Bodies that come in one answer.
+const PORTION_BLOCKS: usize = 64;
+/// Blocks measured on top of each history.
+const MEASURED_BLOCKS: u64 = 301;
+/// Changes measured in each state.
+const MEASURED_UPDATES: u64 = 2_000;
+
+/// A block as it travels.
+struct Encoded {
+    sealed: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// Everything about the ledger. Memory comes first, while none lies about freed.
+#[must_use]
+pub fn all(clock: Clock, memory_bytes: fn() -> f64) -> Vec<Figure> {
+    let mut figures = memory(memory_bytes, MEMORY_BLOCKS);
+    figures.extend(import(clock, IMPORT_BLOCKS));
+    figures.extend(one_more_block(clock, &HISTORIES));
+    figures.extend(state_update(clock, &STATES));
+    figures
+}
+
+/// Verified import of a chain, and the bare cost of its signature checks beside it.
+///
+/// Imported is what a node that joins does: headers are decoded, hashed and judged; bodies are
+/// decoded, hashed against their header and executed, with every signature verified and every
+/// state root computed; the rows for the store are made, and dropped. Signature checks alternate
+/// with portions of the import, so that both see the same machine.
+fn import(clock: Clock, blocks: u64) -> Vec<Figure> {
+    let mut miner = Miner::new();
+    let encoded: Vec<_> = (0..blocks)
+        .map(|_| {
+            let block = miner.mine(TRANSACTIONS_PER_BLOCK);
+            Encoded {
+                sealed: encode(&block.sealed),
+                body: encode(&block.body),
+            }
+        })
+        .collect();
+    let tip = miner.chain.tip();
+    drop(miner);
+
+    let Ok(mut replica) = Replica::restore(network(), &Rows::default(), None) else {
+        return Vec::new();
+    };
+    // A newcomer has the log before it asks for headers.
+    replica.decide(Checkpoint {
+        height: tip.height,
+        hash: tip.hash,
+    });
+    let (mut import_ms, hashes) = timed(clock, || {
+        encoded
+            .iter()
+            .filter_map(|block| {
+                let sealed: SealedHeader = decode("header", &block.sealed).ok()?;
+                replica.insert_header(&sealed, LATE_MS).ok()?;
+                Some(sealed.header.hash())
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut signatures_ms = 0.0;
+    let mut rows = 0;
+    for (bodies, hashes) in encoded
+        .chunks(PORTION_BLOCKS)
+        .zip(hashes.chunks(PORTION_BLOCKS))
+    {
+        let (portion_ms, written) = timed(clock, || {
+            for (block, hash) in bodies.iter().zip(hashes) {
+                if let Ok(body) = decode::<Body>("body", &block.body) {
+                    // What is refused is missing at the end.
+                    let _ = replica.insert_body(hash, body);
+                }
+            }
+            replica.advance().writes.len()
+        });
+        import_ms += portion_ms;
+        rows += written;
+        signatures_ms += bare_signatures(clock, bodies);
+    }
+    let transactions = blocks as f64 * TRANSACTIONS_PER_BLOCK as f64;
+    let imported = replica.chain().height();
+    vec![
+        Figure::new("imported blocks", imported as f64),
+        Figure::new("imported rows", rows as f64),
+        Figure::new("import ms", import_ms),
+        Figure::new("bare signature checks ms", signatures_ms),
+        Figure::new("import transactions per s", transactions / import_ms * 1e3),
+        Figure::new("import over signature checks", import_ms / signatures_ms),
+    ]
+}
+
+/// Only the checks, on transactions that are decoded already.
+fn bare_signatures(clock: Clock, blocks: &[Encoded]) -> f64 {
+    let statements: Vec<_> = blocks
+        .iter()
+        .filter_map(|block| decode::<Body>("body", &block.body).ok())
+        .flat_map(|body| body.transactions.into_iter())
+        .map(|signed| {
+            (
+                signed.transaction.sender,
+                signed.transaction.statement(),
+                signed.signature,
+            )
+        })
+        .collect();
+    let (ms, valid) = timed(clock, || {
+        statements
+            .iter()
+            .filter(|(sender, statement, signature)| sender.verify(statement, signature).is_ok())
+            .count()
+    });
+    if valid == statements.len() {
+        ms
+    } else {
+        f64::NAN
+    }
+}
+
+/// The median cost of one more block, on histories of these lengths.
+///
+/// The blocks of the history are empty and the state is small in each, so that only the length
+/// differs; the measured blocks have transactions.
+fn one_more_block(clock: Clock, histories: &[u64]) -> Vec<Figure> {
+    let mut miner = Miner::new();
+    let mut figures = Vec::new();
+    for &history in histories {
+        while miner.chain.height() < history {
+            miner.mine(0);
+        }
+        let costs = (0..MEASURED_BLOCKS)
+            .map(|_| {
+                let block = miner.draft(TRANSACTIONS_PER_BLOCK);
+                let (ms, ()) = timed(clock, || miner.deliver(&block, false));
+                miner.settle();
+                ms
+            })
+            .collect();
+        figures.push(Figure::new(
+            format!("one more block at {history} ms"),
+            median(costs),
+        ));
+    }
+    figures
+}
+
+/// The mean cost of changing one entry, root included, in states of these sizes.
+fn state_update(clock: Clock, sizes: &[u64]) -> Vec<Figure> {
+    sizes
+        .iter()
+        .map(|&size| {
+            let mut tree = StateTree::default();
+            for number in 0..size {
+                set(&mut tree, number, 0);
+            }
+            let _ = tree.root();
+            let (ms, _) = timed(clock, || {
+                // A stride that is odd visits entries far from one another.
+                (0..MEASURED_UPDATES).fold(Hash::ZERO, |_, update| {
+                    set(&mut tree, update * 7_919 % size, update + 1);
+                    tree.root()
+                })
+            });
+            Figure::new(
+                format!("state update among {size} us"),
+                ms / MEASURED_UPDATES as f64 * 1e3,
+            )
+        })
+        .collect()
+}
+
+fn set(tree: &mut StateTree, number: u64, balance: u64) {
+    let account = Account {
+        balance,
+        next_sequence: number,
+        state_bytes: 0,
+    };
+    let key = Tag::HISTORY.hash(&[&number.to_le_bytes()]).0;
+    let entry = Entry::Account(shared::keys::PublicKey(key), account);
+    tree.set(entry.path(), Some(entry));
+}
+
+/// How many bytes a chain of so many blocks holds in memory, by a measure of the whole program's.
+fn memory(bytes_used: fn() -> f64, blocks: u64) -> Vec<Figure> {
+    let before = bytes_used();
+    let mut miner = Miner::new();
+    while miner.chain.height() < blocks {
+        miner.mine(TRANSACTIONS_PER_BLOCK);
+    }
+    let per_thousand = (bytes_used() - before) / blocks as f64 * 1e3;
+    vec![Figure::new("memory per 1000 blocks bytes", per_thousand)]
+}

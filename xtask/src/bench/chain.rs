@@ -1,0 +1,82 @@
+//! The ledger's own speed: what a node that joins pays, and what a long history costs.
+
+use super::{BenchError, Bound, Ratio, Report, Row, program::Figures};
+use crate::workspace::Workspace;
+
+const NAME: &str = "chain";
+/// Verified import against the bare cost of its signature checks.
+const IMPORT_MAX: f64 = 1.25;
+/// The dearest history against the cheapest: flat.
+const HISTORY_MAX: f64 = 1.2;
+/// A state of 10⁶ entries against one of 10³, after division by the ratio of their logarithms.
+const STATE_MAX: f64 = 1.25;
+/// As `bench::chain::HISTORIES`.
+const HISTORIES: [u32; 3] = [1_000, 10_000, 100_000];
+/// As `bench::chain::STATES`.
+const STATES: [u32; 3] = [1_000, 100_000, 1_000_000];
+
+/// Measures natively, then in a browser.
+pub(super) fn run(workspace: &Workspace, _accept: bool) -> Result<Report, BenchError> {
+    let mut report = Report {
+        bench: NAME,
+        rows: Vec::new(),
+        ratios: Vec::new(),
+    };
+    add(&mut report, "native", &Figures::native(workspace, NAME)?)?;
+    add(&mut report, "Chromium", &Figures::browser(workspace, NAME)?)?;
+    Ok(report)
+}
+
+fn add(report: &mut Report, place: &str, figures: &Figures) -> Result<(), BenchError> {
+    let mut row = |what: &str, unit: &'static str| -> Result<f64, BenchError> {
+        let value = figures.get(what)?;
+        let what = what.trim_end_matches(&format!(" {unit}"));
+        report.rows.push(Row {
+            what: format!("{place}: {what}"),
+            value: (value * 1_000.0).round() / 1_000.0,
+            unit,
+        });
+        Ok(value)
+    };
+    row("imported blocks", "blocks")?;
+    row("import ms", "ms")?;
+    row("bare signature checks ms", "ms")?;
+    row("import transactions per s", "per s")?;
+    let mut blocks = Vec::new();
+    for history in HISTORIES {
+        blocks.push(row(&format!("one more block at {history} ms"), "ms")?);
+    }
+    let mut updates = Vec::new();
+    for size in STATES {
+        updates.push(row(&format!("state update among {size} us"), "us")?);
+    }
+    row("memory per 1000 blocks bytes", "bytes")?;
+
+    let dearest = blocks.iter().copied().fold(f64::MIN, f64::max);
+    let cheapest = blocks.iter().copied().fold(f64::MAX, f64::min);
+    let growth = updates.last().unwrap_or(&f64::NAN) / updates.first().unwrap_or(&f64::NAN);
+    let logarithms = f64::from(STATES[2]).ln() / f64::from(STATES[0]).ln();
+    let mut ratio = |what: &str, value, limit| {
+        report.ratios.push(Ratio {
+            what: format!("{place}: {what}"),
+            value,
+            bound: Bound::AtMost(limit),
+        });
+    };
+    ratio(
+        "import against its signature checks",
+        figures.get("import over signature checks")?,
+        IMPORT_MAX,
+    );
+    ratio(
+        "one more block, dearest against cheapest history",
+        dearest / cheapest,
+        HISTORY_MAX,
+    );
+    ratio(
+        "state update, growth against the logarithm's",
+        growth / logarithms,
+        STATE_MAX,
+    );
+    Ok(())
+}
