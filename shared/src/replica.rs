@@ -135,7 +135,8 @@ impl Replica {
         signed: SignedTransaction,
         submitter: PublicKey,
     ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
-        let verified = signed.verify(self.chain.network())?;
+        let verified =
+            Verified::trusted(signed).verify(self.chain.network(), &self.chain.network_id())?;
         let mut writes = Vec::new();
         self.admit_verified(&verified, submitter, &mut writes)?;
         Ok((verified, writes))

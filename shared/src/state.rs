@@ -168,7 +168,11 @@ impl State {
     /// What is known of an account; one never seen is empty.
     #[must_use]
     pub fn account(&self, key: &PublicKey) -> Account {
-        match self.tree.get(&account_path(key)) {
+        self.account_at(&account_path(key))
+    }
+
+    fn account_at(&self, path: &Path) -> Account {
+        match self.tree.get(path) {
             Some(Entry::Account(_, account)) => *account,
             _ => Account::default(),
         }
@@ -199,7 +203,11 @@ impl State {
             }
         }
         self.credit(&block.producer, network.block_reward, &mut undo);
-        self.set(Entry::Difficulty(block.schedule), &mut undo);
+        self.set(
+            difficulty_path(),
+            Entry::Difficulty(block.schedule),
+            &mut undo,
+        );
         Ok((outcomes, undo))
     }
 
@@ -219,7 +227,8 @@ impl State {
         undo: &mut Undo,
     ) -> Result<Outcome, ExecutionError> {
         let sender = transaction.sender;
-        let mut account = self.account(&sender);
+        let path = account_path(&sender);
+        let mut account = self.account_at(&path);
         if account.next_sequence != transaction.sequence {
             return Err(ExecutionError::Sequence {
                 expected: account.next_sequence,
@@ -233,8 +242,7 @@ impl State {
             });
         }
         account.next_sequence = account.next_sequence.saturating_add(1);
-        self.set(Entry::Account(sender, account), undo);
-        Ok(match &transaction.action {
+        let outcome = match &transaction.action {
             Action::Put { key, value, expect } => {
                 let entry = KeyEntry {
                     key: key.clone(),
@@ -243,10 +251,19 @@ impl State {
                     writer: sender,
                     height,
                 };
-                self.put(network, entry, expect, undo)
+                self.put(network, entry, expect, &mut account, undo)
             }
-            Action::Transfer { to, amount } => self.transfer(sender, *to, *amount, undo),
-        })
+            Action::Transfer { to, amount } if *to == sender => {
+                if account.balance < *amount {
+                    Outcome::BalanceTooSmall
+                } else {
+                    Outcome::Applied
+                }
+            }
+            Action::Transfer { to, amount } => self.transfer(&mut account, to, *amount, undo),
+        };
+        self.set(path, Entry::Account(sender, account), undo);
+        Ok(outcome)
     }
 
     fn put(
@@ -254,52 +271,57 @@ impl State {
         network: &NetworkParameters,
         entry: KeyEntry,
         expect: &Expect,
+        writer: &mut Account,
         undo: &mut Undo,
     ) -> Outcome {
-        let before = self.key(&entry.key).cloned();
+        let path = key_path(&entry.key);
+        let before = match self.tree.get(&path) {
+            Some(Entry::Key(before)) => Some(before),
+            _ => None,
+        };
         let is_as_expected = match expect {
             Expect::Anything => true,
             Expect::Absent => before.is_none(),
-            Expect::WrittenBy(id) => before.as_ref().is_some_and(|old| old.written_by == *id),
+            Expect::WrittenBy(id) => before.is_some_and(|old| old.written_by == *id),
         };
         if !is_as_expected {
             return Outcome::ExpectFailed;
         }
-        let freed = before.as_ref().map_or(0, state_bytes);
-        let own_before = before
-            .as_ref()
-            .filter(|old| old.writer == entry.writer)
-            .map_or(0, state_bytes);
-        let mut writer = self.account(&entry.writer);
-        let occupied = writer.state_bytes.saturating_sub(own_before) + state_bytes(&entry);
+        let freed = before.map_or(0, state_bytes);
+        let loser = before
+            .map(|old| old.writer)
+            .filter(|loser| *loser != entry.writer);
+        let kept = match loser {
+            Some(_) => writer.state_bytes,
+            None => writer.state_bytes.saturating_sub(freed),
+        };
+        let occupied = kept.saturating_add(state_bytes(&entry));
         if occupied > network.state_bytes_per_account_max {
             return Outcome::QuotaExceeded;
         }
-        if let Some(old) = before.filter(|old| old.writer != entry.writer) {
-            let mut loser = self.account(&old.writer);
-            loser.state_bytes = loser.state_bytes.saturating_sub(freed);
-            self.set(Entry::Account(old.writer, loser), undo);
-        }
         writer.state_bytes = occupied;
-        self.set(Entry::Account(entry.writer, writer), undo);
-        self.set(Entry::Key(entry), undo);
+        if let Some(loser) = loser {
+            let path = account_path(&loser);
+            let mut account = self.account_at(&path);
+            account.state_bytes = account.state_bytes.saturating_sub(freed);
+            self.set(path, Entry::Account(loser, account), undo);
+        }
+        self.set(path, Entry::Key(entry), undo);
         Outcome::Applied
     }
 
     fn transfer(
         &mut self,
-        from: PublicKey,
-        to: PublicKey,
+        sender: &mut Account,
+        to: &PublicKey,
         amount: u64,
         undo: &mut Undo,
     ) -> Outcome {
-        let mut sender = self.account(&from);
         let Some(rest) = sender.balance.checked_sub(amount) else {
             return Outcome::BalanceTooSmall;
         };
         sender.balance = rest;
-        self.set(Entry::Account(from, sender), undo);
-        self.credit(&to, amount, undo);
+        self.credit(to, amount, undo);
         Outcome::Applied
     }
 
@@ -307,13 +329,13 @@ impl State {
         if amount == 0 {
             return;
         }
-        let mut account = self.account(key);
+        let path = account_path(key);
+        let mut account = self.account_at(&path);
         account.balance = account.balance.saturating_add(amount);
-        self.set(Entry::Account(*key, account), undo);
+        self.set(path, Entry::Account(*key, account), undo);
     }
 
-    fn set(&mut self, entry: Entry, undo: &mut Undo) {
-        let path = entry.path();
+    fn set(&mut self, path: Path, entry: Entry, undo: &mut Undo) {
         if self.tree.get(&path) == Some(&entry) {
             return;
         }

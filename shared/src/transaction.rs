@@ -156,31 +156,7 @@ impl SignedTransaction {
 
     /// Checks everything that does not depend on the state.
     pub fn verify(self, network: &NetworkParameters) -> Result<Verified, TransactionError> {
-        let transaction = &self.transaction;
-        let expected = network.id();
-        if transaction.network != expected {
-            return Err(TransactionError::Network {
-                expected,
-                came: transaction.network,
-            });
-        }
-        if let Action::Put { key, .. } = &transaction.action
-            && key.as_str().is_empty()
-        {
-            return Err(TransactionError::Key(TextError::Empty));
-        }
-        let id = transaction.id();
-        let work = leading_zeros(&id.0);
-        if work < u32::from(network.transaction_work_bits) {
-            return Err(TransactionError::Work {
-                expected: network.transaction_work_bits,
-                came: work,
-            });
-        }
-        transaction
-            .sender
-            .verify(&transaction.statement(), &self.signature)?;
-        Ok(Verified::trusted(self))
+        Verified::trusted(self).verify(network, &network.id())
     }
 }
 
@@ -205,6 +181,37 @@ impl Verified {
             bytes: encoded.len(),
             signed,
         }
+    }
+
+    /// Verifies what was wrapped before it is trusted. `id` is the network's.
+    pub(crate) fn verify(
+        self,
+        network: &NetworkParameters,
+        id: &NetworkId,
+    ) -> Result<Self, TransactionError> {
+        let transaction = &self.signed.transaction;
+        if transaction.network != *id {
+            return Err(TransactionError::Network {
+                expected: *id,
+                came: transaction.network,
+            });
+        }
+        if let Action::Put { key, .. } = &transaction.action
+            && key.as_str().is_empty()
+        {
+            return Err(TransactionError::Key(TextError::Empty));
+        }
+        let work = leading_zeros(&self.id.0);
+        if work < u32::from(network.transaction_work_bits) {
+            return Err(TransactionError::Work {
+                expected: network.transaction_work_bits,
+                came: work,
+            });
+        }
+        transaction
+            .sender
+            .verify(&transaction.statement(), &self.signed.signature)?;
+        Ok(self)
     }
 
     /// What the sender signed.

@@ -4,7 +4,7 @@ use super::{Chain, Known, history_leaf};
 use crate::block::{Body, Header, Outcomes};
 use crate::difficulty;
 use crate::encoding::{List, encode};
-use crate::hash::{BlockHash, Hash, TransactionId};
+use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::keys::PublicKey;
 use crate::limits::BLOCK_BODY_BYTES_MAX;
 use crate::state::{BlockContext, Entry, ExecutionError, Path, State, Undo, key_path};
@@ -210,7 +210,11 @@ impl Chain {
             return Ok(());
         };
         let header = &known.sealed.header;
-        let verified = verify_body(&self.network, body, is_verified)?;
+        let encoded = encode(body);
+        if encoded.len() > BLOCK_BODY_BYTES_MAX {
+            return Err(BlockError::BodyBytes(encoded.len()));
+        }
+        let verified = verify_body(&self.network, &self.id, body, is_verified)?;
         let context = BlockContext {
             height: header.height,
             producer: header.producer,
@@ -228,7 +232,11 @@ impl Chain {
         let writes = &mut changes.writes;
         let key = number_key(header.height);
         writes.push(Write::put(Table::Headers, key.clone(), &known.sealed));
-        writes.push(Write::put(Table::Bodies, key.clone(), body));
+        writes.push(Write {
+            table: Table::Bodies,
+            key: key.clone(),
+            value: Some(encoded),
+        });
         write_state(&self.state, &undo, writes);
         write_index(header.height, &verified, writes, true);
         if !is_final {
@@ -357,22 +365,18 @@ impl Chain {
 
 fn verify_body(
     network: &crate::network::NetworkParameters,
+    id: &NetworkId,
     body: &Body,
     is_verified: &dyn Fn(&Hash) -> bool,
 ) -> Result<Vec<Verified>, BlockError> {
-    let bytes = encode(body).len();
-    if bytes > BLOCK_BODY_BYTES_MAX {
-        return Err(BlockError::BodyBytes(bytes));
-    }
     let mut verified = Vec::with_capacity(body.transactions.len());
     for (index, signed) in body.transactions.iter().enumerate() {
         let candidate = Verified::trusted(signed.clone());
         verified.push(if is_verified(&candidate.hash()) {
             candidate
         } else {
-            signed
-                .clone()
-                .verify(network)
+            candidate
+                .verify(network, id)
                 .map_err(|error| BlockError::Transaction { index, error })?
         });
     }
