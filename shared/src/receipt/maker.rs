@@ -199,6 +199,9 @@ impl Maker {
             if chained.tried == chained.decision {
                 return self.made(&proven, chained.links, chain);
             }
+            if chained.links.len() == RECEIPT_LINKS_MAX {
+                return Err(NoReceipt::TooLong);
+            }
             chained.tried = chained.decision;
         } else if chained.tried > chained.chain.length() {
             chained.tried = chained.chain.length().midpoint(chained.tried);
@@ -214,9 +217,6 @@ impl Maker {
             .map_or(0, |link| decided_height(&link.entry.record.event));
         if decided > chain.height() {
             return Err(NoReceipt::Fetching(decided));
-        }
-        if links.len() > RECEIPT_LINKS_MAX {
-            return Err(NoReceipt::TooLong);
         }
         let receipt = receipt(proven, links, decided, chain).ok_or(NoReceipt::Damaged)?;
         if encode(&receipt).len() > RECEIPT_BYTES_MAX {
