@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements as a table, as JSON, and as a check of the promised ratios.
 
 mod chain;
+mod dump;
 mod program;
 mod size;
 
@@ -108,11 +109,16 @@ struct Bench {
     run: fn(&Workspace, accept: bool) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
         run: chain::run,
+    },
+    Bench {
+        name: "dump",
+        about: "rows per second of a dump into PostgreSQL, beside psql's \\copy",
+        run: dump::run,
     },
     Bench {
         name: "size",
@@ -148,12 +154,14 @@ struct Ratio {
 /// The side on which a ratio has to stay.
 #[derive(Debug, Clone, Copy)]
 enum Bound {
+    AtLeast(f64),
     AtMost(f64),
 }
 
 impl Bound {
     fn holds(self, value: f64) -> bool {
         match self {
+            Self::AtLeast(limit) => value >= limit,
             Self::AtMost(limit) => value <= limit,
         }
     }
@@ -161,6 +169,7 @@ impl Bound {
     /// Its key in JSON, and its limit.
     fn parts(self) -> (&'static str, f64) {
         match self {
+            Self::AtLeast(limit) => ("at_least", limit),
             Self::AtMost(limit) => ("at_most", limit),
         }
     }

@@ -133,6 +133,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
             let tools = setup::for_page(workspace)?;
             if all {
                 setup::for_tests()?;
+                setup::for_databases()?;
                 setup::for_lints()?;
             }
             eprintln!("all set; wasm is built by {}", tools.wasm.describe());

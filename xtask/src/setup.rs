@@ -6,6 +6,7 @@
 mod apt;
 mod browser;
 mod cargo_tool;
+mod database;
 mod debian_wasm;
 mod node;
 mod python;
@@ -87,6 +88,13 @@ pub(crate) fn for_tests() -> Result<Browser, SetupError> {
     let tools = ToolsDir::locate()?;
     let _lock = tools.lock()?;
     browser::ensure()
+}
+
+/// The programs of PostgreSQL, for tests and benchmarks of dumps.
+pub(crate) fn for_databases() -> Result<(), SetupError> {
+    let tools = ToolsDir::locate()?;
+    let _lock = tools.lock()?;
+    database::ensure()
 }
 
 /// What only `cargo xtask ci` runs.

@@ -62,6 +62,7 @@ impl Tally {
 pub(crate) fn run_all(workspace: &Workspace, options: &TestOptions) -> Result<Tally, Failure> {
     let tools = setup::for_page(workspace)?;
     let browser = setup::for_tests()?;
+    setup::for_databases()?;
     let mut tally = run_suite(suites::native(workspace, options), options);
     for package in suites::WASM_PACKAGES {
         tally += run_suite(

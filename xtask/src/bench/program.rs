@@ -32,6 +32,21 @@ impl Figures {
         })
     }
 
+    /// Builds a package's own benchmark in release and runs it.
+    pub(super) fn of_package(
+        workspace: &Workspace,
+        package: &str,
+        bench: &str,
+    ) -> Result<Self, BenchError> {
+        let mut cargo = process::command("cargo");
+        cargo.current_dir(workspace.root());
+        cargo.args(["bench", "--package", package, "--bench", bench]);
+        Ok(Self {
+            program: format!("the benchmark {bench} of {package}"),
+            output: process::capture_loudly(&mut cargo)?,
+        })
+    }
+
     /// The same in a worker of a headless Chromium, built as the page's workers are.
     pub(super) fn browser(workspace: &Workspace, bench: &str) -> Result<Self, BenchError> {
         let tools = setup::for_page(workspace)?;
