@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 const PROTOCOL: &str = include_str!("../../src/limits.rs");
 const RELAY: &str = include_str!("../../../relay/src/limits.rs");
 const STORE: &str = include_str!("../../../store/src/limits.rs");
+const DUMP: &str = include_str!("../../../dump/src/limits.rs");
 const DOCUMENT: &str = include_str!("../../../docs/limits.md");
 
 #[test]
@@ -23,6 +24,11 @@ fn every_limit_of_the_relays_shell_is_documented() {
 #[test]
 fn every_limit_of_the_store_is_documented() {
     assert_documented(STORE, "## Store", 2);
+}
+
+#[test]
+fn every_limit_of_dumps_is_documented() {
+    assert_documented(DUMP, "## Dumps", 10);
 }
 
 fn assert_documented(code: &str, section: &str, count_min: usize) {
