@@ -87,6 +87,8 @@ pub const UNDECIDED_BLOCKS_MAX: u64 = 256;
 pub const DECISION_INTERVAL_BLOCKS: u64 = 1;
 /// Blocks grow and nothing is decided for this long: the relay appoints a new leader.
 pub const LEADER_STALL_MS: u64 = 20_000;
+/// A term in which more than two thirds refuse to decide anything is ended once it is this old.
+pub const REFUSED_TERM_MS: u64 = 1_000;
 /// Nothing is decided for this long and a third of the roster is gone: the relay forces a new roster.
 pub const FORCED_CHANGE_MS: u64 = 60_000;
 

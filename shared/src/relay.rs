@@ -61,6 +61,8 @@ pub struct Relay {
     gone: BTreeSet<MemberId>,
     flush_ms: Option<u64>,
     policy_ms: Option<u64>,
+    /// When a request for a check is due that came too soon.
+    check_ms: Option<u64>,
     next_request: RequestId,
     after_write: HashMap<RequestId, Vec<Followup>>,
     after_load: HashMap<RequestId, Loading>,
@@ -81,6 +83,8 @@ struct Peer {
     headers_asked_ms: Option<u64>,
     bodies_asked_ms: Option<u64>,
     check_asked_ms: Option<u64>,
+    /// It has asked again, too soon.
+    check_waits: bool,
 }
 
 /// What follows once a batch is durable.
@@ -166,6 +170,7 @@ impl Relay {
             gone: BTreeSet::new(),
             flush_ms: None,
             policy_ms: None,
+            check_ms: None,
             next_request: 0,
             after_write: HashMap::new(),
             after_load: HashMap::new(),
@@ -380,6 +385,7 @@ impl Relay {
         self.wake_at_ms = None;
         self.wake_presence(now_ms);
         self.wake_ledger(now_ms);
+        self.wake_checks(now_ms);
         self.judge_finality(now_ms);
     }
 
@@ -492,6 +498,7 @@ impl Relay {
             self.next_ping_ms,
             self.flush_ms,
             self.policy_ms,
+            self.check_ms,
             self.replica.next_due_ms(),
         ]
         .into_iter()

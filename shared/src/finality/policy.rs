@@ -6,7 +6,7 @@
 use super::Roster;
 use super::log::DecisionLog;
 use super::voter::PresentMember;
-use crate::limits::{DECISION_INTERVAL_BLOCKS, FORCED_CHANGE_MS, LEADER_STALL_MS};
+use crate::limits::{DECISION_INTERVAL_BLOCKS, FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS};
 use crate::message::Term;
 
 /// What the relay knows now.
@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub term: Option<Term>,
     /// Who is present.
     pub present: &'a [PresentMember],
+    /// How many of the roster have precommitted nil in the present term.
+    pub nil_precommits: usize,
 }
 
 /// What the relay does.
@@ -85,9 +87,14 @@ impl FinalityPolicy {
             .max(self.undecided_since_ms)
             .max(self.quorum_changed_at_ms);
         if self.quorum_present {
-            let due_ms = waiting_since_ms
-                .max(self.term_began_at_ms)
-                .saturating_add(LEADER_STALL_MS);
+            // More than two thirds have said that this term decides nothing.
+            let due_ms = if facts.nil_precommits >= facts.log.roster().quorum() {
+                self.term_began_at_ms.saturating_add(REFUSED_TERM_MS)
+            } else {
+                waiting_since_ms
+                    .max(self.term_began_at_ms)
+                    .saturating_add(LEADER_STALL_MS)
+            };
             return due(now_ms, due_ms, Verdict::NewTerm);
         }
         match synced(facts.present) {

@@ -22,6 +22,8 @@ use crate::transaction::{Action, Value};
 pub(super) struct Checks {
     count: u64,
     running: Option<Check>,
+    /// Somebody has asked for another one meanwhile: what it is to find may be newer.
+    is_wanted_again: bool,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ enum Purpose {
 impl Checks {
     pub(super) fn clear(&mut self) {
         self.running = None;
+        self.is_wanted_again = false;
     }
 
     pub(super) fn due_ms(&self) -> Option<u64> {
@@ -88,7 +91,11 @@ impl Node {
             return;
         };
         let height = ledger.replica.chain().final_height();
-        if leader.key != self.key || height == 0 || self.checks.running.is_some() {
+        if leader.key != self.key || height == 0 {
+            return;
+        }
+        if self.checks.running.is_some() {
+            self.checks.is_wanted_again = true;
             return;
         }
         self.checks.count += 1;
@@ -377,6 +384,9 @@ impl Node {
         };
         self.send(&Message::CheckReport(report.clone()));
         self.check_reported(report);
+        if core::mem::take(&mut self.checks.is_wanted_again) {
+            self.begin_check(now_ms);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::finality::log::LogError;
 use crate::finality::mark::Standing;
 use crate::finality::policy::{Facts, Verdict};
 use crate::finality::voter::{BlockStanding, PresentMember};
-use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Vote};
+use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote};
 use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
 use crate::message::{Certified, CheckAnswer, CheckQuery, Message};
@@ -54,7 +54,12 @@ impl Relay {
         };
         let passed_on = vec![Followup::FanOut(Some(from), frame.into())];
         match mark.advance(log_length, *vote) {
-            Standing::Newer => self.write_member(vote.voter, Vec::new(), passed_on),
+            Standing::Newer => {
+                self.write_member(vote.voter, Vec::new(), passed_on);
+                if vote.ballot.step == Step::Precommit && vote.ballot.value.is_none() {
+                    self.judge_finality(now_ms);
+                }
+            }
             // Its mark may still be under way.
             Standing::Same => self.write(Vec::new(), passed_on),
             // Others have had a later one of it.
@@ -64,6 +69,18 @@ impl Relay {
                 self.refuse(now_ms, from, reason);
             }
         }
+    }
+
+    /// How many of the roster have said that the present term decides nothing.
+    fn nil_precommits(&self) -> usize {
+        let marks = self.log.roster().members.iter().filter_map(|member| {
+            let mark = self.member_row(member)?.mark.as_ref();
+            mark.filter(|mark| mark.log_length == self.log.length())
+        });
+        marks
+            .filter_map(|mark| mark.precommit)
+            .filter(|vote| vote.ballot.round == self.term && vote.ballot.value.is_none())
+            .count()
     }
 
     /// A certified decision is logged, and so final.
@@ -124,6 +141,7 @@ impl Relay {
                 tip_height: self.replica.chain().height(),
                 term: (self.term > 0).then_some(self.term),
                 present: &present,
+                nil_precommits: self.nil_precommits(),
             },
         );
         match verdict {
@@ -144,14 +162,35 @@ impl Relay {
         let Some(peer) = self.connections.get_mut(&from) else {
             return;
         };
-        let is_too_soon = peer
+        let due_ms = peer
             .check_asked_ms
-            .is_some_and(|at_ms| at_ms + CHECK_REQUEST_INTERVAL_MS > now_ms);
-        if is_too_soon {
+            .map_or(0, |at_ms| at_ms + CHECK_REQUEST_INTERVAL_MS);
+        if now_ms < due_ms {
+            peer.check_waits = true;
+            let next_ms = self.check_ms.unwrap_or(due_ms);
+            self.check_ms = Some(next_ms.min(due_ms));
             return;
         }
         peer.check_asked_ms = Some(now_ms);
         self.pass_to_leader(&Message::RequestCheck.to_frame());
+    }
+
+    /// Passes on what came too soon after the same member's last request.
+    pub(super) fn wake_checks(&mut self, now_ms: u64) {
+        if self.check_ms.is_none_or(|at_ms| at_ms > now_ms) {
+            return;
+        }
+        self.check_ms = None;
+        let waiting: Vec<_> = self
+            .connections
+            .iter_mut()
+            .filter_map(|(connection, peer)| {
+                core::mem::take(&mut peer.check_waits).then_some(*connection)
+            })
+            .collect();
+        for connection in waiting {
+            self.pass_check_request(now_ms, connection);
+        }
     }
 
     pub(super) fn pass_check(

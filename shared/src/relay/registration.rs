@@ -65,6 +65,7 @@ impl Relay {
             headers_asked_ms: None,
             bodies_asked_ms: None,
             check_asked_ms: None,
+            check_waits: false,
         };
         self.connections.insert(connection, peer);
     }

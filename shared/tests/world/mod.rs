@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use shared::block::Header;
 use shared::difficulty::Target;
 use shared::encoding::Text;
-use shared::finality::Vote;
+use shared::finality::{Ballot, Vote};
 use shared::keys::SecretKey;
 use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
@@ -343,6 +343,17 @@ impl World {
             nonce,
         };
         self.queue.push_back(Event::ToNode(index, found));
+    }
+
+    /// A vote with a node's key over its connection, behind the node's back.
+    pub fn vote(&mut self, index: usize, ballot: Ballot) {
+        let node = &self.nodes[index];
+        let vote = Vote {
+            ballot,
+            voter: node.secret.public_key(),
+            signature: node.secret.sign(&ballot.statement()),
+        };
+        self.send(index, Message::Vote(vote).to_frame());
     }
 
     pub fn view(&self, index: usize) -> View {

@@ -251,6 +251,7 @@ impl Cluster {
             tip_height: self.chain.tip.0,
             term: Some(self.term),
             present: &present,
+            nil_precommits: 0,
         };
         match self.policy.judge(self.now_ms, &facts) {
             Verdict::Wait { .. } => {}

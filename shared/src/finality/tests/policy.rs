@@ -8,7 +8,7 @@ use crate::finality::Roster;
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::{Facts, FinalityPolicy, Verdict};
 use crate::finality::voter::PresentMember;
-use crate::limits::{FORCED_CHANGE_MS, LEADER_STALL_MS};
+use crate::limits::{FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS};
 
 const START_MS: u64 = 1_000_000;
 
@@ -38,6 +38,7 @@ fn facts<'a>(log: &'a DecisionLog, tip_height: u64, present: &'a [PresentMember]
         tip_height,
         term: Some(1),
         present,
+        nil_precommits: 0,
     }
 }
 
@@ -143,4 +144,24 @@ fn a_clock_set_back_does_not_stop_it() {
         policy.judge(1_000 + LEADER_STALL_MS, &facts(&log, 1, &all)),
         Verdict::NewTerm
     );
+}
+
+#[test]
+fn a_term_that_a_quorum_refuses_is_over() {
+    let roster = roster_of(&secrets(4));
+    let log = log_with(&roster, false);
+    let present = present(&roster, true);
+    let refused_by = |nil_precommits| Facts {
+        nil_precommits,
+        ..facts(&log, 1, &present)
+    };
+    let mut policy = FinalityPolicy::new(START_MS);
+    policy.judge(START_MS, &refused_by(0));
+    let early = Verdict::Wait {
+        until_ms: Some(START_MS + REFUSED_TERM_MS),
+    };
+    assert_eq!(policy.judge(START_MS, &refused_by(3)), early);
+    let now_ms = START_MS + REFUSED_TERM_MS;
+    assert_eq!(policy.judge(now_ms, &refused_by(3)), Verdict::NewTerm);
+    assert_ne!(policy.judge(now_ms, &refused_by(2)), Verdict::NewTerm);
 }
