@@ -6,10 +6,12 @@
     reason = "a test that fails says so by a panic"
 )]
 
+mod deploy;
 mod durability;
 mod hostile;
 mod joining;
 mod member;
+mod networks;
 mod program;
 mod rest;
 mod starting;
