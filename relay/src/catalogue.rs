@@ -7,6 +7,8 @@ use sqlite_store::{Program, ReplicaNumber, WorkError};
 use sqlx::SqliteConnection;
 use sqlx::migrate::Migrator;
 
+use crate::tokens::TokenHash;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// The relay as the owner of its file.
@@ -23,6 +25,8 @@ pub(crate) struct StoredNetwork {
     pub(crate) replica: ReplicaNumber,
     /// What it was made with.
     pub(crate) parameters: NetworkParameters,
+    /// The token of whoever made it; none where the relay's start did.
+    pub(crate) administrator: Option<TokenHash>,
 }
 
 /// The relay's key; made from `new_seed` at the first start.
@@ -42,21 +46,52 @@ pub(crate) async fn identity(
     Ok(SecretKey::from_seed(&seed))
 }
 
+/// Keeps `token` as the operator's: in place of the one before, or only where there is none.
+/// Returns what is kept then.
+pub(crate) async fn operator(
+    connection: &mut SqliteConnection,
+    token: TokenHash,
+    replace: bool,
+) -> Result<TokenHash, WorkError> {
+    let statement = if replace {
+        "INSERT INTO operator (number, token_hash) VALUES (1, ?1)
+         ON CONFLICT DO UPDATE SET token_hash = excluded.token_hash"
+    } else {
+        "INSERT INTO operator (number, token_hash) VALUES (1, ?1) ON CONFLICT DO NOTHING"
+    };
+    sqlx::query(statement)
+        .bind(token.0.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    let hash: Vec<u8> = sqlx::query_scalar("SELECT token_hash FROM operator WHERE number = 1")
+        .fetch_one(connection)
+        .await?;
+    token_hash(hash)
+}
+
+fn token_hash(bytes: Vec<u8>) -> Result<TokenHash, WorkError> {
+    let hash = bytes
+        .try_into()
+        .map_err(|bytes: Vec<u8>| unreadable("a token", format!("it has {} bytes", bytes.len())))?;
+    Ok(TokenHash(hash))
+}
+
 /// All networks, oldest first.
 pub(crate) async fn networks(
     connection: &mut SqliteConnection,
 ) -> Result<Vec<StoredNetwork>, WorkError> {
-    let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT number, parameters FROM networks ORDER BY number")
+    let rows: Vec<(i64, Vec<u8>, Option<Vec<u8>>)> =
+        sqlx::query_as("SELECT number, parameters, administrator FROM networks ORDER BY number")
             .fetch_all(connection)
             .await?;
     rows.into_iter()
-        .map(|(number, parameters)| {
+        .map(|(number, parameters, administrator)| {
             let parameters = decode("network's parameters", &parameters)
                 .map_err(|error| unreadable("a network", error.to_string()))?;
             Ok(StoredNetwork {
                 replica: ReplicaNumber(number),
                 parameters,
+                administrator: administrator.map(token_hash).transpose()?,
             })
         })
         .collect()
@@ -66,13 +101,16 @@ pub(crate) async fn networks(
 pub(crate) async fn add_network(
     connection: &mut SqliteConnection,
     parameters: NetworkParameters,
+    administrator: Option<TokenHash>,
 ) -> Result<ReplicaNumber, WorkError> {
     let number = sqlx::query_scalar(
-        "INSERT INTO networks (id, name, parameters) VALUES (?1, ?2, ?3) RETURNING number",
+        "INSERT INTO networks (id, name, parameters, administrator)
+         VALUES (?1, ?2, ?3, ?4) RETURNING number",
     )
     .bind(parameters.id().as_bytes().as_slice())
     .bind(parameters.name.as_str())
     .bind(encode(&parameters))
+    .bind(administrator.map(|token| token.0.to_vec()))
     .fetch_one(connection)
     .await?;
     Ok(ReplicaNumber(number))
@@ -114,7 +152,7 @@ mod tests {
             let mut store = open(&folder).await;
             let parameters = test_parameters(name);
             let added_parameters = parameters.clone();
-            let replica = store.run(|file| Box::pin(add_network(file, added_parameters)));
+            let replica = store.run(|file| Box::pin(add_network(file, added_parameters, None)));
             added.push((replica.await.unwrap(), parameters));
         }
         assert_ne!(added[0].0, added[1].0);

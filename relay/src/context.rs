@@ -8,6 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::lan::Listening;
 use crate::limits::SOCKETS_MAX;
 use crate::network::Networks;
+use crate::settings::{Creators, Settings};
+use crate::tokens::TokenHash;
 
 /// What request handlers share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,15 +20,24 @@ struct Shared {
     networks: Networks,
     listening: Listening,
     allowed_origins: Vec<Uri>,
+    operator: TokenHash,
+    creators: Creators,
     sockets: Arc<Semaphore>,
 }
 
 impl Context {
-    pub(crate) fn new(networks: Networks, listening: Listening, allowed_origins: Vec<Uri>) -> Self {
+    pub(crate) fn new(
+        networks: Networks,
+        listening: Listening,
+        operator: TokenHash,
+        settings: &Settings,
+    ) -> Self {
         Self(Arc::new(Shared {
             networks,
             listening,
-            allowed_origins,
+            allowed_origins: settings.allowed_origins.clone(),
+            operator,
+            creators: settings.operation.create_networks,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
         }))
     }
@@ -41,6 +52,16 @@ impl Context {
 
     pub(crate) fn allowed_origins(&self) -> &[Uri] {
         &self.0.allowed_origins
+    }
+
+    /// Whether this is the operator's token.
+    pub(crate) fn is_operated_by(&self, token: &str) -> bool {
+        self.0.operator.is_of(token)
+    }
+
+    /// Who may make networks.
+    pub(crate) fn creators(&self) -> Creators {
+        self.0.creators
     }
 
     /// A place for one more socket, if there is one; given back when dropped.

@@ -19,9 +19,11 @@ mod server;
 pub mod settings;
 mod socket;
 mod tls;
+mod tokens;
 
 pub use clock::NoRandomness;
-pub use network::CreationError;
+pub use network::{CreationError, RestoreFailed};
 pub use server::{RunError, Server, StartError};
 pub use socket::SUBPROTOCOL;
 pub use tls::TlsError;
+pub use tokens::{Token, WeakToken};

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use shared::limits::FRAME_BYTES_MAX;
 
+/// Networks of one relay. One more is refused.
+pub const NETWORKS_MAX: usize = 200;
+/// Requests for a new network that may wait for those before them.
+pub const NETWORK_REQUESTS_MAX: usize = 16;
+/// Keys that one invitation may admit.
+pub const INVITATION_USES_MAX: u32 = 10_000;
 /// WebSocket connections of the whole relay. One more is answered 503.
 pub const SOCKETS_MAX: usize = 10_000;
 /// Time from the upgrade until a socket must be registered. It is closed after that.

@@ -78,6 +78,13 @@ fn announce(server: &Server) {
         let _ = writeln!(out, "certificate fingerprint (SHA-256) {fingerprint}");
     }
     let _ = writeln!(out, "listening on {}", listening.local_url());
+    if let Some(token) = server.new_operator_token() {
+        let _ = writeln!(
+            out,
+            "operator token, shown this once: {}\n  It makes networks and invitations over REST. Keep it from others.",
+            token.as_str()
+        );
+    }
     let _ = out.flush();
 }
 

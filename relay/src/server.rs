@@ -9,13 +9,9 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
-use shared::chain::RestoreError;
 use shared::keys::SecretKey;
-use shared::network::NetworkParameters;
-use shared::relay::Relay;
-use sqlite_store::{OpenError, Store, StoreClient, StoreError};
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use sqlite_store::{OpenError, Store, StoreError};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
@@ -25,11 +21,12 @@ use crate::context::Context;
 use crate::headers;
 use crate::lan::Listening;
 use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
-use crate::network::{
-    Choice, CreationError, NetworkHandle, NetworkTask, Networks, choose_or_create,
+use crate::network::{Choice, CreationError, Keeper, RestoreFailed, Restored, choose_or_create};
+use crate::settings::{
+    NetworkSettings, OperationSettings, Settings, TlsValueError, TokenFileError,
 };
-use crate::settings::{NetworkSettings, Settings, TlsValueError};
 use crate::tls::{self, Tls, TlsError};
+use crate::tokens::{Token, TokenHash};
 use crate::{page, rest};
 
 /// Why the relay did not start.
@@ -77,15 +74,11 @@ pub enum StartError {
     #[error(transparent)]
     Network(#[from] CreationError),
     /// What is stored of a network does not fit together.
-    #[error(
-        "the stored network {name} does not fit together ({source}): restore a backup of the data folder, or name another one with --data"
-    )]
-    Restore {
-        /// The network.
-        name: String,
-        /// What does not fit.
-        source: RestoreError,
-    },
+    #[error(transparent)]
+    Restore(#[from] RestoreFailed),
+    /// The operator's token is not to be had.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
     /// There is no randomness.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -113,7 +106,9 @@ pub struct Server {
     context: Context,
     handle: Handle<SocketAddr>,
     http: JoinHandle<io::Result<()>>,
-    cores: JoinSet<()>,
+    new_token: Option<Token>,
+    /// Until it has ended.
+    keeper: Option<JoinHandle<Result<(), JoinError>>>,
     /// Until it has ended.
     store: Option<JoinHandle<Result<(), StoreError>>>,
 }
@@ -130,23 +125,15 @@ impl Server {
         let new_seed = random()?;
         let key = store.run(|file| Box::pin(catalogue::identity(file, new_seed)));
         let seed = key.await?.to_seed();
-        let stored = stored_networks(&mut store, &settings.network, &seed).await?;
-        let mut prepared = Vec::new();
-        for network in stored {
-            prepared.push(restore(&mut store, network, &seed).await?);
+        let (operator, new_token) = operator(&mut store, &settings.operation).await?;
+        let (default, others) = stored_networks(&mut store, &settings.network, &seed).await?;
+        let default = restore(&mut store, default, &seed).await?;
+        let mut restored = Vec::new();
+        for network in others {
+            restored.push(restore(&mut store, network, &seed).await?);
         }
         let (store, store_task) = store.start();
-        let mut cores = JoinSet::new();
-        let mut handles = prepared
-            .into_iter()
-            .map(|core| core.start(&store, &mut cores))
-            .collect::<Vec<_>>()
-            .into_iter();
-        // The default network comes first, and there is always one.
-        let Some(default) = handles.next() else {
-            return Err(CreationError::None.into());
-        };
-        let networks = Networks::new(default, handles);
+        let (keeper, networks) = Keeper::start(default, restored, seed, store);
 
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: SocketAddr::new(settings.bind, settings.port),
@@ -156,7 +143,7 @@ impl Server {
             address,
             is_tls: tls.is_some(),
         };
-        let context = Context::new(networks, listening, settings.allowed_origins.clone());
+        let context = Context::new(networks, listening, operator, settings);
         let handle = Handle::new();
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
         let http = tokio::spawn(serve(
@@ -171,7 +158,8 @@ impl Server {
             context,
             handle,
             http,
-            cores,
+            new_token,
+            keeper: Some(tokio::spawn(keeper.run())),
             store: Some(store_task),
         })
     }
@@ -188,6 +176,12 @@ impl Server {
         self.fingerprint.as_deref()
     }
 
+    /// The operator's token, where this start made it. It is to be shown once.
+    #[must_use]
+    pub fn new_operator_token(&self) -> Option<&Token> {
+        self.new_token.as_ref()
+    }
+
     /// Completes when a part of the relay has ended that should not.
     pub async fn failure(&mut self) -> RunError {
         tokio::select! {
@@ -201,9 +195,9 @@ impl Server {
                 Ok(Ok(())) => io::Error::other("the server has ended").into(),
                 Err(defect) => defect.into(),
             },
-            Some(result) = self.cores.join_next() => match result {
-                Ok(()) => io::Error::other("a network has ended").into(),
-                Err(defect) => defect.into(),
+            result = ended(&mut self.keeper) => match result {
+                Ok(Ok(())) => io::Error::other("a network has ended").into(),
+                Ok(Err(defect)) | Err(defect) => defect.into(),
             },
         }
     }
@@ -212,14 +206,19 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), RunError> {
         let deadline = Instant::now() + STOP_TIMEOUT;
         self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
-        for network in self.context.networks().iter() {
-            network.stop().await;
-        }
-        let cores = async { while self.cores.join_next().await.is_some() {} };
+        self.context.networks().stop().await;
+        let networks = async {
+            if self.keeper.is_some() {
+                // What failed there was told by `failure`, or does not matter any more.
+                let _ = ended(&mut self.keeper).await;
+            }
+        };
         let sockets = self.context.sockets_closed();
         // Whoever has not come to an end by then is left behind.
-        let _ = timeout_at(deadline, async { tokio::join!(cores, sockets) }).await;
-        self.cores.shutdown().await;
+        let _ = timeout_at(deadline, async { tokio::join!(networks, sockets) }).await;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
         self.handle.shutdown();
         // The store ends with its last client, after its last commit.
         match timeout(STORE_STOP_TIMEOUT, ended(&mut self.store)).await {
@@ -253,12 +252,29 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     }
 }
 
+/// What is kept of the operator's token; and the token itself where it was made just now.
+async fn operator(
+    store: &mut Store,
+    settings: &OperationSettings,
+) -> Result<(TokenHash, Option<Token>), StartError> {
+    if let Some(given) = settings.given_token()? {
+        return Ok((given.hash(), None));
+    }
+    let fresh = Token::random()?;
+    let hash = fresh.hash();
+    let kept = store
+        .run(|file| Box::pin(catalogue::operator(file, hash, false)))
+        .await?;
+    let is_fresh = kept.is_of(fresh.as_str());
+    Ok((kept, is_fresh.then_some(fresh)))
+}
+
 /// The networks to serve, the default one first; it is made if need be.
 async fn stored_networks(
     store: &mut Store,
     settings: &NetworkSettings,
     seed: &[u8; 32],
-) -> Result<Vec<StoredNetwork>, StartError> {
+) -> Result<(StoredNetwork, Vec<StoredNetwork>), StartError> {
     let mut networks = store
         .run(|file| Box::pin(catalogue::networks(file)))
         .await?;
@@ -269,35 +285,22 @@ async fn stored_networks(
         random()?,
         now_ms(),
     )?;
-    match choice {
-        Choice::Existing(position) => {
-            if let Some(start) = networks.get_mut(..=position) {
-                start.rotate_right(1);
-            }
-        }
+    let default = match choice {
+        Choice::Existing(position) => networks.remove(position),
         Choice::New(parameters) => {
             let parameters = *parameters;
             let added = parameters.clone();
-            let added = store.run(|file| Box::pin(catalogue::add_network(file, added)));
+            let added = store.run(|file| Box::pin(catalogue::add_network(file, added, None)));
             let replica = added.await?;
             info!(network = %parameters.name, id = %parameters.id(), "made a network");
-            networks.insert(
-                0,
-                StoredNetwork {
-                    replica,
-                    parameters,
-                },
-            );
+            StoredNetwork {
+                replica,
+                parameters,
+                administrator: None,
+            }
         }
-    }
-    Ok(networks)
-}
-
-/// A network whose core stands where it stood before.
-struct Restored {
-    network: StoredNetwork,
-    core: Relay,
-    first_effects: Vec<shared::relay::interface::Effect>,
+    };
+    Ok((default, networks))
 }
 
 async fn restore(
@@ -306,29 +309,7 @@ async fn restore(
     seed: &[u8; 32],
 ) -> Result<Restored, StartError> {
     let rows = store.rows(network.replica).await?;
-    let parameters: NetworkParameters = network.parameters.clone();
-    let secret = SecretKey::from_seed(seed);
-    let (core, first_effects) =
-        Relay::new(secret, parameters, &rows, now_ms()).map_err(|source| StartError::Restore {
-            name: network.parameters.name.to_string(),
-            source,
-        })?;
-    Ok(Restored {
-        network,
-        core,
-        first_effects,
-    })
-}
-
-impl Restored {
-    fn start(self, store: &StoreClient, cores: &mut JoinSet<()>) -> NetworkHandle {
-        let (completions, reports) = mpsc::unbounded_channel();
-        let store = store.of_replica(self.network.replica, completions);
-        let (handle, inputs) = NetworkHandle::new(self.network.parameters);
-        let task = NetworkTask::new(self.core, store, reports, inputs);
-        cores.spawn(task.run(self.first_effects));
-        handle
-    }
+    Ok(Restored::new(network, &rows, seed)?)
 }
 
 fn routes(context: Context) -> Router {

@@ -1,10 +1,13 @@
 //! What an operator can set: by flag, or by environment variable.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
 use clap::{Args, Parser, ValueEnum};
+
+use crate::tokens::{Token, WeakToken};
 
 /// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
 ///
@@ -39,6 +42,10 @@ pub struct Settings {
     /// What a new network is made with.
     #[command(flatten)]
     pub network: NetworkSettings,
+
+    /// Who may administer.
+    #[command(flatten)]
+    pub operation: OperationSettings,
 
     /// Whether and how to serve https.
     #[command(flatten)]
@@ -101,9 +108,78 @@ pub struct NetworkSettings {
     )]
     pub easiest_hashes_log2: Option<u8>,
 
+    /// Let only those in who show an invitation [default: anyone may join]
+    #[arg(long, env = "TABCHAIN_INVITE_ONLY")]
+    pub invite_only: bool,
+
     /// What the producer of a block is credited [default: 50]
     #[arg(long, env = "TABCHAIN_BLOCK_REWARD", value_name = "AMOUNT")]
     pub block_reward: Option<u64>,
+}
+
+/// Who may administer.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Administration")]
+pub struct OperationSettings {
+    /// Who may make networks over REST and from the page
+    #[arg(
+        long,
+        env = "TABCHAIN_CREATE_NETWORKS",
+        value_enum,
+        default_value_t = Creators::Operator
+    )]
+    pub create_networks: Creators,
+
+    /// The operator's token, 32 random characters or more, instead of one of the relay's own
+    /// making. Give it in the environment or by file: flags can be seen by everyone on the machine
+    #[arg(
+        long,
+        env = "TABCHAIN_OPERATOR_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        conflicts_with = "operator_token_file"
+    )]
+    pub operator_token: Option<Token>,
+
+    /// File with the operator's token
+    #[arg(long, env = "TABCHAIN_OPERATOR_TOKEN_FILE", value_name = "FILE")]
+    pub operator_token_file: Option<PathBuf>,
+}
+
+/// Who may make networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Creators {
+    /// Whoever has the operator's token.
+    #[default]
+    Operator,
+    /// Everyone who reaches the relay.
+    Anyone,
+}
+
+/// The operator's token cannot be taken from its file.
+#[derive(Debug, thiserror::Error)]
+#[error("--operator-token-file {path}: {reason}")]
+pub struct TokenFileError {
+    path: PathBuf,
+    reason: String,
+}
+
+impl OperationSettings {
+    /// The token that the operator gave, if any.
+    pub fn given_token(&self) -> Result<Option<Token>, TokenFileError> {
+        let Some(path) = &self.operator_token_file else {
+            return Ok(self.operator_token.clone());
+        };
+        let refused = |reason: String| TokenFileError {
+            path: path.clone(),
+            reason,
+        };
+        let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+        let token = text
+            .parse()
+            .map_err(|error: WeakToken| refused(error.to_string()));
+        token.map(Some)
+    }
 }
 
 /// Whether and how to serve https.
@@ -211,8 +287,8 @@ Examples:
   relay --port 0 --data /tmp/try --spacing-ms 1000 --first-hashes-log2 16 --easiest-hashes-log2 10
                                              a throw-away network with a block a second
 
-Standard output has one line, `listening on URL`, once requests are answered; logs go to standard
-error. Each flag can be given as an environment variable instead, in upper case behind TABCHAIN_:
+Standard output has the line `listening on URL` once requests are answered, and at the first start
+the operator's token, which is shown once and never again; logs go to standard error. Each flag can be given as an environment variable instead, in upper case behind TABCHAIN_:
 TABCHAIN_PORT=18001 relay.
 
 The data folder holds the ledger and the relay's secret key: keep it from others. To undo a

@@ -366,6 +366,27 @@ fn import(world: &mut World, index: usize, step: ImportStep) -> Answer {
     world.ask(index, Command::Import(step))
 }
 
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_network_without_members_costs_no_timers() {
+    let mut world = World::new(3);
+    world.pass(1_000);
+    assert!(world.relay_wake_ms().is_some());
+    put(&mut world, 0, "greeting", "hello");
+    world.mine(1);
+    world.pass(10_000);
+    for index in 0..3 {
+        world.stop_node(index);
+    }
+    world.pass(10 * 60_000);
+    assert_eq!(world.relay_wake_ms(), None);
+
+    world.kill_relay();
+    world.start_relay();
+    world.pass(1_000);
+    assert_eq!(world.relay_wake_ms(), None);
+}
+
 fn put(world: &mut World, index: usize, key: &str, value: &str) -> TransactionId {
     let answer = world.ask(
         index,

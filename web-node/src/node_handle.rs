@@ -6,13 +6,14 @@ use std::rc::{Rc, Weak};
 
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
+use shared::invitation::{Invitation, ParseInvitationError};
 use shared::node::interface::Command;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Document, PageTransitionEvent, VisibilityState, Window};
+use web_sys::{Document, PageTransitionEvent, UrlSearchParams, VisibilityState, Window};
 
 use crate::BUILD;
-use crate::js::{call_async, global, now_ms};
+use crate::js::{call_async, global, log_error, now_ms};
 use crate::port::{PortError, WorkerClient};
 use crate::ports::{Environment, Fatal, FromNode, MinerSettings, Tab, ToNode};
 
@@ -92,6 +93,7 @@ impl Inner {
         let hello = ToNode::Hello {
             build: BUILD.to_owned(),
             tab: this_tab(),
+            network: asked_for("network"),
         };
         let weak = Rc::downgrade(self);
         let spawned = WorkerClient::spawn(SCRIPT, &hello, move |event| {
@@ -102,6 +104,10 @@ impl Inner {
         match spawned {
             Ok(client) => {
                 client.send(&ToNode::Visible(is_visible()));
+                if let Some(invitation) = invitation() {
+                    let number = self.next_command.replace(self.next_command.get() + 1);
+                    client.send(&ToNode::Command(number, Command::UseInvitation(invitation)));
+                }
                 if let Some(miners) = self.miners.get() {
                     client.send(&ToNode::Miners(miners));
                 }
@@ -236,6 +242,21 @@ fn store(key: &str, value: &impl ToString) {
     if let Some(storage) = session_storage() {
         let _ = storage.set_item(key, &value.to_string());
     }
+}
+
+/// A part of the page's address: `?network=ID&invite=INVITATION`.
+fn asked_for(name: &str) -> Option<String> {
+    let search = web_sys::window()?.location().search().ok()?;
+    let parts = UrlSearchParams::new_with_str(&search).ok()?;
+    parts.get(name).filter(|value| !value.is_empty())
+}
+
+fn invitation() -> Option<Invitation> {
+    let text = asked_for("invite")?;
+    text.trim()
+        .parse()
+        .inspect_err(|error: &ParseInvitationError| log_error(&error.to_string()))
+        .ok()
 }
 
 fn this_tab() -> Tab {

@@ -45,10 +45,15 @@ pub fn start() {
 }
 
 async fn run(page: ParentPort<FromNode>, inbox: Inbox, mut inputs: Inputs) {
-    let Some((tab, early)) = handshake(&page, &mut inputs).await else {
+    let Some(Greeting {
+        tab,
+        network,
+        early,
+    }) = handshake(&page, &mut inputs).await
+    else {
         return;
     };
-    let booted = match boot::boot(tab, &inbox).await {
+    let booted = match boot::boot(tab, network, &inbox).await {
         Ok(booted) => booted,
         Err(fatal) => return page.send(&FromNode::Fatal(fatal)),
     };
@@ -61,15 +66,31 @@ async fn run(page: ParentPort<FromNode>, inbox: Inbox, mut inputs: Inputs) {
     }
 }
 
-/// Answers the page's greeting; done when it is of this build. Returns what else the page said.
-async fn handshake(page: &ParentPort<FromNode>, inputs: &mut Inputs) -> Option<(Tab, Vec<ToNode>)> {
+/// What the page said at first.
+struct Greeting {
+    tab: Tab,
+    network: Option<String>,
+    /// What came before it.
+    early: Vec<ToNode>,
+}
+
+/// Answers the page's greeting; done when it is of this build.
+async fn handshake(page: &ParentPort<FromNode>, inputs: &mut Inputs) -> Option<Greeting> {
     let mut early = Vec::new();
     while let Some(input) = inputs.next().await {
         match input {
-            Input::Page(ToNode::Hello { build, tab }) => {
+            Input::Page(ToNode::Hello {
+                build,
+                tab,
+                network,
+            }) => {
                 page.send(&hello());
                 if build == BUILD {
-                    return Some((tab, early));
+                    return Some(Greeting {
+                        tab,
+                        network,
+                        early,
+                    });
                 }
             }
             Input::Page(message) => early.push(message),

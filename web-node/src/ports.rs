@@ -16,6 +16,8 @@ pub enum ToNode {
         build: String,
         /// Which tab this is.
         tab: Tab,
+        /// The network that the page's address names; nothing means the relay's default one.
+        network: Option<String>,
     },
     /// Something that the user wants; answered under the same number.
     Command(u64, Command),

@@ -21,18 +21,15 @@ const STATE_BYTES_PER_ACCOUNT_MAX: u64 = 1 << 20;
 /// Why there is no network to serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreationError {
-    /// There is none, and none was made.
-    #[error("there is no network to serve: name one with --network-name")]
-    None,
     /// The name is too long.
-    #[error("--network-name: {0}")]
+    #[error("the network's name: {0}")]
     Name(#[from] TextError),
     /// No chain can be run with these settings.
     #[error("no network can be made with these settings: {0}")]
     Parameters(#[from] ParametersError),
     /// The first block would be cheaper than the cheapest.
     #[error(
-        "--first-hashes-log2 {first} is below --easiest-hashes-log2 {easiest}: raise the first or lower the other"
+        "the first block would cost 2^{first} hashes, less than the cheapest, which costs 2^{easiest}: raise the first or lower the other"
     )]
     FirstBelowEasiest {
         /// What the first block would cost.
@@ -40,6 +37,9 @@ pub enum CreationError {
         /// What a block would cost at least.
         easiest: u8,
     },
+    /// A cost is out of range.
+    #[error("a block costs 2^1 to 2^200 hashes, 2^{0} came")]
+    Cost(u8),
     /// A flag contradicts what the network was made with.
     #[error(
         "the network {name} was made with {flag} {made_with}, and {came} came: leave the flag out, or make another network with --network-name"
@@ -88,7 +88,8 @@ pub(crate) fn choose_or_create<'a>(
     }
 }
 
-fn create(
+/// The parameters of a new network.
+pub(crate) fn create(
     settings: &NetworkSettings,
     relay: PublicKey,
     salt: [u8; 16],
@@ -100,6 +101,12 @@ fn create(
     let first = settings
         .first_hashes_log2
         .unwrap_or(FIRST_HASHES_LOG2.max(easiest));
+    if let Some(wrong) = [first, easiest]
+        .into_iter()
+        .find(|log2| !(1..=200).contains(log2))
+    {
+        return Err(CreationError::Cost(wrong));
+    }
     if first < easiest {
         return Err(CreationError::FirstBelowEasiest { first, easiest });
     }
@@ -110,7 +117,11 @@ fn create(
             first_bits: bits(first),
             easiest_bits: bits(easiest),
         }),
-        admission: Admission::Open,
+        admission: if settings.invite_only {
+            Admission::InviteOnly
+        } else {
+            Admission::Open
+        },
         created_at_ms: now_ms,
         salt,
         relay,
@@ -159,6 +170,11 @@ fn check_unchanged(
         "--block-reward",
         text(settings.block_reward),
         network.block_reward.to_string(),
+    )?;
+    same(
+        "--invite-only",
+        settings.invite_only.then(|| "true".to_owned()),
+        (network.admission == Admission::InviteOnly).to_string(),
     )
 }
 

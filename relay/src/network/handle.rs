@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::limits::{ANSWER_TIMEOUT, INPUT_BYTES_MAX, INPUTS_MAX};
 use crate::outbox::Outbox;
+use crate::tokens::TokenHash;
 
 /// What a network's task takes in.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ pub(crate) struct NetworkHandle(Arc<Shared>);
 struct Shared {
     id: NetworkId,
     parameters: NetworkParameters,
+    administrator: Option<TokenHash>,
     inputs: mpsc::Sender<Input>,
     input_bytes: Arc<Semaphore>,
     next_connection: AtomicU64,
@@ -82,11 +84,15 @@ struct Shared {
 impl NetworkHandle {
     /// A handle, and the end from which the network's task reads.
     #[must_use]
-    pub(crate) fn new(parameters: NetworkParameters) -> (Self, mpsc::Receiver<Input>) {
+    pub(crate) fn new(
+        parameters: NetworkParameters,
+        administrator: Option<TokenHash>,
+    ) -> (Self, mpsc::Receiver<Input>) {
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
         let handle = Self(Arc::new(Shared {
             id: parameters.id(),
             parameters,
+            administrator,
             inputs,
             input_bytes: Arc::new(Semaphore::new(INPUT_BYTES_MAX)),
             next_connection: AtomicU64::new(1),
@@ -104,6 +110,13 @@ impl NetworkHandle {
     #[must_use]
     pub(crate) fn parameters(&self) -> &NetworkParameters {
         &self.0.parameters
+    }
+
+    /// Whether this is the token of whoever made the network.
+    pub(crate) fn is_administered_by(&self, token: &str) -> bool {
+        self.0
+            .administrator
+            .is_some_and(|administrator| administrator.is_of(token))
     }
 
     /// Announces a socket; frames for it will be queued in `outbox`.

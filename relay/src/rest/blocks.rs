@@ -100,10 +100,15 @@ struct IncludedJson {
     outcome: OutcomeJson,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct BlockPath {
+    height: u64,
+}
+
 /// `GET /api/v1/blocks/{height}`: one block with its transactions.
 pub(crate) async fn one(
     Network(network): Network,
-    Segment(height): Segment<u64>,
+    Segment(BlockPath { height }): Segment<BlockPath>,
 ) -> Result<Json<BlockDetailJson>, Problem> {
     match network.ask(Command::Block { height }).await? {
         Answer::Block(Some(detail)) => Ok(Json(BlockDetailJson::from(detail.as_ref()))),

@@ -1,7 +1,7 @@
 //! Keys of the ledger.
 
 use axum::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::node::interface::{Answer, Command, HistoryItem, Lookup};
 use shared::transaction::Key;
 
@@ -37,10 +37,15 @@ struct WriteJson {
     outcome: OutcomeJson,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct KeyPath {
+    key: String,
+}
+
 /// `GET /api/v1/keys/{key}`: a key's value and history. The key may have slashes.
 pub(crate) async fn lookup(
     Network(network): Network,
-    Segment(text): Segment<String>,
+    Segment(KeyPath { key: text }): Segment<KeyPath>,
 ) -> Result<Json<KeyJson>, Problem> {
     let key = Key::new(text.as_str())
         .map_err(|error| Problem::new(Kind::BadParameter, error.to_string()))?;

@@ -1,7 +1,7 @@
 //! The network itself: whether it is well, what it is, who is in it.
 
 use axum::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::message::{Leader, Member, PROTOCOL_VERSION};
 use shared::network::{Admission, Consensus, NetworkParameters};
 
@@ -61,7 +61,7 @@ pub(crate) struct ParametersJson {
     name: String,
     relay: String,
     consensus: ConsensusJson,
-    admission: &'static str,
+    admission: AdmissionJson,
     created_at_ms: u64,
     salt: String,
     block_reward: String,
@@ -81,6 +81,26 @@ enum ConsensusJson {
     },
 }
 
+/// Who may join.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AdmissionJson {
+    /// Anyone.
+    #[default]
+    Open,
+    /// Whoever shows an invitation.
+    InviteOnly,
+}
+
+impl From<Admission> for AdmissionJson {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Open => Self::Open,
+            Admission::InviteOnly => Self::InviteOnly,
+        }
+    }
+}
+
 /// `GET /api/v1/network`: everything that members agreed on before the first block.
 pub(crate) async fn parameters(Network(network): Network) -> Json<ParametersJson> {
     Json(ParametersJson::from(network.parameters()))
@@ -98,10 +118,7 @@ impl From<&NetworkParameters> for ParametersJson {
                 first_bits: format!("{:#010x}", work.first_bits),
                 easiest_bits: format!("{:#010x}", work.easiest_bits),
             },
-            admission: match parameters.admission {
-                Admission::Open => "open",
-                Admission::InviteOnly => "invite_only",
-            },
+            admission: parameters.admission.into(),
             created_at_ms: parameters.created_at_ms,
             salt: hex::encode(parameters.salt),
             block_reward: parameters.block_reward.to_string(),

@@ -1,8 +1,10 @@
 //! Errors over REST: problem details (RFC 9457), each with a stable type.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::rejection::{
+    BytesRejection, JsonRejection, PathRejection, QueryRejection, RawPathParamsRejection,
+};
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -17,7 +19,14 @@ pub(crate) enum Kind {
     NoSuchNetwork,
     NoSuchBlock,
     NoSuchKey,
+    NoSuchInvitation,
+    Unauthorized,
+    NameTaken,
+    TooMany,
+    RefusedNetwork,
+    OpenNetwork,
     BadParameter,
+    BadBody,
     BadTransaction,
     RefusedTransaction,
     BodyTooLarge,
@@ -56,6 +65,41 @@ impl Kind {
                 "no-such-key",
                 "The key was never written",
                 StatusCode::NOT_FOUND,
+            ),
+            Self::NoSuchInvitation => (
+                "no-such-invitation",
+                "The network has no such invitation",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::Unauthorized => (
+                "unauthorized",
+                "The request needs a token, and came without one that holds",
+                StatusCode::UNAUTHORIZED,
+            ),
+            Self::NameTaken => (
+                "name-taken",
+                "The relay has a network of this name",
+                StatusCode::CONFLICT,
+            ),
+            Self::TooMany => (
+                "too-many",
+                "There are as many as there may be",
+                StatusCode::CONFLICT,
+            ),
+            Self::RefusedNetwork => (
+                "refused-network",
+                "No network can be made of this",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::OpenNetwork => (
+                "open-network",
+                "The network needs no invitations",
+                StatusCode::CONFLICT,
+            ),
+            Self::BadBody => (
+                "bad-body",
+                "The body of the request is not what it should be",
+                StatusCode::BAD_REQUEST,
             ),
             Self::BadParameter => (
                 "bad-parameter",
@@ -142,6 +186,10 @@ impl IntoResponse for Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
         response
     }
 }
@@ -161,6 +209,23 @@ impl From<QueryRejection> for Problem {
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
         Self::new(Kind::BadParameter, rejection.body_text())
+    }
+}
+
+impl From<RawPathParamsRejection> for Problem {
+    fn from(rejection: RawPathParamsRejection) -> Self {
+        Self::new(Kind::BadParameter, rejection.body_text())
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let kind = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+            _ => Kind::BadBody,
+        };
+        Self::new(kind, rejection.body_text())
     }
 }
 

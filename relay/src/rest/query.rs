@@ -1,34 +1,30 @@
 //! Parameters of requests.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Kind, Problem};
 use crate::context::Context;
 use crate::network::NetworkHandle;
 
-/// The network of `?network=NAME`, or the default one.
+/// The network that the path names by id or name, or the default one.
 pub(crate) struct Network(pub(crate) NetworkHandle);
-
-#[derive(Deserialize)]
-struct NetworkParameter {
-    network: Option<String>,
-}
 
 impl FromRequestParts<Context> for Network {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
-        let Parameters(NetworkParameter { network: name }) =
-            Parameters::from_request_parts(parts, context).await?;
-        let network = context.networks().get(name.as_deref());
-        network.cloned().map(Self).ok_or_else(|| {
-            let name = name.unwrap_or_default();
+        let segments = RawPathParams::from_request_parts(parts, context).await?;
+        let named = segments.iter().find(|(segment, _)| *segment == "network");
+        let Some((_, name)) = named else {
+            return Ok(Self(context.networks().default_one()));
+        };
+        context.networks().get(name).map(Self).ok_or_else(|| {
             Problem::new(
                 Kind::NoSuchNetwork,
-                format!("this relay serves no network called {name:?}"),
+                format!("this relay serves no network with the name or id {name:?}"),
             )
         })
     }
@@ -46,7 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// A part of the path as a type; what does not fit it is a problem document.
+/// Parts of the path as a structure; what does not fit it is a problem document.
 pub(crate) struct Segment<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment<T> {
@@ -56,5 +52,17 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
         let Path(segment) =
             <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         Ok(Self(segment))
+    }
+}
+
+/// A JSON body as a type; what does not fit it is a problem document.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Json(body) = Json::from_request(request, state).await?;
+        Ok(Self(body))
     }
 }

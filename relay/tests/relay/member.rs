@@ -15,7 +15,7 @@ use shared::transaction::{Expect, Key, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::program::{PATIENCE, until};
 use crate::wire::{self, Socket};
@@ -41,10 +41,20 @@ impl Member {
         Self::resume(seed, port, Storage::default())
     }
 
+    /// A member of another network than the default one.
+    pub(crate) fn start_in(network: &str, seed: u8, port: u16) -> Self {
+        let path = format!("/api/v1/networks/{network}/socket");
+        Self::spawn(Task::new(seed, port, path, Storage::default()))
+    }
+
     /// A member that was here before.
     pub(crate) fn resume(seed: u8, port: u16, storage: Storage) -> Self {
+        Self::spawn(Task::new(seed, port, "/api/v1/socket".to_owned(), storage))
+    }
+
+    fn spawn(task: Task) -> Self {
         let (requests, queue) = mpsc::channel(16);
-        let task = tokio::spawn(Task::new(seed, port, storage).run(queue));
+        let task = tokio::spawn(task.run(queue));
         Self { requests, task }
     }
 
@@ -113,6 +123,7 @@ struct Task {
     node: Node,
     secret: SecretKey,
     port: u16,
+    path: String,
     storage: Storage,
     socket: Option<Socket>,
     effects: VecDeque<Effect>,
@@ -122,7 +133,7 @@ struct Task {
 }
 
 impl Task {
-    fn new(seed: u8, port: u16, storage: Storage) -> Self {
+    fn new(seed: u8, port: u16, path: String, storage: Storage) -> Self {
         let secret = SecretKey::from_seed(&[seed; 32]);
         let rows = storage.rows();
         let (node, effects) = Node::new(secret.public_key(), "test", &rows, wire::now_ms());
@@ -130,6 +141,7 @@ impl Task {
             node,
             secret,
             port,
+            path,
             storage,
             socket: None,
             effects: effects.into(),
@@ -178,9 +190,14 @@ impl Task {
         self.effects.extend(self.node.handle(wire::now_ms(), event));
     }
 
+    async fn connect(&self) -> Result<Socket, tungstenite::Error> {
+        let headers = [("sec-websocket-protocol", relay::SUBPROTOCOL)];
+        wire::connect_to(self.port, &self.path, &headers).await
+    }
+
     async fn carry_out(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Connect => Some(match wire::connect(self.port).await {
+            Effect::Connect => Some(match self.connect().await {
                 Ok(socket) => {
                     self.socket = Some(socket);
                     let nonce = wire::random();

@@ -51,7 +51,7 @@ async fn health_names_version_network_and_height() {
     assert_eq!(health["height"], 0);
     assert_eq!(health["members"], 0);
     get_ok(&relay, "/api/v1/ready").await;
-    let named = get_ok(&relay, "/api/v1/network?network=class%207b").await;
+    let named = get_ok(&relay, "/api/v1/networks/class%207b").await;
     assert_eq!(named["id"], health["network"]["id"]);
     assert_eq!(named["consensus"]["work"]["spacing_ms"], 1000);
 }
@@ -159,7 +159,7 @@ async fn errors_are_problem_documents() {
             "method-not-allowed",
         ),
         (
-            client.get(at("/api/v1/health?network=other")),
+            client.get(at("/api/v1/networks/other/health")),
             404,
             "no-such-network",
         ),

@@ -25,12 +25,20 @@ pub(crate) async fn connect_with(
     port: u16,
     headers: &[(&'static str, &str)],
 ) -> Result<Socket, Error> {
-    let (socket, _) = connect_async(request(port, headers)).await?;
+    connect_to(port, "/api/v1/socket", headers).await
+}
+
+pub(crate) async fn connect_to(
+    port: u16,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Socket, Error> {
+    let (socket, _) = connect_async(request(port, path, headers)).await?;
     Ok(socket)
 }
 
-fn request(port: u16, headers: &[(&'static str, &str)]) -> Request<()> {
-    let url = format!("ws://127.0.0.1:{port}/api/v1/socket");
+fn request(port: u16, path: &str, headers: &[(&'static str, &str)]) -> Request<()> {
+    let url = format!("ws://127.0.0.1:{port}{path}");
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).unwrap();

@@ -356,6 +356,11 @@ impl World {
         self.send(index, Message::Vote(vote).to_frame());
     }
 
+    /// When the relay wants to be woken.
+    pub fn relay_wake_ms(&self) -> Option<u64> {
+        self.relay_wake_ms
+    }
+
     pub fn view(&self, index: usize) -> View {
         self.nodes[index].node.view()
     }

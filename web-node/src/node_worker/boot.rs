@@ -23,13 +23,19 @@ pub(super) struct Booted {
     pub(super) store: StoreQueue,
     pub(super) identity: Identity,
     pub(super) environment: Environment,
+    /// The network's name at the relay, where it is not the default one.
+    pub(super) network: Option<String>,
 }
 
 /// How this program introduces itself to a relay.
 const AGENT: &str = concat!("tabchain-browser/", env!("CARGO_PKG_VERSION"));
 
-pub(super) async fn boot(tab: Tab, inbox: &Inbox) -> Result<Booted, Fatal> {
-    let opened = match open(tab, inbox).await {
+pub(super) async fn boot(
+    tab: Tab,
+    network: Option<String>,
+    inbox: &Inbox,
+) -> Result<Booted, Fatal> {
+    let opened = match open(tab, network.as_deref(), inbox).await {
         // A browser may refuse its storage altogether: the node runs, and forgets.
         Err(Refused::Storage(reason)) => Opened::in_memory(reason),
         Err(Refused::Fatal(fatal)) => return Err(fatal),
@@ -67,6 +73,7 @@ pub(super) async fn boot(tab: Tab, inbox: &Inbox) -> Result<Booted, Fatal> {
         store,
         identity,
         environment,
+        network,
     })
 }
 
@@ -84,14 +91,14 @@ enum Refused {
     Fatal(Fatal),
 }
 
-async fn open(tab: Tab, inbox: &Inbox) -> Result<Opened, Refused> {
+async fn open(tab: Tab, network: Option<&str>, inbox: &Inbox) -> Result<Opened, Refused> {
     let claim = slots::claim(tab, inbox)
         .await
         .map_err(|error| match error {
             SlotError::Store(error) => Refused::Storage(error.to_string()),
             error @ SlotError::AllTaken => Refused::Fatal(failed(&error)),
         })?;
-    let database = IndexedDb::open(claim.slot)
+    let database = IndexedDb::open(claim.slot, network)
         .await
         .map_err(|error| match error {
             error @ StoreError::Newer => Refused::Fatal(failed(&error)),

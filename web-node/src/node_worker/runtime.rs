@@ -44,7 +44,7 @@ impl Runtime {
             environment: booted.environment.clone(),
             store: booted.store,
             identity: Rc::new(booted.identity),
-            socket: Socket::new(inbox.clone()),
+            socket: Socket::new(inbox.clone(), booted.network.as_deref()),
             miners: Miners::new(
                 inbox.clone(),
                 booted.environment.kernel,

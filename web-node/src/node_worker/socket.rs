@@ -16,7 +16,6 @@ use wasm_bindgen_futures::spawn_local;
 use super::inbox::{Inbox, Input};
 use crate::js::{global, log_error};
 
-const PATH: &str = "/api/v1/socket";
 /// An attempt that takes longer has failed.
 const OPEN_DEADLINE_MS: u32 = 10_000;
 /// More bytes than these waiting to be sent mean that the relay takes nothing any more.
@@ -29,6 +28,8 @@ const UNREAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The present connection, if there is one.
 pub(super) struct Socket {
     inbox: Inbox,
+    /// Where the relay takes connections to the network.
+    path: String,
     /// Bytes of frames that are in the inbox.
     unread: Rc<Cell<usize>>,
     connection: u64,
@@ -36,9 +37,18 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(inbox: Inbox) -> Self {
+    /// Without a network, connections go to the relay's default one.
+    pub(super) fn new(inbox: Inbox, network: Option<&str>) -> Self {
+        let path = match network {
+            Some(network) => {
+                let network = String::from(js_sys::encode_uri_component(network));
+                format!("/api/v1/networks/{network}/socket")
+            }
+            None => "/api/v1/socket".to_owned(),
+        };
         Self {
             inbox,
+            path,
             unread: Rc::default(),
             connection: 0,
             outgoing: None,
@@ -50,7 +60,7 @@ impl Socket {
         self.connection += 1;
         let (outgoing, frames) = unbounded();
         self.outgoing = Some(outgoing);
-        spawn_local(converse(self.reporter(), frames));
+        spawn_local(converse(self.path.clone(), self.reporter(), frames));
     }
 
     /// Closes the connection, after what was given to be sent.
@@ -118,9 +128,9 @@ impl Reporter {
 }
 
 /// Opens a connection, and goes on until either side ends it.
-async fn converse(reporter: Reporter, mut frames: UnboundedReceiver<Vec<u8>>) {
+async fn converse(path: String, reporter: Reporter, mut frames: UnboundedReceiver<Vec<u8>>) {
     // Nothing is sent before it is open: what comes there is the wish to disconnect.
-    let opened = match select(pin!(open()), frames.next()).await {
+    let opened = match select(pin!(open(&path)), frames.next()).await {
         Either::Left((opened, _)) => opened,
         Either::Right(_) => None,
     };
@@ -138,10 +148,10 @@ async fn converse(reporter: Reporter, mut frames: UnboundedReceiver<Vec<u8>>) {
     reporter.closed();
 }
 
-async fn open() -> Option<WebSocket> {
+async fn open(path: &str) -> Option<WebSocket> {
     // No subprotocol is offered: the binary one is the default, and the proxy of `trunk serve`
     // would not pass the relay's choice on.
-    let mut socket = WebSocket::open(&relay_url()?).ok()?;
+    let mut socket = WebSocket::open(&relay_url(path)?).ok()?;
     let ready = std::future::poll_fn(|context| socket.poll_ready_unpin(context));
     let is_in_time = matches!(
         select(ready, TimeoutFuture::new(OPEN_DEADLINE_MS)).await,
@@ -175,11 +185,11 @@ async fn exchange(
 }
 
 /// The relay that served this program.
-fn relay_url() -> Option<String> {
+fn relay_url(path: &str) -> Option<String> {
     let part = |name| global(&["location", name])?.as_string();
     let scheme = match part("protocol")?.as_str() {
         "https:" => "wss:",
         _ => "ws:",
     };
-    Some(format!("{scheme}//{}{PATH}", part("host")?))
+    Some(format!("{scheme}//{}{path}", part("host")?))
 }

@@ -37,9 +37,14 @@ pub struct IndexedDb {
 }
 
 impl IndexedDb {
-    /// Opens the database of a slot, and brings it to the present schema.
-    pub async fn open(slot: u32) -> Result<Self, StoreError> {
-        Self::open_named(&format!("tabchain-{slot}")).await
+    /// Opens the database of a slot, and brings it to the present schema. Each network that the
+    /// page's address names has a replica and a key of its own.
+    pub async fn open(slot: u32, network: Option<&str>) -> Result<Self, StoreError> {
+        let name = match network {
+            Some(network) => format!("tabchain-{slot}-{network}"),
+            None => format!("tabchain-{slot}"),
+        };
+        Self::open_named(&name).await
     }
 
     /// Opens a database by its name, and brings it to the present schema.

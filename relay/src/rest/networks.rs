@@ -1,0 +1,128 @@
+//! The networks of the relay: listed, and made.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderName, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::authority::Creator;
+use super::network::{AdmissionJson, ParametersJson};
+use super::problem::{Kind, Problem};
+use super::query::Body;
+use crate::context::Context;
+use crate::network::{Made, NotMade};
+use crate::settings::NetworkSettings;
+
+#[derive(Serialize)]
+pub(crate) struct NetworksJson {
+    /// Oldest first.
+    networks: Vec<ListedJson>,
+}
+
+#[derive(Serialize)]
+struct ListedJson {
+    id: String,
+    name: String,
+    kind: KindJson,
+    admission: AdmissionJson,
+    created_at_ms: u64,
+    /// Whether it is meant where none is named.
+    is_default: bool,
+}
+
+/// Who may produce blocks.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KindJson {
+    /// Whoever finds a nonce.
+    #[default]
+    Work,
+}
+
+/// `GET /api/v1/networks`: all networks of the relay.
+pub(crate) async fn list(State(context): State<Context>) -> Json<NetworksJson> {
+    let default = context.networks().default_one().id();
+    let networks = context.networks().all();
+    Json(NetworksJson {
+        networks: networks
+            .iter()
+            .map(|network| ListedJson {
+                id: network.id().to_string(),
+                name: network.parameters().name.to_string(),
+                kind: KindJson::Work,
+                admission: network.parameters().admission.into(),
+                created_at_ms: network.parameters().created_at_ms,
+                is_default: network.id() == default,
+            })
+            .collect(),
+    })
+}
+
+/// A network to be made. What is left out is as at the relay's start without options.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewNetworkJson {
+    name: String,
+    #[serde(default)]
+    kind: KindJson,
+    #[serde(default)]
+    admission: AdmissionJson,
+    /// Time between blocks that the difficulty aims at.
+    spacing_ms: Option<u64>,
+    /// Hashes that the first block costs, as a power of two.
+    first_hashes_log2: Option<u8>,
+    /// Hashes that a block costs at least, as a power of two.
+    easiest_hashes_log2: Option<u8>,
+    /// What the producer of a block is credited.
+    block_reward: Option<u64>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct MadeJson {
+    network: ParametersJson,
+    /// Administers the network: it makes and revokes invitations. It is shown this once.
+    administrator_token: String,
+}
+
+/// `POST /api/v1/networks`: makes a network. Answered once it is durably stored.
+pub(crate) async fn make(
+    State(context): State<Context>,
+    _: Creator,
+    Body(json): Body<NewNetworkJson>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<MadeJson>), Problem> {
+    let KindJson::Work = json.kind;
+    let settings = NetworkSettings {
+        network_name: Some(json.name),
+        spacing_ms: json.spacing_ms,
+        first_hashes_log2: json.first_hashes_log2,
+        easiest_hashes_log2: json.easiest_hashes_log2,
+        invite_only: matches!(json.admission, AdmissionJson::InviteOnly),
+        block_reward: json.block_reward,
+    };
+    let Made {
+        network,
+        administrator,
+    } = context.networks().make(settings).await?;
+    let location = [(LOCATION, format!("/api/v1/networks/{}", network.id()))];
+    let made = MadeJson {
+        network: ParametersJson::from(network.parameters()),
+        administrator_token: administrator.as_str().to_owned(),
+    };
+    Ok((StatusCode::CREATED, location, Json(made)))
+}
+
+impl From<NotMade> for Problem {
+    fn from(error: NotMade) -> Self {
+        let kind = match &error {
+            NotMade::NameTaken(_) => Kind::NameTaken,
+            NotMade::TooMany => Kind::TooMany,
+            NotMade::Creation(_) => Kind::RefusedNetwork,
+            NotMade::Restore(_)
+            | NotMade::Store(_)
+            | NotMade::Randomness(_)
+            | NotMade::Unanswered(_) => Kind::Unavailable,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
