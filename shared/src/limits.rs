@@ -89,6 +89,9 @@ pub const DECISION_INTERVAL_BLOCKS: u64 = 1;
 pub const LEADER_STALL_MS: u64 = 20_000;
 /// A term in which more than two thirds refuse to decide anything is ended once it is this old.
 pub const REFUSED_TERM_MS: u64 = 1_000;
+/// Nothing is decided for this long although a quorum is here: members are bound to a block that the
+/// others cannot get. The relay forces a new roster.
+pub const DEADLOCK_MS: u64 = 200_000;
 /// Nothing is decided for this long and a third of the roster is gone: the relay forces a new roster.
 pub const FORCED_CHANGE_MS: u64 = 60_000;
 

@@ -6,7 +6,9 @@
 use super::Roster;
 use super::log::DecisionLog;
 use super::voter::PresentMember;
-use crate::limits::{DECISION_INTERVAL_BLOCKS, FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS};
+use crate::limits::{
+    DEADLOCK_MS, DECISION_INTERVAL_BLOCKS, FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS,
+};
 use crate::message::Term;
 
 /// What the relay knows now.
@@ -87,6 +89,13 @@ impl FinalityPolicy {
             .max(self.undecided_since_ms)
             .max(self.quorum_changed_at_ms);
         if self.quorum_present {
+            // Locks are on a block that was lost: only a roster without them decides another one.
+            if now_ms >= waiting_since_ms.saturating_add(DEADLOCK_MS)
+                && facts.log.forced_changes_allowed()
+                && let Some(roster) = synced(facts.present)
+            {
+                return Verdict::ReplaceRoster(roster);
+            }
             // More than two thirds have said that this term decides nothing.
             let due_ms = if facts.nil_precommits >= facts.log.roster().quorum() {
                 self.term_began_at_ms.saturating_add(REFUSED_TERM_MS)

@@ -8,7 +8,7 @@ use crate::finality::Roster;
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::{Facts, FinalityPolicy, Verdict};
 use crate::finality::voter::PresentMember;
-use crate::limits::{FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS};
+use crate::limits::{DEADLOCK_MS, FORCED_CHANGE_MS, LEADER_STALL_MS, REFUSED_TERM_MS};
 
 const START_MS: u64 = 1_000_000;
 
@@ -164,4 +164,28 @@ fn a_term_that_a_quorum_refuses_is_over() {
     let now_ms = START_MS + REFUSED_TERM_MS;
     assert_eq!(policy.judge(now_ms, &refused_by(3)), Verdict::NewTerm);
     assert_ne!(policy.judge(now_ms, &refused_by(2)), Verdict::NewTerm);
+}
+
+#[test]
+fn a_roster_that_ten_leaders_could_not_help_is_replaced() {
+    let roster = roster_of(&secrets(3));
+    let all = &present(&roster, true);
+    for is_allowed in [true, false] {
+        let log = log_with(&roster, is_allowed);
+        let mut policy = FinalityPolicy::new(START_MS);
+        let mut judge = |term: u64| {
+            let now_ms = START_MS + (term - 1) * LEADER_STALL_MS;
+            let facts = Facts {
+                term: Some(term),
+                ..facts(&log, 1, all)
+            };
+            policy.judge(now_ms, &facts)
+        };
+        let terms = DEADLOCK_MS / LEADER_STALL_MS;
+        for term in 1..=terms {
+            assert!(matches!(judge(term), Verdict::Wait { .. }));
+        }
+        let replaced = judge(terms + 1) == Verdict::ReplaceRoster(roster.clone());
+        assert_eq!(replaced, is_allowed);
+    }
 }
