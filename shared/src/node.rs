@@ -177,6 +177,12 @@ impl Node {
         self.finish(now_ms)
     }
 
+    /// The node's key.
+    #[must_use]
+    pub fn key(&self) -> PublicKey {
+        self.key
+    }
+
     /// The replica, once the network is known.
     #[must_use]
     pub fn replica(&self) -> Option<&Replica> {

@@ -210,6 +210,18 @@ impl Relay {
         self.replica.chain().network()
     }
 
+    /// The replica.
+    #[must_use]
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The decision log.
+    #[must_use]
+    pub fn log(&self) -> &DecisionLog {
+        &self.log
+    }
+
     /// Whether the node at the other end of a connection has registered.
     #[must_use]
     pub fn has_joined(&self, connection: ConnectionId) -> bool {

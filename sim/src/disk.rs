@@ -13,6 +13,8 @@ pub(crate) struct Disk {
     /// Everything written, durable or not: what reads see.
     seen: Data,
     underway: VecDeque<(u64, Vec<Write>)>,
+    /// A copy of what was durable once.
+    backup: Option<Data>,
 }
 
 impl Disk {
@@ -22,21 +24,44 @@ impl Disk {
         self.underway.push_back((id, writes));
     }
 
-    /// Makes the oldest batch durable, if it is this one.
-    pub(crate) fn flush(&mut self, id: u64) -> bool {
-        match self.underway.pop_front_if(|(oldest, _)| *oldest == id) {
-            Some((_, writes)) => {
-                apply(&mut self.durable, &writes);
-                true
-            }
-            None => false,
-        }
+    /// Makes the oldest batch durable, if it is this one: its writes.
+    pub(crate) fn flush(&mut self, id: u64) -> Option<Vec<Write>> {
+        let (_, writes) = self.underway.pop_front_if(|(oldest, _)| *oldest == id)?;
+        apply(&mut self.durable, &writes);
+        Some(writes)
     }
 
     /// Forgets what was not durable.
     pub(crate) fn crash(&mut self) {
         self.underway.clear();
         self.seen = self.durable.clone();
+    }
+
+    /// Copies what is durable, as a backup does.
+    pub(crate) fn back_up(&mut self) {
+        self.backup = Some(self.durable.clone());
+    }
+
+    /// Puts the last backup in the place of what is durable. False where there is none.
+    pub(crate) fn restore(&mut self) -> bool {
+        let Some(backup) = &self.backup else {
+            return false;
+        };
+        self.durable = backup.clone();
+        self.crash();
+        true
+    }
+
+    /// A row that a crash would leave.
+    pub(crate) fn durable(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
+        let row = self.durable.get(&(table, key.to_vec()));
+        row.map(Vec::as_slice)
+    }
+
+    /// A row as reads see it.
+    pub(crate) fn row(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
+        let row = self.seen.get(&(table, key.to_vec()));
+        row.map(Vec::as_slice)
     }
 
     /// Forgets the replica.

@@ -1,202 +1,326 @@
 //! What must hold after every step, whatever happens, and what must hold once faults are over.
+//!
+//! Each promise is named by its sentence. What has not changed is not checked again. Promises that
+//! need an honest relay (docs/threat-model.md) are not claimed while it lies, or after it has been
+//! set back to an older backup; then others take their place: see [`RelayStanding`].
+
+mod end;
+mod finality;
+mod ledger;
+mod transactions;
 
 use std::collections::BTreeMap;
 
-use shared::hash::{BlockHash, Hash, TransactionId};
-use shared::keys::PublicKey;
-use shared::node::Node;
+use shared::finality::log::DecisionLog;
+use shared::hash::BlockHash;
+use shared::limits::{CHECK_TIMEOUT_MS, EQUIVOCATIONS_MAX, REJECTIONS_KEPT_MAX, STARTUP_GRACE_MS};
+use shared::message::CheckReport;
 use shared::node::interface::Connection;
+use shared::replica::Replica;
 
-use crate::world::{World, network};
+use crate::world::{Concerned, Observation, World};
+pub(crate) use end::not_settled;
+use finality::Finality;
+use ledger::Ledger;
+use transactions::Transactions;
 
 /// Something that must never happen has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// After how many steps.
     pub step: u64,
-    /// What it was.
+    /// When, in milliseconds from the start.
+    pub at_ms: u64,
+    /// The promise that was broken.
+    pub promise: &'static str,
+    /// How.
     pub what: String,
 }
 
 impl core::fmt::Display for Violation {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "violation at step {}: {}", self.step, self.what)
+        let Self {
+            step,
+            at_ms,
+            promise,
+            what,
+        } = self;
+        write!(f, "step {step}, {at_ms} ms: broken: {promise}\n    {what}")
     }
 }
 
-/// What any honest node has ever held for final, acknowledged or given.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    finals: BTreeMap<u64, BlockHash>,
-    log: BTreeMap<u64, Hash>,
-    numbers: BTreeMap<u64, PublicKey>,
-    acknowledged: BTreeMap<TransactionId, (PublicKey, u64)>,
-    /// What was checked of each node last, so that only news is checked.
-    checked: BTreeMap<usize, (u64, u64, BlockHash)>,
+/// A broken promise and how.
+pub(crate) type Broken = (&'static str, String);
+
+/// Whose replica is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    Node(usize),
+    Relay(usize),
 }
 
-impl Memory {
-    /// Checks a node after it has handled something.
-    pub(crate) fn check_node(&mut self, index: usize, node: &Node) -> Result<(), String> {
-        let Some(replica) = node.replica() else {
+/// What can be expected of the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum RelayStanding {
+    /// One log, kept on a durable store.
+    #[default]
+    Honest,
+    /// It has been set back to an older backup: what only it keeps, the numbers of members and
+    /// what it acknowledged, is lost.
+    SetBack,
+    /// It shows two views. Nodes need not agree, but fingerprints of their logs tell.
+    Lying,
+}
+
+/// What has been seen so far.
+#[derive(Debug)]
+pub(crate) struct Invariants {
+    pub(crate) relay: RelayStanding,
+    ledger: Ledger,
+    finality: Finality,
+    transactions: Transactions,
+    /// What was checked of each replica last, so that only news is checked.
+    checked: BTreeMap<Who, News>,
+}
+
+type News = (u64, u64, BlockHash);
+
+impl Invariants {
+    pub(crate) fn new() -> Self {
+        Self {
+            relay: RelayStanding::default(),
+            ledger: Ledger::new(),
+            finality: Finality::default(),
+            transactions: Transactions::default(),
+            checked: BTreeMap::new(),
+        }
+    }
+
+    /// Checks what a step has changed.
+    pub(crate) fn after_step(
+        &mut self,
+        world: &mut World,
+        concerned: Concerned,
+    ) -> Result<(), Broken> {
+        for observation in core::mem::take(&mut world.observed) {
+            self.observe(world, observation)?;
+        }
+        match concerned {
+            Concerned::Node(index) => self.check_node(world, index),
+            Concerned::Relay(relay) => self.check_relay(world, relay),
+            Concerned::Nobody => Ok(()),
+        }
+    }
+
+    /// The relay's store was set back: its log may be shorter now.
+    pub(crate) fn relay_set_back(&mut self, world: &World, relay: usize) {
+        if self.relay == RelayStanding::Honest {
+            self.relay = RelayStanding::SetBack;
+        }
+        self.finality.truncate(world, relay);
+        self.checked.remove(&Who::Relay(relay));
+    }
+
+    /// The relay shows two views from now on.
+    pub(crate) fn relay_lies(&mut self) {
+        self.relay = RelayStanding::Lying;
+        self.finality.split();
+    }
+
+    /// How many transactions were acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.transactions.acknowledged()
+    }
+
+    fn observe(&mut self, world: &World, observation: Observation) -> Result<(), Broken> {
+        match observation {
+            Observation::Signs {
+                node,
+                ballot,
+                is_durable,
+            } => self.finality.signs(world, node, &ballot, is_durable),
+            Observation::PassedOn { vote } => self.finality.passed_on(world, &vote),
+            Observation::Logged { relay, entry } => self.finality.logged(relay, &entry, self.relay),
+            Observation::Evicted { up_ms } => nobody_is_evicted_while_finding_back(up_ms),
+            Observation::Accused { node, why } => no_honest_node_is_accused(node, &why),
+            Observation::Started { node } => {
+                self.checked.remove(&Who::Node(node));
+                every_store_starts_again(world, node)
+            }
+            Observation::RelayRefused { why } => Err((
+                "a store that a crash or a backup left starts again",
+                format!("the relay's does not: {why}"),
+            )),
+            Observation::Admitted {
+                id,
+                sender,
+                sequence,
+                valid_until,
+            } => {
+                self.transactions.note(id, sender, sequence, valid_until);
+                Ok(())
+            }
+            Observation::Checked { report } => a_check_names_what_was_edited(world, &report),
+            Observation::Oversized(bytes) => Err((
+                "memory and queues stay within docs/limits.md",
+                format!("a frame of {bytes} bytes was sent"),
+            )),
+        }
+    }
+
+    fn check_node(&mut self, world: &World, index: usize) -> Result<(), Broken> {
+        let Some(node) = world.honest(index) else {
             return Ok(());
         };
-        let chain = replica.chain();
-        let (final_height, log_length, tip) = (
-            chain.final_height(),
-            node.log().map_or(0, |log| log.length()),
-            chain.tip().hash,
-        );
-        let news = (final_height, log_length, tip);
-        if self.checked.get(&index) == Some(&news) {
+        let (Some(replica), Some(log)) = (node.replica(), node.log()) else {
+            return Ok(());
+        };
+        self.transactions.note_acknowledged(node);
+        let who = Who::Node(index);
+        if !self.is_news(who, replica, log) {
             return Ok(());
         }
-        let (was_final, was_logged, _) = self.checked.insert(index, news).unwrap_or_default();
-        let first = if final_height < was_final {
-            0
-        } else {
-            was_final
-        };
-        for height in first..=final_height {
-            let hash = chain
-                .hash_at(height)
-                .ok_or_else(|| format!("node {index} has no block at its final height {height}"))?;
-            let held = *self.finals.entry(height).or_insert(hash);
-            if held != hash {
-                return Err(format!(
-                    "node {index} has {hash} as final at height {height}, another had {held}"
-                ));
-            }
+        self.check_replica(world, who, replica, log)?;
+        if let Some(voter) = node.voter() {
+            self.finality.no_honest_voter_is_accused(world, voter)?;
         }
-        if log_length != was_logged
-            && let Some(log) = node.log().filter(|log| log.length() > 0)
-        {
-            let held = *self.log.entry(log_length).or_insert(log.head());
-            if held != log.head() {
-                return Err(format!(
-                    "node {index}'s log of {log_length} entries ends in {}, another's in {held}",
-                    log.head()
-                ));
-            }
-        }
-        if let Some(equivocation) = node.voter().and_then(|voter| voter.equivocations().next()) {
-            return Err(format!(
-                "node {index} holds a proof that an honest member voted twice: {equivocation:?}"
+        let view = node.view();
+        let proofs = node
+            .voter()
+            .map_or(0, |voter| voter.equivocations().count());
+        if view.rejections.len() > REJECTIONS_KEPT_MAX || proofs > EQUIVOCATIONS_MAX {
+            return Err((
+                "memory and queues stay within docs/limits.md",
+                format!(
+                    "node {index} keeps {} rejections and {proofs} proofs",
+                    view.rejections.len()
+                ),
             ));
         }
-        self.check_balances(index, node)?;
-        self.check_numbers(index, node)
-    }
-
-    /// Forgets what was last seen of a node that starts again, so that all of it is checked.
-    pub(crate) fn forget(&mut self, index: usize) {
-        self.checked.remove(&index);
-    }
-
-    /// Notes which transactions of a node's own the relay has acknowledged. Their number.
-    pub(crate) fn note_acknowledged(&mut self, node: &Node) -> usize {
-        let key = node.view().key;
-        if let Some(replica) = node.replica() {
-            for pending in replica.mempool().iter() {
-                if pending.is_acknowledged && pending.verified.transaction().sender == key {
-                    let sequence = pending.verified.transaction().sequence;
-                    self.acknowledged
-                        .insert(pending.verified.id(), (key, sequence));
-                }
-            }
-        }
-        self.acknowledged.len()
-    }
-
-    /// Once all faults are over and some time has passed.
-    pub(crate) fn check_end(&self, world: &World) -> Result<(), String> {
-        let mut tips = Vec::new();
-        for (index, sim) in world.nodes.iter().enumerate() {
-            let Some(node) = &sim.node else {
-                continue;
-            };
-            let view = node.view();
-            if view.connection != Connection::Joined {
-                return Err(format!(
-                    "node {index} is not back long after the last fault: {:?}",
-                    view.connection
-                ));
-            }
-            let (height, decided) = (view.chain.height, view.chain.final_height);
-            if decided + 2 < height {
-                return Err(format!(
-                    "node {index} has height {height} but only {decided} is final long after the \
-                     last fault; {:?} {:?}",
-                    view.chain, view.rejections
-                ));
-            }
-            tips.push((index, view.chain.tip));
-            self.check_acknowledged(index, node)?;
-        }
-        let first = tips.first().copied();
-        match tips
-            .iter()
-            .find(|(_, tip)| Some(*tip) != first.map(|(_, tip)| tip))
-        {
-            Some((index, tip)) => Err(format!(
-                "long after the last fault node {index} is at {tip}, others at {first:?}"
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn check_acknowledged(&self, index: usize, node: &Node) -> Result<(), String> {
-        let Some(replica) = node.replica() else {
-            return Ok(());
-        };
-        for (id, (sender, sequence)) in &self.acknowledged {
-            let pending = replica
-                .mempool()
-                .iter()
-                .find(|one| one.verified.id() == *id);
-            let next = replica.chain().state().account(sender).next_sequence;
-            if pending.is_none() && next <= *sequence {
-                return Err(format!(
-                    "transaction {id} was acknowledged; node {index} has it neither pending nor mined"
-                ));
-            }
+        if self.relay == RelayStanding::Honest {
+            self.transactions.numbers_are_never_reused(&view.members)?;
         }
         Ok(())
     }
 
-    fn check_balances(&self, index: usize, node: &Node) -> Result<(), String> {
-        let Some(replica) = node.replica() else {
+    fn check_relay(&mut self, world: &World, relay: usize) -> Result<(), Broken> {
+        let Some(core) = world.relays.get(relay).and_then(|sim| sim.core.as_ref()) else {
             return Ok(());
         };
+        let (replica, log) = (core.replica(), core.log());
+        let who = Who::Relay(relay);
+        if !self.is_news(who, replica, log) {
+            return Ok(());
+        }
+        self.check_replica(world, who, replica, log)?;
+        if self.relay == RelayStanding::Honest {
+            self.transactions
+                .each_has_one_fate(replica, self.ledger.naive())?;
+        }
+        Ok(())
+    }
+
+    fn is_news(&mut self, who: Who, replica: &Replica, log: &DecisionLog) -> bool {
         let chain = replica.chain();
-        let total: u64 = chain
-            .state()
-            .entries()
-            .filter_map(|entry| match entry {
-                shared::state::Entry::Account(_, account) => Some(account.balance),
-                _ => None,
-            })
-            .sum();
-        let rewards = chain.height() * network().block_reward;
-        if total == rewards {
-            Ok(())
-        } else {
-            Err(format!(
-                "node {index}: all balances are {total}, all rewards {rewards}"
-            ))
-        }
+        let news = (chain.final_height(), log.length(), chain.tip().hash);
+        self.checked.insert(who, news) != Some(news)
     }
 
-    fn check_numbers(&mut self, index: usize, node: &Node) -> Result<(), String> {
-        for member in node.view().members {
-            let held = *self.numbers.entry(member.id).or_insert(member.key);
-            if held != member.key {
-                return Err(format!(
-                    "node {index} sees number {} given to {}, which was {held}'s",
-                    member.id, member.key
-                ));
-            }
-        }
-        Ok(())
+    fn check_replica(
+        &mut self,
+        world: &World,
+        who: Who,
+        replica: &Replica,
+        log: &DecisionLog,
+    ) -> Result<(), Broken> {
+        self.finality
+            .only_the_logged_is_final(who, replica.chain(), log)?;
+        self.finality
+            .what_is_final_stays(who, replica.chain(), self.relay)?;
+        self.finality
+            .logs_are_prefixes(world, who, log, self.relay)?;
+        self.ledger.is_that_of_a_naive_replay(world, who, replica)?;
+        ledger::balances_are_rewards(who, replica.chain())?;
+        ledger::bounds_hold(who, replica)
     }
+}
+
+/// After a relay's start its members are still finding their way back.
+fn nobody_is_evicted_while_finding_back(up_ms: u64) -> Result<(), Broken> {
+    if up_ms >= STARTUP_GRACE_MS {
+        return Ok(());
+    }
+    Err((
+        "nobody is evicted while members find back to a restarted relay",
+        format!("a member was evicted {up_ms} ms after the relay's start"),
+    ))
+}
+
+/// What honest nodes send is never forged, so no relay says so. A future block is deferred.
+fn no_honest_node_is_accused(node: usize, why: &str) -> Result<(), Broken> {
+    let accusations = [
+        "a block was refused",
+        "a header was refused",
+        "a vote was refused",
+        "a proposal was refused",
+    ];
+    let is_accusation = accusations
+        .iter()
+        .any(|beginning| why.starts_with(beginning));
+    if !is_accusation {
+        return Ok(());
+    }
+    Err((
+        "no honest node is accused",
+        format!("node {node} was told: {why}"),
+    ))
+}
+
+fn every_store_starts_again(world: &World, index: usize) -> Result<(), Broken> {
+    let is_tampered = world
+        .nodes
+        .get(index)
+        .is_none_or(|sim| !sim.tampered.is_empty());
+    let Some(node) = world.honest(index).filter(|_| !is_tampered) else {
+        return Ok(());
+    };
+    match node.view().connection {
+        Connection::Refused(error) => Err((
+            "a store that a crash or a backup left starts again",
+            format!("node {index}'s does not: {}", error.explanation),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A consistency check looks at stored bytes: whose were edited is named, or silent, and nobody
+/// else is named.
+fn a_check_names_what_was_edited(world: &World, report: &CheckReport) -> Result<(), Broken> {
+    let Some(core) = world.relays.first().and_then(|sim| sim.core.as_ref()) else {
+        return Ok(());
+    };
+    let before_ms = world.now_ms.saturating_sub(CHECK_TIMEOUT_MS);
+    for member in core.view().members {
+        let mut nodes = world.nodes.iter().enumerate();
+        let Some((index, sim)) = nodes.find(|(_, sim)| sim.key == member.key) else {
+            continue;
+        };
+        let edited = sim
+            .tampered
+            .range(..=report.height)
+            .find(|(height, at_ms)| **at_ms < before_ms && ledger::is_damaged(sim, **height));
+        let agrees = report.agree.contains(&member.id);
+        let named = report.differ.iter().find(|(id, _)| *id == member.id);
+        let wrong = match (edited, named) {
+            (Some((height, _)), _) if agrees => {
+                format!("node {index}'s block {height} was edited, and the check agrees with it")
+            }
+            (_, Some((_, height))) if !sim.tampered.contains_key(height) => {
+                format!("node {index}'s block {height} was not edited, and the check names it")
+            }
+            _ => continue,
+        };
+        return Err(("a consistency check names what was edited", wrong));
+    }
+    Ok(())
 }

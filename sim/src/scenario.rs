@@ -1,151 +1,491 @@
-//! One run: a workload and faults for a while, then peace, then the account.
+//! Plans: which deeds are done when, drawn from a seed. A scenario is a mixture of deeds that
+//! meets one kind of trouble often; the seed chooses it, so that any range of seeds has all.
 
-use shared::node::interface::Command;
-use shared::transaction::{Expect, Key, Value};
+use fastrand::Rng;
 
-use crate::Met;
-use crate::invariants::{Memory, Violation};
-use crate::world::World;
+use crate::adversary::Lie;
+use crate::deed::{Deed, Expected};
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// A little of everything that honest members and an honest relay meet.
+    General,
+    /// Leaders and voters die between votes; the relay restarts.
+    Finality,
+    /// Hash power swings 200-fold.
+    Swings,
+    /// Everybody leaves for hours, and comes back with more power.
+    Idle,
+    /// One to three members.
+    Small,
+    /// Nodes are set back to backups, and keys are cloned.
+    Restores,
+    /// The relay is set back to a backup.
+    RelayRestored,
+    /// Up to a third of the members lie.
+    Liars,
+    /// The relay shows two views.
+    TwoViews,
+    /// Clocks are off by minutes, and jump.
+    Clocks,
+    /// Stored blocks are edited, and checks find them.
+    Checks,
+    /// Links repeat and reorder; groups are cut off and come back.
+    Links,
+}
+
+impl Scenario {
+    const ALL: [Self; 11] = [
+        Self::General,
+        Self::Finality,
+        Self::Swings,
+        Self::Idle,
+        Self::Small,
+        Self::Restores,
+        Self::Liars,
+        Self::TwoViews,
+        Self::Clocks,
+        Self::Checks,
+        Self::Links,
+    ];
+
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let scenarios = Self::ALL.len() as u64;
+        let place = usize::try_from(seed % scenarios).unwrap_or(0);
+        Self::ALL.get(place).copied().unwrap_or(Self::General)
+    }
+
+    /// The seed of this scenario with this number, from 0.
+    #[must_use]
+    pub fn seed(self, number: u64) -> u64 {
+        let place = Self::ALL.iter().position(|scenario| *scenario == self);
+        number * Self::ALL.len() as u64 + place.unwrap_or(0) as u64
+    }
+}
+
+/// A name that is no scenario's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownScenario;
+
+impl core::fmt::Display for UnknownScenario {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "the scenarios are {:?}", Scenario::ALL)
+    }
+}
+
+impl std::error::Error for UnknownScenario {}
+
+impl core::str::FromStr for Scenario {
+    type Err = UnknownScenario;
+
+    fn from_str(name: &str) -> Result<Self, UnknownScenario> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|scenario| format!("{scenario:?}").eq_ignore_ascii_case(name))
+            .ok_or(UnknownScenario)
+    }
+}
+
+/// When a deed is done, and which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Milliseconds from the start.
+    pub at_ms: u64,
+    /// What is done.
+    pub deed: Deed,
+}
+
+/// Everything that a run depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where it was drawn from, and what delays and miners are drawn from.
+    pub seed: u64,
+    /// The kind of trouble.
+    pub scenario: Scenario,
+    /// Members at the start.
+    pub nodes: usize,
+    /// Of these, the first so many lie.
+    pub liars: usize,
+    /// The deeds, in order.
+    pub steps: Vec<Step>,
+    /// When faults are over, milliseconds from the start.
+    pub faults_ms: u64,
+    /// How long after that everything has to be in order, in milliseconds.
+    pub peace_max_ms: u64,
+}
 
 /// How long faults go on.
-const FAULTS_MS: u64 = 600_000;
-/// How long peace lasts before the account: a forced change, and then some.
-const PEACE_MS: u64 = 300_000;
+const FAULTS_MS: u64 = 480_000;
+/// A forced change, with the time until absent members are noticed, and then some.
+const PEACE_MAX_MS: u64 = 420_000;
+/// After the loss of most hash power the first block takes its time: `docs/adr/0010`.
+const PEACE_AFTER_SWINGS_MAX_MS: u64 = 2_400_000;
+const HOUR_MS: u64 = 3_600_000;
 
-/// Runs a seed. A failure says what was violated, and at which step.
-pub fn run(seed: u64, is_traced: bool) -> Result<Met, Violation> {
-    let mut world = World::new(seed, is_traced);
-    let mut memory = Memory::default();
-    let nodes = world.rng.usize(1..=7);
-    for _ in 0..nodes {
-        let index = world.add_node();
-        // Clocks are off by minutes in one run of three.
-        if seed.is_multiple_of(3)
-            && let ahead_ms = world.rng.i64(-300_000..300_000)
-            && let Some(sim) = world.nodes.get_mut(index)
-        {
-            sim.clock_ahead_ms = ahead_ms;
-        }
-    }
-    let peace_ms = world.now_ms + FAULTS_MS;
-    while world.now_ms < peace_ms {
-        let pause_ms = world.rng.u64(200..8_000);
-        let until_ms = world.now_ms + pause_ms;
-        pass(&mut world, &mut memory, until_ms)?;
-        something_happens(&mut world, &mut memory);
-    }
-    heal(&mut world, &mut memory);
-    let end_ms = world.now_ms + PEACE_MS;
-    pass(&mut world, &mut memory, end_ms)?;
-    for index in 0..world.nodes.len() {
-        world.command(index, Command::StopMining);
-    }
-    let rest_ms = world.now_ms + 60_000;
-    pass(&mut world, &mut memory, rest_ms)?;
-    memory
-        .check_end(&world)
-        .map_err(|what| violation(&world, what))?;
-    let mut met = world.met.clone();
-    for sim in &world.nodes {
-        if let Some(node) = &sim.node {
-            met.reorganisations += node.view().chain.reorganisations;
-            met.acknowledged = met
-                .acknowledged
-                .max(u64::try_from(memory.note_acknowledged(node)).unwrap_or(u64::MAX));
-        }
-    }
-    Ok(met)
+/// A kind of deed, and how often it is drawn.
+type Weights = [(u32, Kind)];
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Put,
+    Transfer,
+    Submit,
+    Mine,
+    StopMining,
+    Cut,
+    Partition,
+    Unruly,
+    Slow,
+    Freeze,
+    Clock,
+    Crash,
+    Start,
+    Leave,
+    FillDisk,
+    BackUp,
+    Restore,
+    Clone,
+    Reconnect,
+    StartAfresh,
+    CrashRelay,
+    StartRelay,
+    RestartRelay,
+    BackUpRelay,
+    RestoreRelay,
+    OtherView,
+    Lie,
+    Tamper,
+    Check,
 }
 
-/// Lets time pass, and checks every node that has done something.
-fn pass(world: &mut World, memory: &mut Memory, until_ms: u64) -> Result<(), Violation> {
-    while let Some(concerned) = world.step(until_ms) {
-        let Some(index) = concerned else {
-            continue;
-        };
-        let Some(node) = world.nodes.get(index).and_then(|sim| sim.node.as_ref()) else {
-            continue;
-        };
-        memory
-            .check_node(index, node)
-            .map_err(|what| violation(world, what))?;
-        memory.note_acknowledged(node);
-    }
-    world.now_ms = world.now_ms.max(until_ms);
-    Ok(())
-}
+const GENERAL: &Weights = &[
+    (35, Kind::Put),
+    (6, Kind::Transfer),
+    (4, Kind::Submit),
+    (20, Kind::Mine),
+    (5, Kind::StopMining),
+    (8, Kind::Cut),
+    (2, Kind::Partition),
+    (2, Kind::Unruly),
+    (4, Kind::Slow),
+    (5, Kind::Freeze),
+    (6, Kind::Crash),
+    (8, Kind::Start),
+    (2, Kind::Leave),
+    (1, Kind::FillDisk),
+    (1, Kind::StartAfresh),
+    (2, Kind::CrashRelay),
+    (4, Kind::StartRelay),
+    (3, Kind::RestartRelay),
+];
 
-fn something_happens(world: &mut World, memory: &mut Memory) {
-    let index = world.rng.usize(0..world.nodes.len());
-    let is_running = world.nodes.get(index).is_some_and(|sim| sim.node.is_some());
-    match world.rng.u32(0..100) {
-        0..45 if is_running => {
-            let key = Key::truncated(&format!("key {}", world.rng.u32(0..5)));
-            let value = Value::truncated(&format!("value {}", world.rng.u32(..)));
-            let expect = Expect::Anything;
-            world.command(index, Command::Put { key, value, expect });
+const FINALITY: &Weights = &[
+    (10, Kind::Put),
+    (20, Kind::Mine),
+    (15, Kind::Crash),
+    (25, Kind::Start),
+    (6, Kind::Slow),
+    (6, Kind::Cut),
+    (4, Kind::Leave),
+    (8, Kind::Freeze),
+    (8, Kind::RestartRelay),
+];
+
+const SWINGS: &Weights = &[(20, Kind::Put), (10, Kind::Mine), (2, Kind::Cut)];
+
+const RESTORES: &Weights = &[
+    (15, Kind::Put),
+    (20, Kind::Mine),
+    (12, Kind::BackUp),
+    (12, Kind::Restore),
+    (3, Kind::Clone),
+    (10, Kind::Reconnect),
+    (6, Kind::Crash),
+    (10, Kind::Start),
+    (4, Kind::Cut),
+    (3, Kind::Slow),
+    (3, Kind::RestartRelay),
+];
+
+const RELAY_RESTORED: &Weights = &[
+    (20, Kind::Put),
+    (20, Kind::Mine),
+    (6, Kind::BackUpRelay),
+    (3, Kind::RestoreRelay),
+    (6, Kind::Cut),
+    (4, Kind::Crash),
+    (8, Kind::Start),
+];
+
+const LIARS: &Weights = &[
+    (15, Kind::Put),
+    (20, Kind::Mine),
+    (40, Kind::Lie),
+    (10, Kind::Reconnect),
+    (4, Kind::Cut),
+    (3, Kind::Crash),
+    (6, Kind::Start),
+    (2, Kind::RestartRelay),
+];
+
+const TWO_VIEWS: &Weights = &[
+    (20, Kind::Put),
+    (20, Kind::Mine),
+    (5, Kind::OtherView),
+    (4, Kind::Crash),
+    (8, Kind::Start),
+    (4, Kind::Cut),
+];
+
+const CLOCKS: &Weights = &[
+    (15, Kind::Put),
+    (25, Kind::Mine),
+    (15, Kind::Clock),
+    (6, Kind::Cut),
+    (6, Kind::Crash),
+    (10, Kind::Start),
+    (3, Kind::RestartRelay),
+];
+
+const CHECKS: &Weights = &[
+    (25, Kind::Put),
+    (20, Kind::Mine),
+    (8, Kind::Tamper),
+    (15, Kind::Check),
+    (3, Kind::Slow),
+];
+
+const LINKS: &Weights = &[
+    (20, Kind::Put),
+    (20, Kind::Mine),
+    (15, Kind::Unruly),
+    (10, Kind::Partition),
+    (8, Kind::Cut),
+    (4, Kind::Slow),
+    (3, Kind::RestartRelay),
+];
+
+impl Plan {
+    /// The plan of a seed, in the scenario that the seed chooses.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        Self::in_scenario(Scenario::of(seed), seed)
+    }
+
+    /// The plan of a seed in one scenario.
+    #[must_use]
+    pub fn in_scenario(scenario: Scenario, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let nodes = match scenario {
+            Scenario::Small => rng.usize(1..=3),
+            Scenario::Liars => rng.usize(4..=7),
+            Scenario::TwoViews | Scenario::Restores => rng.usize(2..=6),
+            Scenario::Swings | Scenario::Idle => rng.usize(1..=4),
+            _ => rng.usize(1..=7),
+        };
+        let mut plan = Self {
+            seed,
+            scenario,
+            nodes,
+            liars: match scenario {
+                Scenario::Liars => rng.usize(1..=(nodes - 1) / 3),
+                _ => 0,
+            },
+            steps: Vec::new(),
+            faults_ms: FAULTS_MS,
+            peace_max_ms: PEACE_MAX_MS,
+        };
+        match scenario {
+            Scenario::General | Scenario::Small => plan.draw(&mut rng, GENERAL, 200..8_000),
+            Scenario::Finality => plan.draw(&mut rng, FINALITY, 200..5_000),
+            Scenario::Restores => plan.draw(&mut rng, RESTORES, 200..6_000),
+            Scenario::RelayRestored => plan.draw(&mut rng, RELAY_RESTORED, 200..8_000),
+            Scenario::Liars => plan.draw(&mut rng, LIARS, 200..5_000),
+            Scenario::Clocks => plan.draw(&mut rng, CLOCKS, 200..8_000),
+            Scenario::Checks => plan.draw(&mut rng, CHECKS, 500..10_000),
+            Scenario::Links => plan.draw(&mut rng, LINKS, 200..8_000),
+            Scenario::TwoViews => {
+                plan.draw(&mut rng, TWO_VIEWS, 200..8_000);
+                let at_ms = rng.u64(20_000..FAULTS_MS / 2);
+                let nodes = (1..nodes).filter(|_| rng.bool()).collect();
+                plan.insert(at_ms, Deed::SplitRelay { nodes });
+            }
+            Scenario::Swings => plan.swing(&mut rng),
+            Scenario::Idle => plan.idle(&mut rng),
         }
-        45..65 if is_running => world.command(index, Command::StartMining { once: false }),
-        65..70 if is_running => world.command(index, Command::StopMining),
-        70..78 => {
-            let span_ms = world.rng.u64(100..40_000);
-            world.cut(index, span_ms);
-        }
-        78..83 if is_running => {
-            let span_ms = world.rng.u64(1_000..40_000);
-            world.freeze(index, span_ms);
-        }
-        83..90 if is_running => world.crash_node(index),
-        90..96 => restart(world, memory, index),
-        96..98 => {
-            world.crash_relay();
-            world.start_relay();
-        }
-        98 => {
-            if world.relay.is_some() {
-                world.crash_relay();
-            } else {
-                world.start_relay();
+        plan
+    }
+
+    /// Deeds one after the other, at a distance drawn from `pauses`.
+    fn draw(&mut self, rng: &mut Rng, weights: &Weights, pauses: core::ops::Range<u64>) {
+        let total: u32 = weights.iter().map(|(weight, _)| weight).sum();
+        let mut at_ms = 0;
+        loop {
+            at_ms += rng.u64(pauses.clone());
+            if at_ms >= self.faults_ms {
+                return;
+            }
+            let mut left = rng.u32(0..total);
+            let drawn = weights.iter().find(|(weight, _)| {
+                let is_it = left < *weight;
+                left = left.saturating_sub(*weight);
+                is_it
+            });
+            // Each deed has a generator of its own: what one draws moves no other.
+            let mut own = rng.fork();
+            if let Some((_, kind)) = drawn {
+                let deed = self.deed(*kind, &mut own);
+                self.steps.push(Step { at_ms, deed });
             }
         }
-        _ => {
-            let delay_max_ms = world.rng.u64(1..3_000);
-            if let Some(sim) = world.nodes.get_mut(index) {
-                sim.delay_max_ms = delay_max_ms;
-            }
+    }
+
+    /// The power rises 200-fold, stays, and falls again.
+    fn swing(&mut self, rng: &mut Rng) {
+        self.faults_ms = 2_400_000;
+        self.peace_max_ms = PEACE_AFTER_SWINGS_MAX_MS;
+        self.draw(rng, SWINGS, 2_000..30_000);
+        self.mine_all(1_000);
+        let mut at_ms = 60_000;
+        while at_ms < self.faults_ms - 400_000 {
+            let hashes_per_second = 200;
+            self.insert(at_ms, Deed::HashRate { hashes_per_second });
+            at_ms += rng.u64(100_000..500_000);
+            let hashes_per_second = 1;
+            self.insert(at_ms, Deed::HashRate { hashes_per_second });
+            at_ms += rng.u64(300_000..900_000);
         }
     }
-    if world.relay.is_none() && world.rng.u32(0..5) == 0 {
-        world.start_relay();
-    }
-}
 
-fn heal(world: &mut World, memory: &mut Memory) {
-    world.trace(|| "faults are over".to_owned());
-    if world.relay.is_none() {
-        world.start_relay();
-    }
-    let now_ms = world.now_ms;
-    for index in 0..world.nodes.len() {
-        restart(world, memory, index);
-        if let Some(sim) = world.nodes.get_mut(index) {
-            sim.cut_until_ms = sim.cut_until_ms.min(now_ms);
-            sim.delay_max_ms = 50;
+    /// Some blocks; then hours in which nobody mines, with the tabs open or closed; then more power
+    /// than before.
+    fn idle(&mut self, rng: &mut Rng) {
+        self.peace_max_ms = PEACE_AFTER_SWINGS_MAX_MS;
+        self.mine_all(1_000);
+        let idle_from_ms = rng.u64(60_000..200_000);
+        let is_open = rng.bool();
+        let idle_ms = if is_open {
+            HOUR_MS + rng.u64(0..HOUR_MS)
+        } else {
+            rng.u64(8..60) * HOUR_MS
+        };
+        let nodes: Vec<_> = (0..self.nodes).collect();
+        for node in nodes.clone() {
+            self.insert(idle_from_ms, Deed::StopMining { node });
         }
-        world.command(index, Command::StartMining { once: false });
+        if !is_open {
+            let span_ms = idle_ms;
+            self.insert(idle_from_ms + 1, Deed::Leave { nodes, span_ms });
+        }
+        let back_ms = idle_from_ms + idle_ms + 10_000;
+        let hashes_per_second = rng.u32(10..60);
+        self.insert(back_ms, Deed::HashRate { hashes_per_second });
+        self.mine_all(back_ms + 1);
+        self.faults_ms = back_ms + 600_000;
     }
-}
 
-fn restart(world: &mut World, memory: &mut Memory, index: usize) {
-    if world.nodes.get(index).is_some_and(|sim| sim.node.is_none()) {
-        memory.forget(index);
-        world.start_node(index);
+    fn mine_all(&mut self, at_ms: u64) {
+        for node in 0..self.nodes {
+            self.insert(at_ms, Deed::Mine { node });
+        }
     }
-}
 
-fn violation(world: &World, what: String) -> Violation {
-    Violation {
-        step: world.met.steps,
-        what,
+    fn insert(&mut self, at_ms: u64, deed: Deed) {
+        let place = self.steps.partition_point(|step| step.at_ms <= at_ms);
+        self.steps.insert(place, Step { at_ms, deed });
+    }
+
+    fn deed(&self, kind: Kind, rng: &mut Rng) -> Deed {
+        let node = rng.usize(0..self.nodes);
+        match kind {
+            Kind::Put => Deed::Put {
+                node,
+                key: rng.u32(0..5),
+                value: rng.u32(..),
+                expect: match rng.u32(0..10) {
+                    0..4 => Expected::Anything,
+                    4..6 => Expected::Absent,
+                    _ => Expected::AsSeen,
+                },
+            },
+            Kind::Transfer => Deed::Transfer {
+                node,
+                to: rng.usize(0..self.nodes),
+                amount: rng.u64(0..120),
+            },
+            Kind::Submit => Deed::Submit {
+                key: rng.u32(0..5),
+                valid_for: rng.bool().then(|| rng.u64(1..6)),
+            },
+            Kind::Mine => Deed::Mine { node },
+            Kind::StopMining => Deed::StopMining { node },
+            Kind::Cut => Deed::Cut {
+                node,
+                span_ms: rng.u64(100..40_000),
+            },
+            Kind::Partition => Deed::Partition {
+                nodes: self.some(rng),
+                span_ms: rng.u64(10_000..120_000),
+            },
+            Kind::Unruly => Deed::Unruly {
+                node,
+                span_ms: rng.u64(5_000..60_000),
+            },
+            Kind::Slow => Deed::Slow {
+                node,
+                delay_max_ms: rng.u64(1..3_000),
+            },
+            Kind::Freeze => Deed::Freeze {
+                node,
+                span_ms: rng.u64(1_000..40_000),
+            },
+            Kind::Clock => Deed::Clock {
+                node,
+                ahead_ms: rng.i64(-300_000..300_000),
+            },
+            Kind::Crash => Deed::Crash { node },
+            Kind::Start => Deed::Start { node },
+            Kind::Leave => Deed::Leave {
+                nodes: self.some(rng),
+                span_ms: rng.u64(1_000..150_000),
+            },
+            Kind::FillDisk => Deed::FillDisk { node },
+            Kind::BackUp => Deed::BackUp { node },
+            Kind::Restore => Deed::Restore { node },
+            Kind::Clone => Deed::Clone { node },
+            // Also of clones, which come after the others.
+            Kind::Reconnect => Deed::Reconnect {
+                node: rng.usize(0..self.nodes + 2),
+            },
+            Kind::StartAfresh => Deed::StartAfresh { node },
+            Kind::CrashRelay => Deed::CrashRelay { relay: 0 },
+            Kind::StartRelay => Deed::StartRelay { relay: 0 },
+            Kind::RestartRelay => Deed::RestartRelay { relay: 0 },
+            Kind::BackUpRelay => Deed::BackUpRelay,
+            Kind::RestoreRelay => Deed::RestoreRelay,
+            Kind::OtherView => Deed::ShowOtherView { node },
+            Kind::Lie => Deed::Lie {
+                node: rng.usize(0..self.liars.max(1)),
+                lie: Lie::ALL
+                    .get(rng.usize(0..Lie::ALL.len()))
+                    .copied()
+                    .unwrap_or(Lie::Garbage),
+                chance: rng.u64(..),
+            },
+            Kind::Tamper => Deed::Tamper {
+                node,
+                below_tip: rng.u64(0..5),
+            },
+            Kind::Check => Deed::Check { node },
+        }
+    }
+
+    /// Each node with an even chance, one at least.
+    fn some(&self, rng: &mut Rng) -> Vec<usize> {
+        let always = rng.usize(0..self.nodes);
+        let chosen = (0..self.nodes).filter(|node| *node == always || rng.bool());
+        chosen.collect()
     }
 }

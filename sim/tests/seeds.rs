@@ -1,4 +1,4 @@
-//! Seeds that failed once stay here, beside a few that never did; `cargo xtask sim` runs many more.
+//! A seed of every scenario; `cargo xtask sim` runs many more.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,39 +6,67 @@
     reason = "a test ends where something is wrong"
 )]
 
-/// What each of these found is in the history of this file.
-const FAILED_ONCE: [u64; 10] = [7, 82, 94, 127, 1018, 1022, 1030, 3050, 3077, 3112];
+use sim::{Met, Plan, Watch, run, shrink};
 
 #[test]
-fn seeds_that_failed_once_pass() {
-    for seed in FAILED_ONCE {
-        let result = sim::run(seed, false);
-        assert!(result.is_ok(), "seed {seed}: {result:?}");
-    }
-}
-
-#[test]
-fn the_first_seeds_pass_and_meet_every_kind_of_fault() {
-    let mut met = sim::Met::default();
-    for seed in 0..12 {
-        match sim::run(seed, false) {
-            Ok(one) => met.add(&one),
-            Err(violation) => panic!("seed {seed}: {violation}"),
+fn the_first_seeds_pass_and_meet_every_kind_of_trouble() {
+    let mut met = Met::default();
+    for seed in 0..11 {
+        let outcome = run(&Plan::of(seed), Watch::default());
+        if let Some(violation) = outcome.violation {
+            panic!("seed {seed}: {violation}");
         }
+        met.add(&outcome.met);
     }
-    let faults = [
-        met.reorganisations,
-        met.forced_changes,
-        met.crashes,
-        met.relay_crashes,
-        met.cuts,
-        met.freezes,
-    ];
-    assert!(faults.iter().all(|&count| count > 0), "{met}");
+    for trouble in [
+        "reorganisations",
+        "forced changes",
+        "crashes",
+        "relay crashes",
+        "cuts",
+        "partitions",
+        "unruly frames",
+        "freezes",
+        "departures of many",
+        "swings of hash power",
+        "restored nodes",
+        "split relays",
+        "lies",
+        "edited blocks",
+        "consistency checks",
+    ] {
+        assert!(met.count(trouble) > 0, "no {trouble} in: {met}");
+    }
+}
+
+/// A promise that cannot hold stands for one that was broken: that all is settled in no time.
+fn failing(seed: u64) -> Plan {
+    let mut plan = Plan::of(seed);
+    plan.faults_ms = 60_000;
+    plan.steps.retain(|step| step.at_ms < 60_000);
+    plan.peace_max_ms = 0;
+    plan
 }
 
 #[test]
-fn a_seed_always_takes_the_same_steps() {
-    let steps = |seed| sim::run(seed, false).map(|met| met.steps);
-    assert_eq!(steps(3), steps(3));
+fn the_same_seed_fails_again_at_the_same_step() {
+    let mut seeds = (0..).map(failing);
+    let (plan, violation) = seeds
+        .find_map(|plan| Some((plan.clone(), run(&plan, Watch::default()).violation?)))
+        .unwrap();
+    let again = run(&plan, Watch::default()).violation;
+    assert_eq!(again, Some(violation));
+}
+
+#[test]
+fn a_failing_plan_is_shrunk_to_what_it_takes() {
+    let mut seeds = (0..).map(failing);
+    let (plan, violation) = seeds
+        .find_map(|plan| Some((plan.clone(), run(&plan, Watch::default()).violation?)))
+        .unwrap();
+    let (smallest, shrunk) = shrink(&plan, violation.clone());
+    assert!(smallest.steps.len() < plan.steps.len());
+    assert_eq!(shrunk.promise, violation.promise);
+    let again = run(&smallest, Watch::default()).violation;
+    assert_eq!(again, Some(shrunk));
 }

@@ -87,7 +87,8 @@ pub enum Effect {
     },
     /// Write a batch: all of it or nothing, durably. Batches are written in order.
     Write(RequestId, Vec<Write>),
-    /// Read rows. A read sees all batches before it.
+    /// Read rows. A read sees all batches before it, and is answered once these are durable: what
+    /// was read may be passed on.
     Load(RequestId, Query),
     /// The answer to a command.
     Answer(RequestId, Answer),

@@ -1,0 +1,81 @@
+//! What must hold within a bound after the last fault.
+
+use shared::node::interface::Connection;
+
+use super::{Broken, Invariants, RelayStanding};
+use crate::world::World;
+
+const LIVENESS: &str = "after the last fault honest nodes have one head, and decisions go on";
+
+impl Invariants {
+    /// Whether what was going on when peace began has been settled while mining goes on: every
+    /// honest node is back, something was decided, and nothing that can be mined waits for long.
+    /// What is lacking, if anything is.
+    pub(crate) fn unsettled(&self, world: &World, decided_before: u64) -> Option<String> {
+        for (index, sim) in world.nodes.iter().enumerate() {
+            let Some(node) = world.honest(index) else {
+                if sim.liar.is_none() && !sim.is_closed {
+                    return Some(format!("node {index} does not run"));
+                }
+                continue;
+            };
+            let view = node.view();
+            if view.connection != Connection::Joined {
+                return Some(format!("node {index} is not back: {:?}", view.connection));
+            }
+            if self.relay == RelayStanding::Lying {
+                continue;
+            }
+            let chain = &view.chain;
+            if chain.final_height <= decided_before || chain.final_height + 2 < chain.height {
+                return Some(format!(
+                    "node {index} has height {}, of which {} are final, {decided_before} were when \
+                     faults ended; log of {}; rejections {:?}",
+                    chain.height, chain.final_height, chain.log_length, view.rejections
+                ));
+            }
+        }
+        None
+    }
+
+    /// Within a bound after the last fault all honest nodes have one head. Asked when nobody
+    /// mines any more.
+    pub(crate) fn check_end(&self, world: &World) -> Result<(), Broken> {
+        self.finality.two_views_are_detectable(world)?;
+        if self.relay == RelayStanding::Lying {
+            return Ok(());
+        }
+        let mut first = None;
+        for index in 0..world.nodes.len() {
+            let Some(node) = world.honest(index) else {
+                continue;
+            };
+            let view = node.view();
+            let (chain, tip) = (&view.chain, view.chain.tip);
+            let (held_by, head) = *first.get_or_insert((index, tip));
+            if tip != head {
+                let what = format!("node {index} is at {tip}, node {held_by} at {head}");
+                return Err((LIVENESS, what));
+            }
+            if chain.final_height + 2 < chain.height {
+                let what = format!(
+                    "node {index} has height {}, {} are final",
+                    chain.height, chain.final_height
+                );
+                return Err((LIVENESS, what));
+            }
+            if let Some(replica) = node.replica()
+                && self.relay == RelayStanding::Honest
+            {
+                self.transactions
+                    .each_has_one_fate(replica, self.ledger.naive())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The violation of a run that did not settle in time.
+pub(crate) fn not_settled(what: String) -> Broken {
+    (LIVENESS, what)
+}

@@ -1,0 +1,428 @@
+//! Promises on the log, on certificates, and on what honest members sign.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::chain::Chain;
+use shared::encoding::decode;
+use shared::finality::log::DecisionLog;
+use shared::finality::voter::Voter;
+use shared::finality::{Ballot, Certificate, Decision, LogEntry, LogEvent, Roster, Step, Vote};
+use shared::hash::{BlockHash, Hash};
+use shared::keys::PublicKey;
+use shared::store::{Table, number_key};
+
+use super::{Broken, RelayStanding, Who};
+use crate::world::{World, network};
+
+/// Which ballot: key, roster, instance, round, step.
+type Place = (PublicKey, Hash, u64, u64, Step);
+
+#[derive(Debug, Default)]
+pub(super) struct Finality {
+    /// What each replica has ever held for final, also before it started again.
+    finals: BTreeMap<(Who, u64), BlockHash>,
+    /// What any has, while there is one log.
+    agreed: BTreeMap<u64, BlockHash>,
+    /// The log of each relay, as it became durable.
+    logs: BTreeMap<usize, Vec<Logged>>,
+    /// What honest members have voted.
+    signed: BTreeMap<Place, Option<Hash>>,
+    /// What each honest member has precommitted last: for a key, roster and instance.
+    locked: BTreeMap<(PublicKey, Hash, u64), (u64, Hash)>,
+    rosters: BTreeMap<Hash, Roster>,
+}
+
+/// An entry, and how the log stands after it.
+#[derive(Clone, Debug)]
+struct Logged {
+    hash: Hash,
+    roster: Roster,
+    instance: u64,
+    last: (u64, BlockHash),
+}
+
+impl Finality {
+    /// Final means logged: a certificate alone makes nothing final.
+    pub(super) fn only_the_logged_is_final(
+        &self,
+        who: Who,
+        chain: &Chain,
+        log: &DecisionLog,
+    ) -> Result<(), Broken> {
+        let (held, logged) = (chain.final_height(), log.last().height);
+        if held <= logged {
+            return Ok(());
+        }
+        Err((
+            "only what is logged is final",
+            format!("{who:?} holds height {held} for final, its log decides up to {logged}"),
+        ))
+    }
+
+    /// No two honest nodes finalise different blocks at one height. A final block is never left,
+    /// also across restarts.
+    pub(super) fn what_is_final_stays(
+        &mut self,
+        who: Who,
+        chain: &Chain,
+        relay: RelayStanding,
+    ) -> Result<(), Broken> {
+        let known = self.finals.range((who, 0)..=(who, u64::MAX));
+        let highest = known.last().map_or(0, |((_, height), _)| *height);
+        let first = highest.min(chain.final_height());
+        for height in first..=chain.final_height() {
+            let Some(hash) = chain.hash_at(height) else {
+                let what = format!("{who:?} has no block at its final height {height}");
+                return Err(("a final block is never left", what));
+            };
+            let own = *self.finals.entry((who, height)).or_insert(hash);
+            if own != hash {
+                let what = format!("{who:?} has {hash} at final height {height}, it had {own}");
+                return Err(("a final block is never left", what));
+            }
+            if relay == RelayStanding::Lying {
+                continue;
+            }
+            let agreed = *self.agreed.entry(height).or_insert(hash);
+            if agreed != hash {
+                let what = format!("{who:?} has {hash} at final height {height}, others {agreed}");
+                return Err((
+                    "no two honest nodes finalise different blocks at one height",
+                    what,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs of an honest relay's nodes are prefixes of one another: of what became durable there.
+    pub(super) fn logs_are_prefixes(
+        &self,
+        world: &World,
+        who: Who,
+        log: &DecisionLog,
+        relay: RelayStanding,
+    ) -> Result<(), Broken> {
+        let Who::Node(index) = who else {
+            return Ok(());
+        };
+        let view = world.nodes.get(index).map_or(0, |sim| sim.relay);
+        let entries = self.logs.get(&view).map_or(&[][..], Vec::as_slice);
+        let Some(last) = log.length().checked_sub(1) else {
+            return Ok(());
+        };
+        let held = usize::try_from(last)
+            .ok()
+            .and_then(|last| entries.get(last));
+        if relay != RelayStanding::Honest || held.is_some_and(|held| held.hash == log.head()) {
+            return Ok(());
+        }
+        Err((
+            "logs are prefixes of one another",
+            format!(
+                "node {index}'s log of {} entries ends in {}, the relay's has {held:?} there",
+                log.length(),
+                log.head()
+            ),
+        ))
+    }
+
+    /// Every entry continues the log, and every certificate verifies against its roster.
+    pub(super) fn logged(
+        &mut self,
+        relay: usize,
+        entry: &LogEntry,
+        standing: RelayStanding,
+    ) -> Result<(), Broken> {
+        let entries = self.logs.entry(relay).or_default();
+        let record = &entry.record;
+        let hash = record.hash();
+        let index = usize::try_from(record.index).unwrap_or(usize::MAX);
+        if let Some(held) = entries.get(index) {
+            if held.hash == hash || standing != RelayStanding::Honest {
+                return Ok(());
+            }
+            let what = format!("the relay logged a second entry {index}");
+            return Err(("logs are prefixes of one another", what));
+        }
+        let before = entries.last().cloned().unwrap_or_else(Logged::nothing);
+        let broken = |what: String| ("every log entry continues the log", what);
+        if index != entries.len() || record.previous != before.hash {
+            let what = format!("entry {index} came after {} entries", entries.len());
+            return Err(broken(what));
+        }
+        let after = match &record.event {
+            LogEvent::Decided {
+                decision,
+                certificate,
+            } => {
+                let is_next = decision.instance == before.instance + 1
+                    && decision.height > before.last.0
+                    && decision.network == network().id();
+                if !is_next {
+                    return Err(broken(format!("{decision:?} came after {before:?}")));
+                }
+                certificate_holds(decision, certificate, &before.roster)?;
+                Logged {
+                    hash,
+                    roster: decision.next_roster.clone(),
+                    instance: decision.instance,
+                    last: (decision.height, decision.block),
+                }
+            }
+            LogEvent::Forced {
+                new_roster,
+                base_height,
+                base,
+                ..
+            } => {
+                if (*base_height, *base) != before.last {
+                    let what = format!(
+                        "a forced change stands on {base} at {base_height}, the last decision is {:?}",
+                        before.last
+                    );
+                    return Err(("a forced change keeps the last decision", what));
+                }
+                // It releases locks, of those who know of it.
+                self.locked.clear();
+                Logged {
+                    hash,
+                    roster: new_roster.clone(),
+                    ..before
+                }
+            }
+        };
+        self.rosters
+            .insert(after.roster.hash(), after.roster.clone());
+        entries.push(after);
+        Ok(())
+    }
+
+    /// What an honest node signs is durable first. Where nothing else knows more of its key's votes,
+    /// what it signs is what it votes, whether or not anybody comes to see it.
+    pub(super) fn signs(
+        &mut self,
+        world: &World,
+        node: usize,
+        ballot: &Ballot,
+        is_durable: bool,
+    ) -> Result<(), Broken> {
+        if !is_durable {
+            return Err((
+                "what is signed is durable first",
+                format!("node {node} signs {ballot:?}, which a crash would make it forget"),
+            ));
+        }
+        match world.nodes.get(node) {
+            Some(sim) if !sim.has_older_self => self.votes(world, sim.key, ballot),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of copies of a key, and of one that was restored from a backup, counts what the relay passed
+    /// on: a vote that nobody has seen binds nobody (docs/adr/0040).
+    pub(super) fn passed_on(&mut self, world: &World, vote: &Vote) -> Result<(), Broken> {
+        if world.liars().contains(&vote.voter) {
+            return Ok(());
+        }
+        self.votes(world, vote.voter, &vote.ballot)
+    }
+
+    /// No honest node equivocates, also across crash and restore; none breaks a lock but for more
+    /// than two thirds of later prevotes.
+    fn votes(&mut self, world: &World, key: PublicKey, ballot: &Ballot) -> Result<(), Broken> {
+        let Ballot {
+            roster,
+            instance,
+            round,
+            step,
+            value,
+            ..
+        } = *ballot;
+        let place = (key, roster, instance, round, step);
+        let first = *self.signed.entry(place).or_insert(value);
+        if first != value {
+            return Err((
+                "no honest node equivocates",
+                format!("{key} votes {ballot:?}, and has voted {first:?} there"),
+            ));
+        }
+        let Some(value) = value else {
+            return Ok(());
+        };
+        let lock = (key, roster, instance);
+        match (step, self.locked.get(&lock).copied()) {
+            (Step::Prevote, Some((locked_in, locked))) if locked_in < round && locked != value => {
+                let is_released = (locked_in..round)
+                    .any(|round| self.has_quorum(world, &roster, instance, round, value));
+                if !is_released {
+                    return Err((
+                        "no honest node breaks its lock",
+                        format!("{key}, locked on {locked} in round {locked_in}, votes {ballot:?}"),
+                    ));
+                }
+            }
+            (Step::Precommit, known) if known.is_none_or(|(locked_in, _)| locked_in <= round) => {
+                self.locked.insert(lock, (round, value));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// No honest node is accused.
+    pub(super) fn no_honest_voter_is_accused(
+        &self,
+        world: &World,
+        voter: &Voter,
+    ) -> Result<(), Broken> {
+        let liars = world.liars();
+        let accused = voter
+            .equivocations()
+            .find(|proof| !liars.contains(&proof.first.voter));
+        match accused {
+            Some(proof) => Err((
+                "no honest node is accused",
+                format!("there is a proof that an honest member voted twice: {proof:?}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The log of a relay that was set back is what its store has.
+    pub(super) fn truncate(&mut self, world: &World, relay: usize) {
+        let Some(sim) = world.relays.get(relay) else {
+            return;
+        };
+        let entries = self.logs.entry(relay).or_default();
+        let stored = (0..)
+            .zip(entries.iter())
+            .take_while(|(index, _)| sim.disk.durable(Table::Log, &number_key(*index)).is_some());
+        let kept = stored.count();
+        entries.truncate(kept);
+    }
+
+    /// The second view begins with what the first has.
+    pub(super) fn split(&mut self) {
+        let first = self.logs.get(&0).cloned().unwrap_or_default();
+        self.logs.insert(1, first);
+    }
+
+    /// Honest nodes that hold different blocks for final hold logs that show it.
+    pub(super) fn two_views_are_detectable(&self, world: &World) -> Result<(), Broken> {
+        let honest: Vec<_> = (0..world.nodes.len())
+            .filter(|index| world.honest(*index).is_some())
+            .collect();
+        for (place, &one) in honest.iter().enumerate() {
+            for &other in honest.iter().skip(place + 1) {
+                if self.contradict(one, other) && !fingerprints_differ(world, one, other) {
+                    return Err((
+                        "fingerprints of the logs show that a relay has two views",
+                        format!("nodes {one} and {other} hold different blocks for final"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether two nodes hold different blocks for final at one height.
+    pub(super) fn contradict(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (Who::Node(one), Who::Node(other));
+        self.finals
+            .range((one, 0)..=(one, u64::MAX))
+            .any(|((_, height), hash)| {
+                let theirs = self.finals.get(&(other, *height));
+                theirs.is_some_and(|theirs| theirs != hash)
+            })
+    }
+
+    /// Whether more than two thirds of a roster may have prevoted a value: honest members as they
+    /// signed, liars always.
+    fn has_quorum(
+        &self,
+        world: &World,
+        roster: &Hash,
+        instance: u64,
+        round: u64,
+        value: Hash,
+    ) -> bool {
+        let Some(members) = self.rosters.get(roster).map(|roster| &roster.members) else {
+            return true;
+        };
+        let liars = world.liars();
+        let prevoted = |member: &&PublicKey| {
+            let place = (**member, *roster, instance, round, Step::Prevote);
+            liars.contains(*member) || self.signed.get(&place) == Some(&Some(value))
+        };
+        members.iter().filter(prevoted).count() * 3 > members.len() * 2
+    }
+}
+
+impl Logged {
+    fn nothing() -> Self {
+        Self {
+            hash: Hash::ZERO,
+            roster: Roster::default(),
+            instance: 0,
+            last: (0, network().genesis().hash()),
+        }
+    }
+}
+
+/// More than two thirds of the roster, each once, have signed a precommit for this decision.
+fn certificate_holds(
+    decision: &Decision,
+    certificate: &Certificate,
+    roster: &Roster,
+) -> Result<(), Broken> {
+    let statement = Ballot {
+        network: network().id(),
+        roster: roster.hash(),
+        instance: decision.instance,
+        round: certificate.round,
+        step: Step::Precommit,
+        value: Some(decision.hash()),
+    }
+    .statement();
+    let signers: BTreeSet<_> = certificate
+        .signatures
+        .iter()
+        .filter(|(index, signature)| {
+            let member = roster.members.get(usize::from(*index));
+            member.is_some_and(|member| member.verify(&statement, signature).is_ok())
+        })
+        .map(|(index, _)| *index)
+        .collect();
+    let holds = signers.len() * 3 > roster.members.len() * 2
+        && signers.len() == certificate.signatures.len();
+    if holds {
+        return Ok(());
+    }
+    Err((
+        "every certificate verifies against its roster",
+        format!(
+            "decision {} at height {} has {} signatures, {} of them by different members of the \
+             {} that vote",
+            decision.instance,
+            decision.height,
+            certificate.signatures.len(),
+            signers.len(),
+            roster.members.len()
+        ),
+    ))
+}
+
+fn fingerprints_differ(world: &World, one: usize, other: usize) -> bool {
+    let fingerprints = |index: usize| -> Vec<Hash> {
+        let Some(sim) = world.nodes.get(index) else {
+            return Vec::new();
+        };
+        let rows = (0..).map_while(|index| sim.disk.row(Table::Log, &number_key(index)));
+        rows.filter_map(|row| decode::<LogEntry>("log entry", row).ok())
+            .map(|entry| entry.record.hash())
+            .collect()
+    };
+    let (one, other) = (fingerprints(one), fingerprints(other));
+    one.iter().zip(&other).any(|(one, other)| one != other)
+}
