@@ -5,10 +5,13 @@ use std::process::Command;
 use crate::{
     Failure, bench, process,
     setup::{self, LintTools, PageTools},
+    sim,
     test::{self, Tally, TestOptions},
     workspace::Workspace,
 };
 
+/// Seeds that are simulated; `cargo xtask sim` runs more.
+const SIMULATED_SEEDS: u64 = 200;
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// Runs all checks and tests, also after one has failed, and adds up.
@@ -20,6 +23,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, Failure> {
         tally += check(name, || Ok(process::run(&mut command)?));
     }
     tally += test::run_all(workspace, &TestOptions::ALL)?;
+    tally += check("simulation", || sim::check(workspace, SIMULATED_SEEDS));
+    tally += check("planted faults", || Ok(sim::self_test(workspace)?));
     tally += check("size", || bench::check(workspace, "size"));
     Ok(tally)
 }

@@ -80,7 +80,8 @@ enum Job {
     /// Run nodes and relay under simulated faults, many seeds or one
     #[command(after_help = "Examples:\n  \
         cargo xtask sim --seeds 2000\n  \
-        cargo xtask sim --seed 127     replay one, and print what happens")]
+        cargo xtask sim --seed 127     replay one, and print what happens\n  \
+        cargo xtask sim --self-test    plant faults, and see each of them caught")]
     Sim {
         /// The simulator's own options; `-- --help` tells them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -105,6 +106,8 @@ enum Failure {
     Supervisor(#[from] supervisor::SupervisorError),
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
+    #[error(transparent)]
+    SelfTest(#[from] sim::SelfTestError),
     #[error("the result could not be printed: {0}")]
     Print(#[from] std::io::Error),
     #[error("no test has that in its name")]
@@ -143,7 +146,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
         Job::Test(options) => test::run_all(workspace, &options)?.conclude()?,
         Job::E2e(options) => test::run_end_to_end(workspace, &options)?.conclude()?,
         Job::Bench(options) => bench::run(workspace, &options)?,
-        Job::Sim { arguments } => return Ok(sim::run(workspace, &arguments)?),
+        Job::Sim { arguments } => return sim::run(workspace, &arguments),
         Job::Screenshots => test::remake_screenshots(workspace)?,
         Job::Ci => ci::run(workspace)?.conclude()?,
     }

@@ -13,8 +13,9 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Packages that run in browsers, and are tested there.
-pub(super) const WASM_PACKAGES: [&str; 2] = ["shared", "web-node"];
+/// Packages that are tested in browsers: what runs there, and the simulator, a trace of which must
+/// be the same there.
+pub(super) const WASM_PACKAGES: [&str; 3] = ["shared", "web-node", "sim"];
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The package that drives whole browsers.
 const END_TO_END: &str = "e2e";
