@@ -296,7 +296,9 @@ impl Chain {
             return self.history.root_at(index_of(height) + 1);
         }
         let branch = self.branch_to(hash)?;
-        let shared = index_of(height) + 1 - branch.len();
+        let shared = index_of(height)
+            .saturating_add(1)
+            .checked_sub(branch.len())?;
         let mut history = self.history.clone();
         history.truncate(shared);
         for hash in &branch {

@@ -29,8 +29,8 @@ pub enum Standing {
     Same,
     /// The mark is of a later round, or of a longer log.
     Older,
-    /// The mark is a different vote for the same step of the same round: this one.
-    Conflicting(Vote),
+    /// The mark is a different vote for the same step of the same round.
+    Conflicting,
 }
 
 impl VoteMark {
@@ -58,7 +58,7 @@ impl VoteMark {
         };
         match last {
             Some(last) if last.ballot == vote.ballot => Standing::Same,
-            Some(last) if last.ballot.round == vote.ballot.round => Standing::Conflicting(*last),
+            Some(last) if last.ballot.round == vote.ballot.round => Standing::Conflicting,
             Some(last) if last.ballot.round > vote.ballot.round => Standing::Older,
             _ => {
                 *last = Some(vote);

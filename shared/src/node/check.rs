@@ -248,14 +248,18 @@ impl Node {
             .iter()
             .find(|(member, _)| Some(*member) == own)
             .map(|(_, height)| *height);
+        let mut height = 0;
         if let Some(ledger) = &mut self.ledger {
             ledger.damaged.clear();
+            height = ledger.replica.chain().height();
         }
-        // The leader's word is not enough: the node looks at its own stored bytes.
+        // The leader's word is not enough: the node looks at its own stored bytes, and at no more
+        // than it has.
         if let Some(start) = first {
+            let end = report.height.min(height).saturating_add(1);
             self.read_for_check(Reading {
                 purpose: Purpose::FindDamage,
-                range: StoredRange::new(start, report.height + 1),
+                range: StoredRange::new(start, end),
             });
         }
         self.report = Some(report);

@@ -456,7 +456,8 @@ impl Node {
                     writes.push(Write::put(Table::Log, key, &entry));
                 }
                 Err(LogError::Gap { came, .. }) => {
-                    ledger.sync.relay_log_length = ledger.sync.relay_log_length.max(came + 1);
+                    let told = came.saturating_add(1);
+                    ledger.sync.relay_log_length = ledger.sync.relay_log_length.max(told);
                     break;
                 }
                 Err(error) => {

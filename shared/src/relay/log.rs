@@ -64,7 +64,7 @@ impl Relay {
             Standing::Same => self.write(Vec::new(), passed_on),
             // Others have had a later one of it.
             Standing::Older => {}
-            Standing::Conflicting(_) => {
+            Standing::Conflicting => {
                 let reason = "a vote was refused: it contradicts an earlier one of its round";
                 self.refuse(now_ms, from, reason);
             }
