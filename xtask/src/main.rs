@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod dev;
+mod fuzz;
 mod page;
 mod process;
 mod relay;
@@ -87,6 +88,15 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Search for bytes that break a promise: decoders, block import, node and relay
+    #[command(
+        after_help = "Needs a C++ compiler. What is found is written to fuzz/found/; an input that is fixed \
+        belongs into fuzz/regressions/TARGET/, where `cargo test -p fuzz` plays it.\n\n\
+        Examples:\n  \
+        cargo xtask fuzz --seconds 600\n  \
+        cargo xtask fuzz --target decode --input fuzz/found/decode/crash-1"
+    )]
+    Fuzz(fuzz::FuzzOptions),
     /// Remake the pictures in docs/images/
     Screenshots,
     /// Check format, lints, dependencies and spelling, run all tests, check sizes
@@ -108,6 +118,8 @@ enum Failure {
     Bench(#[from] bench::BenchError),
     #[error(transparent)]
     SelfTest(#[from] sim::SelfTestError),
+    #[error(transparent)]
+    Fuzz(#[from] fuzz::FuzzError),
     #[error("the result could not be printed: {0}")]
     Print(#[from] std::io::Error),
     #[error("no test has that in its name")]
@@ -147,6 +159,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
         Job::E2e(options) => test::run_end_to_end(workspace, &options)?.conclude()?,
         Job::Bench(options) => bench::run(workspace, &options)?,
         Job::Sim { arguments } => return sim::run(workspace, &arguments),
+        Job::Fuzz(options) => return Ok(fuzz::run(workspace, &options)?),
         Job::Screenshots => test::remake_screenshots(workspace)?,
         Job::Ci => ci::run(workspace)?.conclude()?,
     }
