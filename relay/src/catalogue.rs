@@ -1,6 +1,7 @@
 //! What the relay keeps beside its networks' rows: its key, and which networks there are.
 
 use shared::encoding::{decode, encode};
+use shared::hash::NetworkId;
 use shared::keys::SecretKey;
 use shared::network::NetworkParameters;
 use sqlite_store::{Program, ReplicaNumber, WorkError};
@@ -114,6 +115,51 @@ pub(crate) async fn add_network(
     .fetch_one(connection)
     .await?;
     Ok(ReplicaNumber(number))
+}
+
+/// The dumps that were started and not stopped: network and target.
+pub(crate) async fn dumps(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(NetworkId, String)>, WorkError> {
+    let rows: Vec<(Vec<u8>, String)> = sqlx::query_as("SELECT network, target FROM dumps")
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter()
+        .map(|(network, target)| {
+            let network = <[u8; 32]>::try_from(network).map_err(|id| {
+                unreadable("a dump", format!("its network has {} bytes", id.len()))
+            })?;
+            Ok((NetworkId(network), target))
+        })
+        .collect()
+}
+
+/// Keeps a dump.
+pub(crate) async fn add_dump(
+    connection: &mut SqliteConnection,
+    network: NetworkId,
+    target: String,
+) -> Result<(), WorkError> {
+    sqlx::query("INSERT INTO dumps (network, target) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(network.as_bytes().as_slice())
+        .bind(target)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets a dump.
+pub(crate) async fn remove_dump(
+    connection: &mut SqliteConnection,
+    network: NetworkId,
+    target: String,
+) -> Result<(), WorkError> {
+    sqlx::query("DELETE FROM dumps WHERE network = ?1 AND target = ?2")
+        .bind(network.as_bytes().as_slice())
+        .bind(target)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn unreadable(what: &'static str, reason: String) -> WorkError {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::Uri;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::dumps::Dumps;
 use crate::lan::Listening;
 use crate::limits::SOCKETS_MAX;
 use crate::network::Networks;
@@ -18,6 +19,7 @@ pub(crate) struct Context(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     networks: Networks,
+    dumps: Dumps,
     listening: Listening,
     allowed_origins: Vec<Uri>,
     operator: TokenHash,
@@ -28,12 +30,14 @@ struct Shared {
 impl Context {
     pub(crate) fn new(
         networks: Networks,
+        dumps: Dumps,
         listening: Listening,
         operator: TokenHash,
         settings: &Settings,
     ) -> Self {
         Self(Arc::new(Shared {
             networks,
+            dumps,
             listening,
             allowed_origins: settings.allowed_origins.clone(),
             operator,
@@ -44,6 +48,10 @@ impl Context {
 
     pub(crate) fn networks(&self) -> &Networks {
         &self.0.networks
+    }
+
+    pub(crate) fn dumps(&self) -> &Dumps {
+        &self.0.dumps
     }
 
     pub(crate) fn listening(&self) -> &Listening {

@@ -8,6 +8,7 @@
 mod catalogue;
 mod clock;
 mod context;
+pub mod dumps;
 mod headers;
 pub mod lan;
 pub mod limits;

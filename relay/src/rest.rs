@@ -2,6 +2,7 @@
 
 mod authority;
 mod blocks;
+mod dumps;
 mod encoding;
 mod invitations;
 mod keys;
@@ -60,6 +61,11 @@ fn of_network() -> Router<Context> {
             get(invitations::list).post(invitations::issue),
         )
         .route("/invitations/{id}", delete(invitations::revoke))
+        .route("/dumps", get(dumps::list))
+        .route(
+            "/dumps/{target}",
+            get(dumps::one).post(dumps::start).delete(dumps::stop),
+        )
         .route("/socket", any(socket::upgrade))
 }
 

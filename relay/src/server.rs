@@ -18,6 +18,8 @@ use tracing::info;
 use crate::catalogue::{self, RELAY, StoredNetwork};
 use crate::clock::{NoRandomness, now_ms, random};
 use crate::context::Context;
+use crate::dumps::settings::DumpTargetsError;
+use crate::dumps::{DumpRefused, Dumps};
 use crate::headers;
 use crate::lan::Listening;
 use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
@@ -79,6 +81,12 @@ pub enum StartError {
     /// The operator's token is not to be had.
     #[error(transparent)]
     Token(#[from] TokenFileError),
+    /// The targets of dumps are not to be had.
+    #[error(transparent)]
+    DumpTargets(#[from] DumpTargetsError),
+    /// The dumps that were started before cannot be gone on with.
+    #[error(transparent)]
+    Dumps(#[from] DumpRefused),
     /// There is no randomness.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -117,6 +125,7 @@ impl Server {
     /// Starts a relay; when this returns, requests are answered.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let tls_mode = settings.tls.mode()?;
+        let dump_targets = settings.dumps.targets()?;
         // The port first: a second start by mistake must not touch the data folder.
         let listener = listen(SocketAddr::new(settings.bind, settings.port))?;
         let mut store = Store::open(&settings.data, &RELAY).await?;
@@ -133,7 +142,9 @@ impl Server {
             restored.push(restore(&mut store, network, &seed).await?);
         }
         let (store, store_task) = store.start();
+        let dumps = Dumps::new(dump_targets, store.clone());
         let (keeper, networks) = Keeper::start(default, restored, seed, store);
+        dumps.resume(&networks).await?;
 
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: SocketAddr::new(settings.bind, settings.port),
@@ -143,7 +154,7 @@ impl Server {
             address,
             is_tls: tls.is_some(),
         };
-        let context = Context::new(networks, listening, operator, settings);
+        let context = Context::new(networks, dumps, listening, operator, settings);
         let handle = Handle::new();
         let fingerprint = tls.as_ref().map(|tls| tls.fingerprint.clone());
         let http = tokio::spawn(serve(
@@ -206,6 +217,8 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), RunError> {
         let deadline = Instant::now() + STOP_TIMEOUT;
         self.handle.graceful_shutdown(Some(STOP_TIMEOUT));
+        // Whatever a dump has not written by the deadline it writes after the next start.
+        let _ = timeout_at(deadline, self.context.dumps().pause()).await;
         self.context.networks().stop().await;
         let networks = async {
             if self.keeper.is_some() {

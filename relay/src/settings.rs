@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use axum::http::Uri;
 use clap::{Args, Parser, ValueEnum};
 
+use crate::dumps::settings::DumpSettings;
 use crate::tokens::{Token, WeakToken};
 
 /// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
@@ -46,6 +47,10 @@ pub struct Settings {
     /// Who may administer.
     #[command(flatten)]
     pub operation: OperationSettings,
+
+    /// Where chains may be dumped to.
+    #[command(flatten)]
+    pub dumps: DumpSettings,
 
     /// Whether and how to serve https.
     #[command(flatten)]

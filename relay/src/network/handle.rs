@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use shared::hash::{Hash, NetworkId};
+use dump::Position;
+use shared::block::SealedHeader;
+use shared::hash::{BlockHash, Hash, NetworkId};
 use shared::message::Admission;
 use shared::network::NetworkParameters;
 use shared::node::interface::{Answer, Command};
 use shared::relay::interface::{
     ConnectionId, InvitationError, IssuedInvitation, NewInvitation, RelayView,
 };
+use shared::store::{Query, Row};
 use shared::transaction::SignedTransaction;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::limits::{ANSWER_TIMEOUT, INPUT_BYTES_MAX, INPUTS_MAX};
@@ -55,9 +58,18 @@ pub(crate) enum Input {
     Invitations(oneshot::Sender<Vec<IssuedInvitation>>),
     /// What the network looks like now.
     View(oneshot::Sender<RelayView>),
+    /// Where the replica stands, now and later.
+    Follow(oneshot::Sender<watch::Receiver<Position>>),
+    /// Headers of the best chain after the first block of a locator that is on it.
+    Headers(Vec<BlockHash>, usize, oneshot::Sender<Vec<SealedHeader>>),
+    /// Rows of the store.
+    Read(Query, oneshot::Sender<Rows>),
     /// Tell everyone, write what is to be written, end.
     Stop,
 }
+
+/// Rows that were read, or why they were not.
+pub(crate) type Rows = Result<Vec<Row>, String>;
 
 /// What became of an act of the administrator.
 pub(crate) type Administered = Result<(), InvitationError>;
@@ -177,6 +189,26 @@ impl NetworkHandle {
     /// What the network looks like now.
     pub(crate) async fn view(&self) -> Result<RelayView, Unanswered> {
         self.answer(Input::View).await
+    }
+
+    /// Where the replica stands, now and later.
+    pub(crate) async fn follow(&self) -> Result<watch::Receiver<Position>, Unanswered> {
+        self.answer(Input::Follow).await
+    }
+
+    /// Headers of the best chain after the first block of a locator that is on it.
+    pub(crate) async fn headers_after(
+        &self,
+        locator: Vec<BlockHash>,
+        count_max: usize,
+    ) -> Result<Vec<SealedHeader>, Unanswered> {
+        self.answer(|reply| Input::Headers(locator, count_max, reply))
+            .await
+    }
+
+    /// Rows of the store, all of them durable. They show every change before the question.
+    pub(crate) async fn read(&self, query: Query) -> Result<Rows, Unanswered> {
+        self.answer(|reply| Input::Read(query, reply)).await
     }
 
     /// Begins the network's end.

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dump::Position;
 use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
 use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
 use sqlite_store::{Completion, ReplicaStore};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
-use super::handle::{Administered, Input};
+use super::handle::{Administered, Input, Rows};
 use crate::clock::{now_ms, random};
 use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::outbox::{Closing, Outbox};
+
+/// Marks the ids of reads that are not the core's, which counts its own from 1.
+const READ_BY_DUMP: RequestId = 1 << 63;
 
 /// Runs a network's core until it is told to stop.
 pub(crate) struct NetworkTask {
@@ -32,6 +36,9 @@ pub(crate) struct NetworkTask {
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
     last_request: RequestId,
     writes_under_way: usize,
+    /// Reads that dumps asked for, by ids that the core does not use.
+    reads: HashMap<RequestId, oneshot::Sender<Rows>>,
+    positions: watch::Sender<Position>,
     /// Connections in the order of their time to be registered.
     registrations: VecDeque<(Instant, ConnectionId)>,
     wake_at: Option<Instant>,
@@ -65,6 +72,8 @@ impl NetworkTask {
             administrations: HashMap::new(),
             last_request: 0,
             writes_under_way: 0,
+            reads: HashMap::new(),
+            positions: watch::Sender::new(Position::default()),
             registrations: VecDeque::new(),
             wake_at: None,
             stop_by: None,
@@ -86,17 +95,29 @@ impl NetworkTask {
                 // What the store reports comes first: the core waits for it, and it is bounded
                 // by what the core asked for.
                 biased;
-                Some(completion) = self.completions.recv() => {
-                    if matches!(completion, Completion::Written(_) | Completion::WriteFailed(..)) {
-                        self.writes_under_way = self.writes_under_way.saturating_sub(1);
-                    }
-                    self.happened(completion.into()).await;
-                }
+                Some(completion) = self.completions.recv() => self.completed(completion).await,
                 () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
                     self.meet_deadlines().await;
                 }
                 Some(input) = self.inputs.recv() => self.take_in(input).await,
             }
+        }
+    }
+
+    async fn completed(&mut self, completion: Completion) {
+        let (request, rows) = match completion {
+            Completion::Written(_) | Completion::WriteFailed(..) => {
+                self.writes_under_way = self.writes_under_way.saturating_sub(1);
+                return self.happened(completion.into()).await;
+            }
+            Completion::Loaded(request, rows) => (request, Ok(rows)),
+            Completion::LoadFailed(request, reason) => (request, Err(reason)),
+        };
+        match (self.reads.remove(&request), rows) {
+            // Whoever asked may have given up.
+            (Some(reply), rows) => drop(reply.send(rows)),
+            (None, Ok(rows)) => self.happened(Event::Loaded(request, rows)).await,
+            (None, Err(reason)) => self.happened(Event::LoadFailed(request, reason)).await,
         }
     }
 
@@ -186,6 +207,20 @@ impl NetworkTask {
                 // Whoever asked may have given up.
                 let _ = reply.send(self.core.view());
             }
+            Input::Follow(reply) => {
+                // Whoever asked may have given up; likewise below.
+                let _ = reply.send(self.positions.subscribe());
+            }
+            Input::Headers(locator, count_max, reply) => {
+                let chain = self.core.replica().chain();
+                let _ = reply.send(chain.headers_after(&locator, count_max));
+            }
+            Input::Read(query, reply) => {
+                self.reads.retain(|_, reply| !reply.is_closed());
+                let request = self.next_request() | READ_BY_DUMP;
+                self.reads.insert(request, reply);
+                self.store.load(request, query).await;
+            }
             Input::Stop => self.stop().await,
         }
     }
@@ -245,6 +280,21 @@ impl NetworkTask {
                 self.carry_out(effect, &mut events).await;
             }
         }
+        self.tell_position();
+    }
+
+    fn tell_position(&self) {
+        let tip = self.core.replica().chain().tip();
+        let position = Position {
+            height: tip.height,
+            tip: tip.hash,
+            log_length: self.core.log().length(),
+        };
+        self.positions.send_if_modified(|told| {
+            let has_moved = *told != position;
+            *told = position;
+            has_moved
+        });
     }
 
     async fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {

@@ -20,6 +20,9 @@ pub(crate) enum Kind {
     NoSuchBlock,
     NoSuchKey,
     NoSuchInvitation,
+    NoSuchTarget,
+    DumpBusy,
+    DumpFailed,
     Unauthorized,
     NameTaken,
     TooMany,
@@ -100,6 +103,21 @@ impl Kind {
                 "bad-body",
                 "The body of the request is not what it should be",
                 StatusCode::BAD_REQUEST,
+            ),
+            Self::NoSuchTarget => (
+                "no-such-target",
+                "The operator named no such database",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::DumpBusy => (
+                "dump-busy",
+                "Another dumper writes there",
+                StatusCode::CONFLICT,
+            ),
+            Self::DumpFailed => (
+                "dump-failed",
+                "The database cannot be dumped into",
+                StatusCode::BAD_GATEWAY,
             ),
             Self::BadParameter => (
                 "bad-parameter",

@@ -7,6 +7,7 @@
 )]
 
 mod deploy;
+mod dumps;
 mod durability;
 mod hostile;
 mod joining;

@@ -1,0 +1,188 @@
+//! Dumps into a real PostgreSQL: started, watched and stopped over REST, gone on with after a
+//! restart.
+
+use dump::testing::PostgresServer;
+use relay::Server;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::member::Member;
+use crate::program::{Local, refusal, settings, until};
+
+const TOKEN: &str = "a-token-of-the-operator-that-is-long-enough";
+
+/// A relay that may dump into a database of its own.
+struct Dumping {
+    postgres: PostgresServer,
+    relay: Local,
+}
+
+impl Dumping {
+    async fn start() -> Self {
+        let postgres = PostgresServer::start();
+        let data = TempDir::new().unwrap();
+        let server = serve(&data, &postgres).await;
+        let relay = Local { server, data };
+        Self { postgres, relay }
+    }
+
+    async fn ask(&self, method: Method, path: &str, token: Option<&str>) -> (StatusCode, Value) {
+        let request = Client::new().request(method, self.relay.url(path));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, response.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Waits until the dump has this many blocks, the genesis block not counted.
+    async fn until_height(&self, height: u64) -> Value {
+        until("the dump is so far", || async {
+            let (status, dump) = self.ask(Method::GET, "/api/v1/dumps/class", None).await;
+            assert_eq!(status, StatusCode::OK, "{dump}");
+            (dump["state"] == "following" && dump["height"] == height).then_some(dump)
+        })
+        .await
+    }
+
+    fn blocks(&self) -> String {
+        let schema = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tabchain%'";
+        let schema = self.postgres.psql("ledger", schema);
+        let count = format!("SELECT count(*) FROM {schema}.blocks");
+        self.postgres.psql("ledger", &count)
+    }
+}
+
+async fn serve(data: &TempDir, postgres: &PostgresServer) -> Server {
+    let target = format!("class={}", postgres.url("ledger"));
+    let arguments = ["--operator-token", TOKEN, "--dump-target", &target];
+    Server::start(&settings(data.path(), &arguments))
+        .await
+        .unwrap()
+}
+
+async fn mine(relay: &Local, blocks: u64) {
+    let miner = Member::start(2, relay.port());
+    miner.joined().await;
+    for _ in 0..blocks {
+        let height = miner.view().await.chain.height;
+        miner.mine_one().await;
+        miner
+            .until("there is one more block", |view| {
+                view.chain.height > height
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_is_started_and_stopped_over_rest_and_survives_a_restart() {
+    let mut dumping = Dumping::start().await;
+    let path = "/api/v1/dumps/class";
+    let (_, list) = dumping.ask(Method::GET, "/api/v1/dumps", None).await;
+    assert_eq!(list["dumps"][0]["target"], "class");
+    assert_eq!(list["dumps"][0]["state"], "off");
+
+    let (status, _) = dumping.ask(Method::POST, path, Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    mine(&dumping.relay, 2).await;
+    let dump = dumping.until_height(2).await;
+    assert_eq!(dump["lag_blocks"], 0);
+    assert_eq!(dumping.blocks(), "3");
+    // Again: it goes on.
+    let (status, _) = dumping.ask(Method::POST, path, Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+
+    dumping.relay.server.stop().await.unwrap();
+    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres).await;
+    mine(&dumping.relay, 1).await;
+    dumping.until_height(3).await;
+
+    let (status, _) = dumping.ask(Method::DELETE, path, Some(TOKEN)).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    mine(&dumping.relay, 1).await;
+    let (_, dump) = dumping.ask(Method::GET, path, None).await;
+    assert_eq!(dump["state"], "off");
+    assert_eq!(dumping.blocks(), "4");
+    dumping.relay.server.stop().await.unwrap();
+    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres).await;
+    let (_, dump) = dumping.ask(Method::GET, path, None).await;
+    assert_eq!(dump["state"], "off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_named_targets_and_only_with_a_token() {
+    let mut dumping = Dumping::start().await;
+    let cases = [
+        (Method::POST, "class", None, 401),
+        (Method::DELETE, "class", None, 401),
+        (
+            Method::POST,
+            "class",
+            Some("another-token-that-is-long-enough"),
+            401,
+        ),
+        (Method::POST, "elsewhere", Some(TOKEN), 404),
+        (Method::DELETE, "elsewhere", Some(TOKEN), 404),
+        (Method::GET, "elsewhere", None, 404),
+        (
+            Method::POST,
+            "postgresql:%2F%2F127.0.0.1%2Fledger",
+            Some(TOKEN),
+            404,
+        ),
+    ];
+    for (method, target, token, expected) in cases {
+        let path = format!("/api/v1/dumps/{target}");
+        let (status, problem) = dumping.ask(method.clone(), &path, token).await;
+        assert_eq!(status.as_u16(), expected, "{method} {target}: {problem}");
+    }
+    // What the database says comes back as a problem, without the password.
+    dumping
+        .postgres
+        .psql("ledger", "ALTER ROLE owner PASSWORD 'changed'");
+    let (status, problem) = dumping
+        .ask(Method::POST, "/api/v1/dumps/class", Some(TOKEN))
+        .await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{problem}");
+    assert!(!problem.to_string().contains("horse"), "{problem}");
+    dumping.postgres.stop(true);
+    let (status, _) = dumping
+        .ask(Method::POST, "/api/v1/dumps/class", Some(TOKEN))
+        .await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+}
+
+#[test]
+fn a_target_that_is_none_is_refused_at_the_start() {
+    let data = TempDir::new().unwrap();
+    let said = refusal(
+        data.path(),
+        &["--dump-target", "class=mysql://ann:s3cret@db/l"],
+    );
+    assert!(said.contains("postgresql://"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_of_the_documentation_works() {
+    let dumping = Dumping::start().await;
+    mine(&dumping.relay, 1).await;
+    let output = Command::new("sh")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dump.sh"))
+        .env("RELAY", dumping.relay.url(""))
+        .env("TOKEN", TOKEN)
+        .env("DATABASE_URL", dumping.postgres.url("ledger"))
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{failed}");
+    assert!(said.contains("\"state\":\"following\""), "{said}");
+    assert!(said.contains("tabchain"), "{said}");
+    assert!(said.contains("\"state\":\"off\""), "{said}");
+}
