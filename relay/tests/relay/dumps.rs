@@ -65,17 +65,27 @@ async fn serve(data: &TempDir, postgres: &PostgresServer) -> Server {
         .unwrap()
 }
 
+async fn height(relay: &Local) -> u64 {
+    let health = reqwest::get(relay.url("/api/v1/health")).await.unwrap();
+    let health: Value = health.json().await.unwrap();
+    health["height"].as_u64().unwrap()
+}
+
 async fn mine(relay: &Local, blocks: u64) {
     let miner = Member::start(2, relay.port());
     miner.joined().await;
     for _ in 0..blocks {
-        let height = miner.view().await.chain.height;
-        miner.mine_one().await;
+        let before = height(relay).await;
         miner
-            .until("there is one more block", |view| {
-                view.chain.height > height
+            .until("it has the relay's chain", |view| {
+                view.chain.height == before
             })
             .await;
+        miner.mine_one().await;
+        until("the relay has the block", || async {
+            (height(relay).await > before).then_some(())
+        })
+        .await;
     }
 }
 
