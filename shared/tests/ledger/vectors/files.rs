@@ -31,17 +31,22 @@ pub(super) fn files() -> Value {
     })
 }
 
+/// In the form for people: a block's hash with its last byte first.
 fn proven(receipt: &VerifiedReceipt) -> Value {
     json!({
-        "transaction": hex(receipt.id.0),
+        "network": receipt.network.to_string(),
+        "name": receipt.name,
+        "transaction": receipt.id.to_string(),
+        "sender": receipt.transaction.transaction.sender.to_string(),
         "height": receipt.height,
-        "block": hex(receipt.block.0),
+        "block": receipt.block.to_string(),
         "index": receipt.index,
+        "timestamp_ms": receipt.timestamp_ms,
         "decided_height": receipt.decided_height,
         "signers": receipt.signers,
         "members": receipt.members,
         "forced_changes": receipt.forced_changes,
         "log_length": receipt.log_length,
-        "log_head": hex(receipt.log_head.0),
+        "log_head": receipt.log_head.to_string(),
     })
 }
