@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use litemap::LiteMap;
+
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::{ChainWork, Parent, Schedule, Target};
 use crate::finality::voter::BlockStanding;
@@ -56,7 +58,7 @@ pub struct Chain {
     history: merkle::Tree,
     state: State,
     /// How to take back the executed blocks that are not final.
-    undo: BTreeMap<u64, Undo>,
+    undo: LiteMap<u64, Undo>,
     /// Bodies of blocks that are not final: executed, on side branches, or waiting.
     bodies: HashMap<BlockHash, Body>,
     /// The newest logged decision. The best chain leads to it or contains it.
@@ -98,7 +100,7 @@ impl Chain {
             best: vec![hash],
             history,
             state: State::default(),
-            undo: BTreeMap::new(),
+            undo: LiteMap::new(),
             bodies: HashMap::new(),
             decided: Checkpoint { height: 0, hash },
             final_height: 0,

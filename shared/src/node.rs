@@ -3,7 +3,9 @@
 //! Time and chance come in with events, everything that touches the world goes out as effects;
 //! what must be durable before it is sent is written first and sent on the event that says so.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+
+use litemap::LiteMap;
 
 use crate::encoding::Text;
 use crate::finality::log::DecisionLog;
@@ -43,7 +45,7 @@ pub struct Node {
     agent: Text<AGENT_BYTES_MAX>,
     ledger: Option<Ledger>,
     session: Session,
-    members: BTreeMap<MemberId, Member>,
+    members: LiteMap<MemberId, Member>,
     /// Members that left lately, with the time, since others may not know it yet.
     left: VecDeque<(u64, PublicKey)>,
     leader: Option<Leader>,
@@ -78,7 +80,7 @@ struct Ledger {
     lookups: Lookups,
     sync: Sync,
     /// Heights at which stored bytes are known to differ from the certified history.
-    damaged: std::collections::BTreeSet<u64>,
+    damaged: Vec<u64>,
 }
 
 /// What follows once a batch is durable.
@@ -123,7 +125,7 @@ impl Node {
             agent: Text::truncated(agent),
             ledger: None,
             session: Session::default(),
-            members: BTreeMap::new(),
+            members: LiteMap::new(),
             left: VecDeque::new(),
             leader: None,
             mining: Mining::default(),
@@ -399,7 +401,7 @@ impl Ledger {
             voter,
             lookups: Lookups::default(),
             sync: Sync::default(),
-            damaged: std::collections::BTreeSet::new(),
+            damaged: Vec::new(),
         }
     }
 }

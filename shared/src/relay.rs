@@ -339,7 +339,7 @@ impl Relay {
         let load = self.request();
         let numbers = self.numbers();
         let around = Surroundings {
-            damaged: &BTreeSet::new(),
+            damaged: &[],
             log_length: self.log.length(),
             member_of: &|key| numbers.get(key).copied(),
         };
@@ -357,7 +357,7 @@ impl Relay {
         let next_load = self.request();
         let numbers = self.numbers();
         let around = Surroundings {
-            damaged: &BTreeSet::new(),
+            damaged: &[],
             log_length: self.log.length(),
             member_of: &|key| numbers.get(key).copied(),
         };

@@ -328,13 +328,14 @@ impl Chain {
         if is_on_chain || is_ahead {
             self.raise_final_height(self.decided.height.min(self.height()));
         }
-        while let Some(undo) = self.undo.first_entry() {
-            if *undo.key() > self.final_height {
-                break;
+        let final_height = self.final_height;
+        self.undo.retain(|&height, _| {
+            let is_kept = height > final_height;
+            if !is_kept {
+                writes.push(Write::remove(Table::Undo, number_key(height)));
             }
-            writes.push(Write::remove(Table::Undo, number_key(*undo.key())));
-            undo.remove();
-        }
+            is_kept
+        });
     }
 
     pub(super) fn raise_final_height(&mut self, settled: u64) {

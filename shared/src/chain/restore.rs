@@ -78,7 +78,7 @@ impl Chain {
             return Err(RestoreError::State { expected, came });
         }
         // Blocks that may still be taken back have an undo row, and they are the last ones.
-        let lowest = chain.undo.keys().next().copied();
+        let lowest = chain.undo.first().map(|(&height, _)| height);
         chain.raise_final_height(lowest.map_or(chain.height(), |lowest| lowest.saturating_sub(1)));
         if let Some(decided) = decided {
             chain.bind(decided)?;

@@ -11,7 +11,9 @@ mod outbox;
 mod rounds;
 mod rules;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -212,7 +214,7 @@ pub struct Voter {
     key: PublicKey,
     log: LogPosition,
     term: Option<Term>,
-    leaders: BTreeMap<Term, PublicKey>,
+    leaders: LiteMap<Term, PublicKey>,
     rounds: Rounds,
     early: Early,
     state: VoteState,
@@ -224,7 +226,7 @@ pub struct Voter {
     last_number: u64,
     unwritten: Vec<Statement>,
     persisting: VecDeque<(u64, Statement)>,
-    signing: BTreeMap<u64, Statement>,
+    signing: LiteMap<u64, Statement>,
     sent_votes: Vec<Vote>,
     sent_proposal: Option<Proposal>,
 }
@@ -308,7 +310,7 @@ impl Voter {
             state: restored.unwrap_or_default().continued(&log),
             log,
             term: None,
-            leaders: BTreeMap::new(),
+            leaders: LiteMap::new(),
             rounds: Rounds::default(),
             early: Early::default(),
             mark: None,
@@ -318,7 +320,7 @@ impl Voter {
             last_number: 0,
             unwritten: Vec::new(),
             persisting: VecDeque::new(),
-            signing: BTreeMap::new(),
+            signing: LiteMap::new(),
             sent_votes: Vec::new(),
             sent_proposal: None,
         }

@@ -1,7 +1,7 @@
 //! Consistency checks: answered by every member from its stored bytes, led by the leader, and
 //! what a member does that turns out to differ.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::interface::{CommandError, RequestId};
 use super::{Followup, Loading, Node, Signing};
@@ -33,7 +33,7 @@ struct Check {
     height: u64,
     since_ms: u64,
     /// What each member has to answer next.
-    waiting: BTreeMap<MemberId, (u64, u64)>,
+    waiting: LiteMap<MemberId, (u64, u64)>,
     /// What stored blocks must hash to.
     certified: merkle::Tree,
     agree: Vec<MemberId>,
@@ -155,7 +155,7 @@ impl Node {
                 self.sign(statement, Signing::CheckAnswer(query, root));
             }
             Purpose::FindDamage => {
-                ledger.damaged = reading.range.damaged().iter().copied().collect();
+                ledger.damaged = reading.range.damaged().to_vec();
                 self.view_changed = true;
                 self.tell_damage(now_ms);
             }
@@ -311,7 +311,7 @@ impl Node {
 
     pub(super) fn repaired(&mut self, height: u64) {
         if let Some(ledger) = &mut self.ledger {
-            ledger.damaged.remove(&height);
+            ledger.damaged.retain(|&damaged| damaged != height);
         }
         self.view_changed = true;
     }
@@ -384,7 +384,7 @@ impl Node {
             height: check.height,
             agree: List::truncated(check.agree),
             differ: List::truncated(check.differ),
-            silent: List::truncated(check.waiting.into_keys()),
+            silent: List::truncated(check.waiting.keys().copied()),
         };
         self.send(&Message::CheckReport(report.clone()));
         self.check_reported(report);

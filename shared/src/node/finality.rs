@@ -11,7 +11,9 @@ use crate::keys::{PublicKey, Signature};
 use crate::message::{Member, MemberId};
 use crate::replica::Replica;
 use crate::store::{Table, Write};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 /// The block that the log's last decision stands on.
 pub(super) fn checkpoint(log: &DecisionLog) -> Option<Checkpoint> {
@@ -26,7 +28,7 @@ pub(super) fn checkpoint(log: &DecisionLog) -> Option<Checkpoint> {
 struct Surroundings<'a> {
     replica: &'a Replica,
     key: PublicKey,
-    members: &'a BTreeMap<MemberId, Member>,
+    members: &'a LiteMap<MemberId, Member>,
     left: &'a VecDeque<(u64, PublicKey)>,
 }
 

@@ -36,8 +36,7 @@ impl Node {
             }),
             mining: self.mining_view(),
             check: self.report.clone(),
-            damaged: ledger
-                .map_or_else(Vec::new, |ledger| ledger.damaged.iter().copied().collect()),
+            damaged: ledger.map_or_else(Vec::new, |ledger| ledger.damaged.clone()),
             abstention: ledger
                 .filter(|ledger| ledger.voter.abstains())
                 .map(|_| Abstention::OldStorage),

@@ -56,7 +56,7 @@ pub enum NextStep {
 /// What a replica does not know by itself but an answer mentions.
 pub struct Surroundings<'a> {
     /// Heights whose stored bytes are known to be damaged.
-    pub damaged: &'a BTreeSet<u64>,
+    pub damaged: &'a [u64],
     /// Entries of the decision log.
     pub log_length: u64,
     /// The numbers of members that are present.

@@ -113,7 +113,7 @@ impl Recorder {
 
     /// The same, where a question may go on from the one before.
     pub(crate) fn ask_with(&self, lookups: &mut Lookups, command: &Command) -> Answer {
-        let damaged = std::collections::BTreeSet::new();
+        let damaged = Vec::new();
         let around = Surroundings {
             damaged: &damaged,
             log_length: self.log.length(),

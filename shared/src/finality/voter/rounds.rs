@@ -1,6 +1,6 @@
 //! The proposals and votes of the present decision, by round.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::encoding::List;
 use crate::finality::{Certificate, Decision, Proposal, Roster, Step, Vote};
@@ -13,7 +13,7 @@ use crate::limits::VOTE_ROUNDS_AROUND;
 pub(super) struct Rounds {
     oldest: u64,
     newest: u64,
-    rounds: BTreeMap<u64, Round>,
+    rounds: LiteMap<u64, Round>,
 }
 
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ struct Round {
 
 /// The first vote of each member in one step.
 #[derive(Debug, Default)]
-pub(super) struct Tally(BTreeMap<PublicKey, Vote>);
+pub(super) struct Tally(LiteMap<PublicKey, Vote>);
 
 impl Rounds {
     /// Moves on to a round, and returns the oldest that is kept.
@@ -108,14 +108,14 @@ impl Rounds {
 impl Tally {
     /// What more than two thirds voted for: a decision or nothing.
     pub(super) fn quorum_value(&self, roster: &Roster) -> Option<Option<Hash>> {
-        let mut counts: BTreeMap<Option<Hash>, usize> = BTreeMap::new();
+        let mut counts: LiteMap<Option<Hash>, usize> = LiteMap::new();
         for vote in self.0.values() {
             *counts.entry(vote.ballot.value).or_default() += 1;
         }
         counts
-            .into_iter()
-            .find(|&(_, count)| count >= roster.quorum())
-            .map(|(value, _)| value)
+            .iter()
+            .find(|&(_, count)| *count >= roster.quorum())
+            .map(|(value, _)| *value)
     }
 
     /// All votes for a decision.
