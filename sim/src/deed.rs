@@ -93,6 +93,8 @@ pub enum Deed {
     Restore {
         node: usize,
     },
+    /// Somebody new opens a tab.
+    Join,
     /// A second machine gets a copy of key and disk.
     Clone {
         node: usize,
@@ -204,6 +206,10 @@ impl Deed {
                     world.crash_node(*node);
                     world.return_node(*node, *span_ms);
                 }
+            }
+            Self::Join => {
+                world.met.note("newcomers");
+                world.add_node();
             }
             Self::Clone { node } => world.clone_node(*node),
             Self::Reconnect { node } => world.command(*node, Command::Reconnect),

@@ -1,5 +1,6 @@
 //! What must hold within a bound after the last fault.
 
+use shared::limits::{BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX};
 use shared::node::interface::Connection;
 
 use super::{Broken, Invariants, RelayStanding};
@@ -35,7 +36,29 @@ impl Invariants {
                 ));
             }
         }
-        None
+        self.waiting(world)
+    }
+
+    /// A transaction that could be mined, and is not, although blocks come. A write that fails is
+    /// included all the same, so that its sender's next ones are not held up.
+    fn waiting(&self, world: &World) -> Option<String> {
+        let core = world.relays.first()?.core.as_ref()?;
+        let chain = core.replica().chain();
+        let next_height = chain.height() + 1;
+        let ready = core.replica().mempool().select(
+            chain.state(),
+            next_height,
+            BLOCK_TRANSACTIONS_MAX,
+            BLOCK_BODY_BYTES_MAX,
+        );
+        let first = ready
+            .first()
+            .filter(|_| self.relay != RelayStanding::Lying)?;
+        Some(format!(
+            "transaction {} of {} that wait could stand in block {next_height}",
+            first.id(),
+            ready.len()
+        ))
     }
 
     /// Within a bound after the last fault all honest nodes have one head. Asked when nobody
