@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod dev;
 mod fuzz;
+mod model;
 mod page;
 mod process;
 mod relay;
@@ -88,6 +89,14 @@ enum Job {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Explore the model of finality in full, then break each of its rules
+    #[command(after_help = "Examples:\n  \
+        cargo xtask model\n  \
+        cargo xtask model LockLostInRestart     the events that show why this rule is needed")]
+    Model {
+        /// The name of a broken rule
+        arguments: Vec<String>,
+    },
     /// Search for bytes that break a promise: decoders, block import, node and relay
     #[command(
         after_help = "Needs a C++ compiler. What is found is written to fuzz/found/; an input that is fixed \
@@ -159,6 +168,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
         Job::E2e(options) => test::run_end_to_end(workspace, &options)?.conclude()?,
         Job::Bench(options) => bench::run(workspace, &options)?,
         Job::Sim { arguments } => return sim::run(workspace, &arguments),
+        Job::Model { arguments } => return Ok(model::run(workspace, &arguments)?),
         Job::Fuzz(options) => return Ok(fuzz::run(workspace, &options)?),
         Job::Screenshots => test::remake_screenshots(workspace)?,
         Job::Ci => ci::run(workspace)?.conclude()?,
