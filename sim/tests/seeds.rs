@@ -72,7 +72,7 @@ fn the_same_seed_fails_again_at_the_same_step() {
 
 #[test]
 fn a_failing_plan_is_shrunk_to_what_it_takes() {
-    let mut seeds = (0..).map(failing);
+    let mut seeds = (0..).map(failing).filter(|plan| plan.steps.len() > 2);
     let (plan, violation) = seeds
         .find_map(|plan| Some((plan.clone(), run(&plan, Watch::default()).violation?)))
         .unwrap();
