@@ -357,7 +357,7 @@ fn signed_vote(ballot: Ballot, secret: &SecretKey) -> Vote {
 
 fn garbage(chance: u64) -> Vec<u8> {
     let mut rng = Rng::with_seed(chance);
-    let mut frame = vec![0; rng.usize(0..200)];
+    let mut frame = vec![0; crate::chance::index(&mut rng, 200)];
     rng.fill(&mut frame);
     if let Some(version) = frame.first_mut() {
         *version = PROTOCOL_VERSION;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod adversary;
+mod chance;
 mod deed;
 mod digest;
 mod disk;

@@ -4,6 +4,7 @@
 use fastrand::Rng;
 
 use crate::adversary::Lie;
+use crate::chance;
 use crate::deed::{Deed, Expected};
 
 /// A kind of trouble.
@@ -281,18 +282,18 @@ impl Plan {
     pub fn in_scenario(scenario: Scenario, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let nodes = match scenario {
-            Scenario::Small => rng.usize(1..=3),
-            Scenario::Liars => rng.usize(4..=7),
-            Scenario::TwoViews | Scenario::Restores => rng.usize(2..=6),
-            Scenario::Swings | Scenario::Idle => rng.usize(1..=4),
-            _ => rng.usize(1..=7),
+            Scenario::Small => chance::between(&mut rng, 1, 3),
+            Scenario::Liars => chance::between(&mut rng, 4, 7),
+            Scenario::TwoViews | Scenario::Restores => chance::between(&mut rng, 2, 6),
+            Scenario::Swings | Scenario::Idle => chance::between(&mut rng, 1, 4),
+            _ => chance::between(&mut rng, 1, 7),
         };
         let mut plan = Self {
             seed,
             scenario,
             nodes,
             liars: match scenario {
-                Scenario::Liars => rng.usize(1..=(nodes - 1) / 3),
+                Scenario::Liars => chance::between(&mut rng, 1, (nodes - 1) / 3),
                 _ => 0,
             },
             steps: Vec::new(),
@@ -400,7 +401,7 @@ impl Plan {
     }
 
     fn deed(&self, kind: Kind, rng: &mut Rng) -> Deed {
-        let node = rng.usize(0..self.nodes);
+        let node = chance::index(rng, self.nodes);
         match kind {
             Kind::Put => Deed::Put {
                 node,
@@ -414,7 +415,7 @@ impl Plan {
             },
             Kind::Transfer => Deed::Transfer {
                 node,
-                to: rng.usize(0..self.nodes),
+                to: chance::index(rng, self.nodes),
                 amount: rng.u64(0..120),
             },
             Kind::Submit => Deed::Submit {
@@ -460,7 +461,7 @@ impl Plan {
             Kind::Clone => Deed::Clone { node },
             // Also of clones, which come after the others.
             Kind::Reconnect => Deed::Reconnect {
-                node: rng.usize(0..self.nodes + 2),
+                node: chance::index(rng, self.nodes + 2),
             },
             Kind::StartAfresh => Deed::StartAfresh { node },
             Kind::CrashRelay => Deed::CrashRelay { relay: 0 },
@@ -470,9 +471,9 @@ impl Plan {
             Kind::RestoreRelay => Deed::RestoreRelay,
             Kind::OtherView => Deed::ShowOtherView { node },
             Kind::Lie => Deed::Lie {
-                node: rng.usize(0..self.liars.max(1)),
+                node: chance::index(rng, self.liars.max(1)),
                 lie: Lie::ALL
-                    .get(rng.usize(0..Lie::ALL.len()))
+                    .get(chance::index(rng, Lie::ALL.len()))
                     .copied()
                     .unwrap_or(Lie::Garbage),
                 chance: rng.u64(..),
@@ -487,7 +488,7 @@ impl Plan {
 
     /// Each node with an even chance, one at least.
     fn some(&self, rng: &mut Rng) -> Vec<usize> {
-        let always = rng.usize(0..self.nodes);
+        let always = chance::index(rng, self.nodes);
         let chosen = (0..self.nodes).filter(|node| *node == always || rng.bool());
         chosen.collect()
     }
