@@ -15,6 +15,7 @@ pub mod limits;
 mod network;
 mod outbox;
 mod page;
+mod request_id;
 mod rest;
 mod server;
 pub mod settings;

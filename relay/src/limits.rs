@@ -40,6 +40,10 @@ pub const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Blocks on one page of a list.
 pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
+/// Blocks whose bytes one request checks.
+pub const CHECKED_BLOCKS_MAX: u32 = 1000;
+/// Bytes of one answer. A longer one is refused.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Pending transactions on one page of a list.
 pub const PENDING_PER_PAGE_MAX: u32 = 500;
 

@@ -2,8 +2,11 @@
 
 mod authority;
 mod blocks;
+mod caching;
+mod document;
 mod dumps;
 mod encoding;
+mod integrity;
 mod invitations;
 mod keys;
 mod mempool;
@@ -16,8 +19,11 @@ mod transactions;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::routing::{any, delete, get, post};
+use axum::middleware::from_fn;
+use axum::routing::{any, get};
 use problem::{Kind, Problem};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::context::Context;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
@@ -26,46 +32,43 @@ use crate::socket;
 /// `/api` and everything below it. What stands below a network stands below `/api/v1` too, and
 /// means the default one there.
 pub(crate) fn router() -> Router<Context> {
-    let v1 = Router::new()
-        .route("/networks", get(networks::list).post(networks::make))
-        .route("/networks/{network}", get(network::parameters))
+    let (v1, document) = OpenApiRouter::with_openapi(document::outline())
+        .routes(routes!(networks::list, networks::make))
+        .routes(routes!(network::parameters))
         .nest("/networks/{network}", of_network())
-        .route("/network", get(network::parameters))
-        .merge(of_network())
-        .route("/share", get(share::links));
+        .routes(routes!(share::links))
+        .split_for_parts();
+    let of_default = Router::from(of_network()).route("/network", get(network::parameters));
     let api = Router::new()
-        .nest("/v1", v1)
+        .nest("/v1", v1.merge(of_default))
         .fallback(no_such_resource)
         .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn(caching::answer_changes_only))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX));
     Router::new()
         .nest("/api", api)
+        .merge(document::router(document::with_common_answers(document)))
         // Which `nest` leaves to the page.
         .route("/api/", any(no_such_resource))
 }
 
 /// What each network has.
-fn of_network() -> Router<Context> {
-    Router::new()
-        .route("/health", get(network::health))
-        .route("/ready", get(network::ready))
-        .route("/members", get(network::members))
-        .route("/leader", get(network::leader))
-        .route("/blocks", get(blocks::list))
-        .route("/blocks/{height}", get(blocks::one))
-        .route("/transactions", post(transactions::submit))
-        .route("/keys/{*key}", get(keys::lookup))
-        .route("/mempool", get(mempool::list))
-        .route(
-            "/invitations",
-            get(invitations::list).post(invitations::issue),
-        )
-        .route("/invitations/{id}", delete(invitations::revoke))
-        .route("/dumps", get(dumps::list))
-        .route(
-            "/dumps/{target}",
-            get(dumps::one).post(dumps::start).delete(dumps::stop),
-        )
+fn of_network() -> OpenApiRouter<Context> {
+    OpenApiRouter::new()
+        .routes(routes!(network::health))
+        .routes(routes!(network::ready))
+        .routes(routes!(network::members))
+        .routes(routes!(network::leader))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::one))
+        .routes(routes!(integrity::check))
+        .routes(routes!(transactions::submit))
+        .routes(routes!(keys::lookup))
+        .routes(routes!(mempool::list))
+        .routes(routes!(invitations::list, invitations::issue))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(dumps::list))
+        .routes(routes!(dumps::one, dumps::start, dumps::stop))
         .route("/socket", any(socket::upgrade))
 }
 

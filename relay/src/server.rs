@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -29,7 +29,7 @@ use crate::settings::{
 };
 use crate::tls::{self, Tls, TlsError};
 use crate::tokens::{Token, TokenHash};
-use crate::{page, rest};
+use crate::{page, request_id, rest};
 
 /// Why the relay did not start.
 #[derive(Debug, thiserror::Error)]
@@ -330,6 +330,7 @@ fn routes(context: Context) -> Router {
         .merge(rest::router())
         .merge(page::router())
         .layer(map_response(headers::secure))
+        .layer(from_fn(request_id::identify))
         .with_state(context)
 }
 

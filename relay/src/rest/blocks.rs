@@ -3,13 +3,15 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command, CommandError};
+use utoipa::{IntoParams, ToSchema};
 
 use super::encoding::{OutcomeJson, TransactionJson};
-use super::problem::{Kind, Problem};
-use super::query::{Network, Parameters, Segment};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath, Parameters, Segment};
 use crate::limits::BLOCKS_PER_PAGE_MAX;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     /// The highest height wanted; the tip where it is left out.
     from: Option<u64>,
@@ -17,7 +19,8 @@ pub(crate) struct Page {
     count: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Blocks)]
 pub(crate) struct BlocksJson {
     /// Highest first.
     blocks: Vec<BlockJson>,
@@ -25,7 +28,8 @@ pub(crate) struct BlocksJson {
     next: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Block)]
 struct BlockJson {
     height: u64,
     hash: String,
@@ -42,6 +46,19 @@ struct BlockJson {
 }
 
 /// `GET /api/v1/blocks?from=&count=`: blocks downwards from a height.
+#[utoipa::path(
+    get,
+    path = "/blocks",
+    tag = "blocks",
+    operation_id = "blocks",
+    params(NetworkPath, Page),
+    responses(
+        (status = 200, description = "Blocks downwards from a height", body = BlocksJson),
+        (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,
@@ -85,14 +102,16 @@ impl From<&BlockSummary> for BlockJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BlockDetail)]
 pub(crate) struct BlockDetailJson {
     #[serde(flatten)]
     block: BlockJson,
     transactions: Vec<IncludedJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Included)]
 struct IncludedJson {
     id: String,
     #[serde(flatten)]
@@ -100,12 +119,26 @@ struct IncludedJson {
     outcome: OutcomeJson,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct BlockPath {
     height: u64,
 }
 
 /// `GET /api/v1/blocks/{height}`: one block with its transactions.
+#[utoipa::path(
+    get,
+    path = "/blocks/{height}",
+    tag = "blocks",
+    operation_id = "block",
+    params(NetworkPath, BlockPath),
+    responses(
+        (status = 200, description = "The block with its transactions", body = BlockDetailJson),
+        (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-block`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn one(
     Network(network): Network,
     Segment(BlockPath { height }): Segment<BlockPath>,

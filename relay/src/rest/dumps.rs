@@ -5,14 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use dump::{DumpError, ErrorClass};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authority::Administrator;
-use super::problem::{Kind, Problem};
-use super::query::{Network, Segment};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath, Segment};
 use crate::context::Context;
 use crate::dumps::{DumpRefused, TargetStatus};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dumps)]
 pub(crate) struct DumpsJson {
     /// By name.
     dumps: Vec<DumpJson>,
@@ -20,7 +22,8 @@ pub(crate) struct DumpsJson {
 
 /// A target, and how the dump into it is. Neither the address of the database nor the words of an
 /// error are for everyone: the relay's log has them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dump)]
 pub(crate) struct DumpJson {
     target: String,
     /// `off` where none was started.
@@ -34,12 +37,24 @@ pub(crate) struct DumpJson {
     error: Option<&'static str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct DumpPath {
     target: String,
 }
 
 /// `GET …/dumps`: all targets, with the dumps of this network into them.
+#[utoipa::path(
+    get,
+    path = "/dumps",
+    tag = "dumps",
+    operation_id = "dumps",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "All targets, with the dumps of this network into them", body = DumpsJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn list(
     State(context): State<Context>,
     Network(network): Network,
@@ -51,6 +66,17 @@ pub(crate) async fn list(
 }
 
 /// `GET …/dumps/{target}`: one of them.
+#[utoipa::path(
+    get,
+    path = "/dumps/{target}",
+    tag = "dumps",
+    operation_id = "dump",
+    params(NetworkPath, DumpPath),
+    responses(
+        (status = 200, description = "How the dump is", body = DumpJson),
+        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn one(
     State(context): State<Context>,
     Network(network): Network,
@@ -62,6 +88,22 @@ pub(crate) async fn one(
 
 /// `POST …/dumps/{target}`: starts a dump; one that runs goes on. Answered once the tables are
 /// there.
+#[utoipa::path(
+    post,
+    path = "/dumps/{target}",
+    tag = "dumps",
+    operation_id = "start_dump",
+    params(NetworkPath, DumpPath),
+    security(("token" = [])),
+    responses(
+        (status = 202, description = "It runs, and the tables are there", body = DumpJson),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "`dump-busy`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 502, description = "`dump-failed`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn start(
     State(context): State<Context>,
     Administrator(network): Administrator,
@@ -72,6 +114,20 @@ pub(crate) async fn start(
 }
 
 /// `DELETE …/dumps/{target}`: stops a dump. Once this is answered, nothing more is written.
+#[utoipa::path(
+    delete,
+    path = "/dumps/{target}",
+    tag = "dumps",
+    operation_id = "stop_dump",
+    params(NetworkPath, DumpPath),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "Nothing more is written"),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn stop(
     State(context): State<Context>,
     Administrator(network): Administrator,

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use shared::hash::{NetworkId, TransactionId};
 use shared::keys::{PublicKey, Signature};
 use shared::transaction::{Action, Expect, Key, Outcome, SignedTransaction, Transaction, Value};
+use utoipa::ToSchema;
 
 /// A signed transaction.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Transaction)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransactionJson {
     /// The network's id.
@@ -29,7 +31,8 @@ pub(crate) struct TransactionJson {
 }
 
 /// What a transaction does.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Action)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum ActionJson {
     Put {
@@ -45,7 +48,8 @@ enum ActionJson {
 }
 
 /// What a key must be before.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Expect)]
 #[serde(rename_all = "snake_case")]
 enum ExpectJson {
     #[default]
@@ -153,7 +157,8 @@ impl From<&Expect> for ExpectJson {
 }
 
 /// What an included transaction did.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Outcome)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OutcomeJson {
     Applied,

@@ -7,20 +7,23 @@ use shared::encoding::Text;
 use shared::hash::Hash;
 use shared::invitation::Invitation;
 use shared::relay::interface::{InvitationError, IssuedInvitation, NewInvitation};
+use utoipa::{IntoParams, ToSchema};
 
 use super::authority::Administrator;
-use super::problem::{Kind, Problem};
-use super::query::{Body, Segment};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::query::{Body, NetworkPath, Segment};
 use crate::clock::random;
 use crate::limits::INVITATION_USES_MAX;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitations)]
 pub(crate) struct InvitationsJson {
     /// Oldest first.
     invitations: Vec<IssuedJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Issued)]
 struct IssuedJson {
     /// A hash of the invitation, which nobody can use.
     id: String,
@@ -31,6 +34,20 @@ struct IssuedJson {
 }
 
 /// `GET …/invitations`: those that hold. The invitations themselves are not known any more.
+#[utoipa::path(
+    get,
+    path = "/invitations",
+    tag = "invitations",
+    operation_id = "invitations",
+    params(NetworkPath),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "Those that hold", body = InvitationsJson),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn list(
     Administrator(network): Administrator,
 ) -> Result<Json<InvitationsJson>, Problem> {
@@ -53,7 +70,8 @@ impl From<&IssuedInvitation> for IssuedJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewInvitation)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewInvitationJson {
     /// For people: whom it is for.
@@ -68,7 +86,8 @@ fn once() -> u32 {
     1
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invited)]
 pub(crate) struct InvitedJson {
     id: String,
     /// Shown this once.
@@ -78,6 +97,26 @@ pub(crate) struct InvitedJson {
 }
 
 /// `POST …/invitations`: issues one. Answered once it is durably stored.
+#[utoipa::path(
+    post,
+    path = "/invitations",
+    tag = "invitations",
+    operation_id = "invite",
+    params(NetworkPath),
+    request_body(content = NewInvitationJson),
+    security(("token" = [])),
+    responses(
+        (status = 201, description = "It is durably stored", body = InvitedJson),
+        (status = 400, description = "`bad-body`, `bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "`open-network`, `too-many`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "`bad-body`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn issue(
     Administrator(network): Administrator,
     Body(json): Body<NewInvitationJson>,
@@ -105,12 +144,28 @@ pub(crate) async fn issue(
     Ok((StatusCode::CREATED, Json(invited)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct InvitationPath {
     id: String,
 }
 
 /// `DELETE …/invitations/{id}`: nobody joins by it any more; who has joined stays.
+#[utoipa::path(
+    delete,
+    path = "/invitations/{id}",
+    tag = "invitations",
+    operation_id = "revoke_invitation",
+    params(NetworkPath, InvitationPath),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "Nobody joins by it any more"),
+        (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-invitation`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn revoke(
     Administrator(network): Administrator,
     Segment(path): Segment<InvitationPath>,

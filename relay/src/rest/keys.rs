@@ -4,13 +4,15 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::node::interface::{Answer, Command, HistoryItem, Lookup};
 use shared::transaction::Key;
+use utoipa::{IntoParams, ToSchema};
 
 use super::blocks::unexpected;
 use super::encoding::OutcomeJson;
-use super::problem::{Kind, Problem};
-use super::query::{Network, Segment};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath, Segment};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub(crate) struct KeyJson {
     key: String,
     /// What it is now; nothing where no write of it took effect.
@@ -19,7 +21,8 @@ pub(crate) struct KeyJson {
     history: Vec<WriteJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Current)]
 struct CurrentJson {
     value: String,
     written_by: String,
@@ -27,7 +30,8 @@ struct CurrentJson {
     height: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Write)]
 struct WriteJson {
     height: u64,
     timestamp_ms: u64,
@@ -37,12 +41,26 @@ struct WriteJson {
     outcome: OutcomeJson,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct KeyPath {
     key: String,
 }
 
 /// `GET /api/v1/keys/{key}`: a key's value and history. The key may have slashes.
+#[utoipa::path(
+    get,
+    path = "/keys/{*key}",
+    tag = "keys",
+    operation_id = "key",
+    params(NetworkPath, KeyPath),
+    responses(
+        (status = 200, description = "The value of the key, and its history", body = KeyJson),
+        (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-key`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn lookup(
     Network(network): Network,
     Segment(KeyPath { key: text }): Segment<KeyPath>,

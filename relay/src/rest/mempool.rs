@@ -3,26 +3,30 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::node::interface::{Answer, Command};
+use utoipa::{IntoParams, ToSchema};
 
 use super::blocks::unexpected;
 use super::encoding::TransactionJson;
-use super::problem::Problem;
-use super::query::{Network, Parameters};
+use super::problem::{PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath, Parameters};
 use crate::limits::PENDING_PER_PAGE_MAX;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default)]
     skip: u32,
     count: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mempool)]
 pub(crate) struct MempoolJson {
     transactions: Vec<PendingJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pending)]
 struct PendingJson {
     id: String,
     /// The sender's number, if it is present.
@@ -33,6 +37,19 @@ struct PendingJson {
 
 /// `GET /api/v1/mempool?skip=&count=`: pending transactions, in the order in which they would be
 /// included.
+#[utoipa::path(
+    get,
+    path = "/mempool",
+    tag = "transactions",
+    operation_id = "pending",
+    params(NetworkPath, Page),
+    responses(
+        (status = 200, description = "Pending transactions in the order in which they would be included", body = MempoolJson),
+        (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,

@@ -4,11 +4,13 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::message::{Leader, Member, PROTOCOL_VERSION};
 use shared::network::{Admission, Consensus, NetworkParameters};
+use utoipa::ToSchema;
 
-use super::problem::Problem;
-use super::query::Network;
+use super::problem::{PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 pub(crate) struct HealthJson {
     status: &'static str,
     version: &'static str,
@@ -20,13 +22,25 @@ pub(crate) struct HealthJson {
     pending: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NetworkName)]
 struct NetworkName {
     id: String,
     name: String,
 }
 
 /// `GET /api/v1/health`: answers 200 as long as the network's core does.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "network",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "The core of the network answers", body = HealthJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn health(Network(network): Network) -> Result<Json<HealthJson>, Problem> {
     let view = network.view().await?;
     Ok(Json(HealthJson {
@@ -44,18 +58,31 @@ pub(crate) async fn health(Network(network): Network) -> Result<Json<HealthJson>
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ready)]
 pub(crate) struct ReadyJson {
     status: &'static str,
 }
 
 /// `GET /api/v1/ready`: answers 200 when members can be served.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "network",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "Members can be served", body = ReadyJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn ready(Network(network): Network) -> Result<Json<ReadyJson>, Problem> {
     network.view().await?;
     Ok(Json(ReadyJson { status: "ready" }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Parameters)]
 pub(crate) struct ParametersJson {
     id: String,
     name: String,
@@ -71,7 +98,8 @@ pub(crate) struct ParametersJson {
     genesis: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Consensus)]
 #[serde(rename_all = "snake_case")]
 enum ConsensusJson {
     Work {
@@ -82,7 +110,8 @@ enum ConsensusJson {
 }
 
 /// Who may join.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Admission)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AdmissionJson {
     /// Anyone.
@@ -102,6 +131,17 @@ impl From<Admission> for AdmissionJson {
 }
 
 /// `GET /api/v1/network`: everything that members agreed on before the first block.
+#[utoipa::path(
+    get,
+    path = "/networks/{network}",
+    tag = "network",
+    operation_id = "network",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "What members agreed on before the first block", body = ParametersJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn parameters(Network(network): Network) -> Json<ParametersJson> {
     Json(ParametersJson::from(network.parameters()))
 }
@@ -130,13 +170,15 @@ impl From<&NetworkParameters> for ParametersJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Members)]
 pub(crate) struct MembersJson {
     members: Vec<MemberJson>,
     leader: Option<LeaderJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
 struct MemberJson {
     id: u64,
     key: String,
@@ -152,6 +194,17 @@ struct MemberJson {
 }
 
 /// `GET /api/v1/members`: everyone present, by number.
+#[utoipa::path(
+    get,
+    path = "/members",
+    tag = "network",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "Everyone present, by number", body = MembersJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn members(Network(network): Network) -> Result<Json<MembersJson>, Problem> {
     let view = network.view().await?;
     Ok(Json(MembersJson {
@@ -179,12 +232,14 @@ impl From<&Member> for MemberJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LeaderAnswer)]
 pub(crate) struct LeaderAnswerJson {
     leader: Option<LeaderJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Leader)]
 struct LeaderJson {
     id: u64,
     key: String,
@@ -192,6 +247,17 @@ struct LeaderJson {
 }
 
 /// `GET /api/v1/leader`: who leads, if anyone does.
+#[utoipa::path(
+    get,
+    path = "/leader",
+    tag = "network",
+    params(NetworkPath),
+    responses(
+        (status = 200, description = "Who leads, if anyone does", body = LeaderAnswerJson),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn leader(Network(network): Network) -> Result<Json<LeaderAnswerJson>, Problem> {
     let view = network.view().await?;
     Ok(Json(LeaderAnswerJson {

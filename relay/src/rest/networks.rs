@@ -5,22 +5,25 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::authority::Creator;
 use super::network::{AdmissionJson, ParametersJson};
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::Body;
 use crate::context::Context;
 use crate::network::{Made, NotMade};
 use crate::settings::NetworkSettings;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Networks)]
 pub(crate) struct NetworksJson {
     /// Oldest first.
     networks: Vec<ListedJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Listed)]
 struct ListedJson {
     id: String,
     name: String,
@@ -32,7 +35,8 @@ struct ListedJson {
 }
 
 /// Who may produce blocks.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = Kind)]
 #[serde(rename_all = "snake_case")]
 enum KindJson {
     /// Whoever finds a nonce.
@@ -41,6 +45,15 @@ enum KindJson {
 }
 
 /// `GET /api/v1/networks`: all networks of the relay.
+#[utoipa::path(
+    get,
+    path = "/networks",
+    tag = "relay",
+    operation_id = "networks",
+    responses(
+        (status = 200, description = "All networks of the relay, oldest first", body = NetworksJson),
+    )
+)]
 pub(crate) async fn list(State(context): State<Context>) -> Json<NetworksJson> {
     let default = context.networks().default_one().id();
     let networks = context.networks().all();
@@ -60,7 +73,8 @@ pub(crate) async fn list(State(context): State<Context>) -> Json<NetworksJson> {
 }
 
 /// A network to be made. What is left out is as at the relay's start without options.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewNetwork)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewNetworkJson {
     name: String,
@@ -78,7 +92,8 @@ pub(crate) struct NewNetworkJson {
     block_reward: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Made)]
 pub(crate) struct MadeJson {
     network: ParametersJson,
     /// Administers the network: it makes and revokes invitations. It is shown this once.
@@ -86,6 +101,24 @@ pub(crate) struct MadeJson {
 }
 
 /// `POST /api/v1/networks`: makes a network. Answered once it is durably stored.
+#[utoipa::path(
+    post,
+    path = "/networks",
+    tag = "relay",
+    operation_id = "make_network",
+    request_body(content = NewNetworkJson),
+    security(("token" = [])),
+    responses(
+        (status = 201, description = "The network is durably stored and served", body = MadeJson, headers(("location" = String, description = "Where the network is"))),
+        (status = 400, description = "`bad-body`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "`name-taken`, `too-many`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "`refused-network`: no chain can be run with these parameters", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn make(
     State(context): State<Context>,
     _: Creator,

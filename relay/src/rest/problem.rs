@@ -8,8 +8,12 @@ use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::network::Unanswered;
+
+/// The media type of problem documents.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What kind of error it is: the stable part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,12 +173,20 @@ impl Kind {
 }
 
 /// An error as the client gets it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    r#type: String,
+    /// The kind of error: `urn:tabchain:problem:…`, which never changes.
+    #[serde(rename = "type")]
+    uri: String,
+    /// The kind in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What was expected, what came, what to do.
     detail: String,
+    /// The request: `urn:tabchain:request:` and its `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
 }
 
 impl Problem {
@@ -188,10 +200,19 @@ impl Problem {
     pub(crate) fn with_status(kind: Kind, status: StatusCode, detail: impl Into<String>) -> Self {
         let (name, title, _) = kind.describe();
         Self {
-            r#type: format!("urn:tabchain:problem:{name}"),
+            uri: format!("urn:tabchain:problem:{name}"),
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            instance: None,
+        }
+    }
+
+    /// The same problem, with the request in which it arose.
+    pub(crate) fn of_request(self, id: &str) -> Self {
+        Self {
+            instance: Some(format!("urn:tabchain:request:{id}")),
+            ..self
         }
     }
 }
@@ -199,11 +220,11 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        let mut response = (status, Json(&self)).into_response();
+        let media_type = HeaderValue::from_static(PROBLEM_JSON);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        // For the layer that knows the request.
+        response.extensions_mut().insert(self);
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);

@@ -4,10 +4,23 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
 use crate::context::Context;
 use crate::network::NetworkHandle;
+
+/// The part of the path that names a network.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(
+    dead_code,
+    reason = "the document describes it; the extractor below reads it"
+)]
+pub(crate) struct NetworkPath {
+    /// The network's id, or its name.
+    network: String,
+}
 
 /// The network that the path names by id or name, or the default one.
 pub(crate) struct Network(pub(crate) NetworkHandle);

@@ -5,22 +5,35 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::context::Context;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Share)]
 pub(crate) struct ShareJson {
     scheme: &'static str,
     port: u16,
     /// Where it listens.
+    #[schema(value_type = String)]
     bind: IpAddr,
     /// Addresses under which other machines of the local network reach this one.
+    #[schema(value_type = Vec<String>)]
     lan: Vec<IpAddr>,
     /// What the operator can do where there are none.
     advice: Option<&'static str>,
 }
 
 /// `GET /api/v1/share`: the relay's addresses on the local network.
+#[utoipa::path(
+    get,
+    path = "/share",
+    tag = "relay",
+    operation_id = "share",
+    responses(
+        (status = 200, description = "Addresses of the relay on the local network", body = ShareJson),
+    )
+)]
 pub(crate) async fn links(State(context): State<Context>) -> Json<ShareJson> {
     let listening = context.listening();
     let lan = listening.lan_addresses();

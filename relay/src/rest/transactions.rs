@@ -9,15 +9,17 @@ use serde::Serialize;
 use shared::encoding::decode;
 use shared::message::Admission;
 use shared::transaction::SignedTransaction;
+use utoipa::ToSchema;
 
 use super::encoding::TransactionJson;
-use super::problem::{Kind, Problem};
-use super::query::Network;
+use super::problem::{Kind, PROBLEM_JSON, Problem};
+use super::query::{Network, NetworkPath};
 
 const BORSH: &str = "application/octet-stream";
 const JSON: &str = "application/json";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Admitted)]
 pub(crate) struct AdmittedJson {
     id: String,
     /// `pending`: durably stored. `mined`: already in a block.
@@ -26,6 +28,23 @@ pub(crate) struct AdmittedJson {
 
 /// `POST /api/v1/transactions`: a signed transaction as borsh or JSON. Answered 202 once it is
 /// durably stored.
+#[utoipa::path(
+    post,
+    path = "/transactions",
+    tag = "transactions",
+    params(NetworkPath),
+    request_body(content((TransactionJson = "application/json"), (Vec<u8> = "application/octet-stream")), description = "A transaction that its sender has signed. `expect` makes a `put` conditional: it takes effect only if the key is absent, or was last written by the named transaction"),
+    responses(
+        (status = 202, description = "It is durably stored and will be included", body = AdmittedJson),
+        (status = 200, description = "It is in a block already", body = AdmittedJson),
+        (status = 400, description = "`bad-transaction`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "`refused-transaction`: valid bytes that the network does not take, such as a used sequence", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
 pub(crate) async fn submit(
     Network(network): Network,
     headers: HeaderMap,

@@ -7,6 +7,7 @@
 )]
 
 mod deploy;
+mod document;
 mod dumps;
 mod durability;
 mod hostile;
