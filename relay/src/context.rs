@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::Uri;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::addresses::Addresses;
 use crate::dumps::Dumps;
 use crate::lan::Listening;
 use crate::limits::SOCKETS_MAX;
@@ -25,6 +26,7 @@ struct Shared {
     operator: TokenHash,
     creators: Creators,
     sockets: Arc<Semaphore>,
+    addresses: Addresses,
 }
 
 impl Context {
@@ -43,6 +45,7 @@ impl Context {
             operator,
             creators: settings.operation.create_networks,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
+            addresses: Addresses::new(settings.trusted_proxies.clone()),
         }))
     }
 
@@ -70,6 +73,11 @@ impl Context {
     /// Who may make networks.
     pub(crate) fn creators(&self) -> Creators {
         self.0.creators
+    }
+
+    /// What each address takes.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.0.addresses
     }
 
     /// A place for one more socket, if there is one; given back when dropped.

@@ -5,6 +5,8 @@
 //! sockets, REST and the page. Each queue between these parts has its bound in [`limits`].
 #![forbid(unsafe_code)]
 
+mod addresses;
+mod backup;
 mod catalogue;
 mod clock;
 mod context;
@@ -12,6 +14,7 @@ pub mod dumps;
 mod headers;
 pub mod lan;
 pub mod limits;
+mod metrics;
 mod network;
 mod outbox;
 mod page;
@@ -23,6 +26,7 @@ mod socket;
 mod tls;
 mod tokens;
 
+pub use backup::{BackupError, backup};
 pub use clock::NoRandomness;
 pub use network::{CreationError, RestoreFailed};
 pub use server::{RunError, Server, StartError};

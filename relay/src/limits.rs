@@ -12,6 +12,15 @@ pub const NETWORK_REQUESTS_MAX: usize = 16;
 pub const INVITATION_USES_MAX: u32 = 10_000;
 /// WebSocket connections of the whole relay. One more is answered 503.
 pub const SOCKETS_MAX: usize = 10_000;
+/// WebSocket connections from one address: a school may have one for all. One more is answered
+/// 429.
+pub const SOCKETS_PER_ADDRESS_MAX: usize = 1000;
+/// Requests a second from one address, handshakes of WebSockets among them. More are answered 429.
+pub const REQUESTS_PER_ADDRESS_PER_SECOND: u32 = 200;
+/// Requests that one address may make at once after a pause.
+pub const REQUESTS_PER_ADDRESS_BURST: u32 = 1000;
+/// Addresses whose requests are counted before those that have paused are forgotten.
+pub const ADDRESSES_KEPT_MAX: usize = 10_000;
 /// Time from the upgrade until a socket must be registered. It is closed after that.
 pub const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that a socket gets to take what is under way and answer a close frame.
@@ -36,6 +45,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time in which a client must send a request's headers.
 pub const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in which a request must have come in and been answered. It is answered 408 after that.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a REST request's body.
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Blocks on one page of a list.

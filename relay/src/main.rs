@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use relay::settings::{LogFormat, Settings};
-use relay::{RunError, Server, StartError};
+use relay::settings::{Job, LogFormat, Settings};
+use relay::{BackupError, RunError, Server, StartError, backup};
 use tokio::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
@@ -15,6 +15,8 @@ use tracing_subscriber::EnvFilter;
 enum Failure {
     #[error("--log: {0}")]
     LogFilter(#[from] tracing_subscriber::filter::ParseError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -37,6 +39,9 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), Failure> {
     start_logs(&settings)?;
+    if let Some(Job::Backup { file, data }) = &settings.job {
+        return Ok(backup(data, file).await?);
+    }
     let mut signals = StopSignals::new()?;
     let mut server = Server::start(&settings).await?;
     announce(&server);

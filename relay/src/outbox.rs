@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::message::ErrorCode;
@@ -31,7 +32,7 @@ pub(crate) struct Full;
 /// The core's end of the queue.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<(Instant, Outgoing)>,
     queued_bytes: Arc<AtomicUsize>,
     cut: watch::Sender<Option<Closing>>,
 }
@@ -39,7 +40,9 @@ pub(crate) struct Outbox {
 /// The socket's end of the queue.
 #[derive(Debug)]
 pub(crate) struct OutboxReader {
-    queue: mpsc::Receiver<Outgoing>,
+    queue: mpsc::Receiver<(Instant, Outgoing)>,
+    /// When what was taken last had been queued.
+    taken_from: Option<Instant>,
     queued_bytes: Arc<AtomicUsize>,
     cut: watch::Receiver<Option<Closing>>,
 }
@@ -67,6 +70,7 @@ pub(crate) fn outbox() -> (Outbox, OutboxReader) {
     };
     let reader = OutboxReader {
         queue: receiver,
+        taken_from: None,
         queued_bytes,
         cut: cut_receiver,
     };
@@ -74,6 +78,12 @@ pub(crate) fn outbox() -> (Outbox, OutboxReader) {
 }
 
 impl Outbox {
+    /// How many frames wait, and how many bytes they have.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let frames = self.queue.max_capacity() - self.queue.capacity();
+        (frames, self.queued_bytes.load(Ordering::Relaxed))
+    }
+
     /// Queues a frame.
     pub(crate) fn send(&self, frame: Bytes) -> Result<(), Full> {
         let bytes = frame.len();
@@ -84,14 +94,18 @@ impl Outbox {
             return Err(Full);
         }
         // A socket that has ended reports that by itself.
-        let _ = self.queue.try_send(Outgoing::Frame(frame));
+        let _ = self
+            .queue
+            .try_send((Instant::now(), Outgoing::Frame(frame)));
         Ok(())
     }
 
     /// Closes the socket once what is queued has been sent.
     pub(crate) fn close(&self, closing: Closing) {
         // The place for it is kept free; the second of two changes nothing.
-        let _ = self.queue.try_send(Outgoing::Close(closing));
+        let _ = self
+            .queue
+            .try_send((Instant::now(), Outgoing::Close(closing)));
     }
 
     /// Closes the socket without sending what is queued.
@@ -106,14 +120,14 @@ impl OutboxReader {
         tokio::select! {
             biased;
             closing = cut(&mut self.cut) => Outgoing::Close(closing),
-            outgoing = self.queue.recv() => self.taken(outgoing),
+            queued = self.queue.recv() => self.taken(queued),
         }
     }
 
     /// The next thing to do, if something waits.
     pub(crate) fn try_next(&mut self) -> Option<Outgoing> {
-        let outgoing = self.queue.try_recv().ok();
-        outgoing.map(|outgoing| self.taken(Some(outgoing)))
+        let queued = self.queue.try_recv().ok();
+        queued.map(|queued| self.taken(Some(queued)))
     }
 
     /// Completes when what is queued is not to be sent any more.
@@ -121,8 +135,14 @@ impl OutboxReader {
         cut(&mut self.cut).await
     }
 
-    fn taken(&self, outgoing: Option<Outgoing>) -> Outgoing {
-        match outgoing {
+    /// How long what was taken last had waited.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.taken_from.map(|queued| queued.elapsed())
+    }
+
+    fn taken(&mut self, queued: Option<(Instant, Outgoing)>) -> Outgoing {
+        self.taken_from = queued.as_ref().map(|(at, _)| *at);
+        match queued.map(|(_, outgoing)| outgoing) {
             Some(Outgoing::Frame(frame)) => {
                 self.queued_bytes.fetch_sub(frame.len(), Ordering::Relaxed);
                 Outgoing::Frame(frame)

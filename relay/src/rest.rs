@@ -19,14 +19,16 @@ mod transactions;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use problem::{Kind, Problem};
+use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::context::Context;
-use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_TIMEOUT};
 use crate::socket;
 
 /// `/api` and everything below it. What stands below a network stands below `/api/v1` too, and
@@ -44,6 +46,7 @@ pub(crate) fn router() -> Router<Context> {
         .fallback(no_such_resource)
         .method_not_allowed_fallback(no_such_method)
         .layer(from_fn(caching::answer_changes_only))
+        .layer(from_fn(in_time))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX));
     Router::new()
         .nest("/api", api)
@@ -70,6 +73,17 @@ fn of_network() -> OpenApiRouter<Context> {
         .routes(routes!(dumps::list))
         .routes(routes!(dumps::one, dumps::start, dumps::stop))
         .route("/socket", any(socket::upgrade))
+}
+
+/// Ends requests that come in too slowly; a WebSocket's handshake is answered at once.
+async fn in_time(request: Request, next: Next) -> Response {
+    timeout(REQUEST_TIMEOUT, next.run(request))
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = REQUEST_TIMEOUT.as_secs();
+            let detail = format!("it did not come in within {seconds} s: send it faster");
+            Problem::new(Kind::TooSlow, detail).into_response()
+        })
 }
 
 async fn no_such_resource(request: Request) -> Problem {

@@ -4,7 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use axum::Router;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::routing::get;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -29,7 +30,7 @@ use crate::settings::{
 };
 use crate::tls::{self, Tls, TlsError};
 use crate::tokens::{Token, TokenHash};
-use crate::{page, request_id, rest};
+use crate::{addresses, metrics, page, request_id, rest};
 
 /// Why the relay did not start.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +125,7 @@ pub struct Server {
 impl Server {
     /// Starts a relay; when this returns, requests are answered.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        metrics::start();
         let tls_mode = settings.tls.mode()?;
         let dump_targets = settings.dumps.targets()?;
         // The port first: a second start by mistake must not touch the data folder.
@@ -329,6 +331,8 @@ fn routes(context: Context) -> Router {
     Router::new()
         .merge(rest::router())
         .merge(page::router())
+        .route("/metrics", get(metrics::scrape))
+        .layer(from_fn_with_state(context.clone(), addresses::limit))
         .layer(map_response(headers::secure))
         .layer(from_fn(request_id::identify))
         .with_state(context)
@@ -340,7 +344,7 @@ async fn serve(
     routes: Router,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let routes = routes.into_make_service();
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     let acceptor = NoDelayAcceptor::new();
     match tls {
         None => {

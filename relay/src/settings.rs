@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::dumps::settings::DumpSettings;
 use crate::tokens::{Token, WeakToken};
@@ -16,8 +16,12 @@ use crate::tokens::{Token, WeakToken};
 /// relay acknowledges is in one SQLite file in the data folder; stop it at any time, and start it
 /// again with the same folder.
 #[derive(Clone, Debug, Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(version, after_long_help = EXAMPLES, subcommand_negates_reqs = true)]
 pub struct Settings {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub job: Option<Job>,
+
     /// Port to listen on; 0 takes a free one
     #[arg(long, env = "TABCHAIN_PORT", default_value_t = 18000)]
     pub port: u16,
@@ -67,6 +71,15 @@ pub struct Settings {
     )]
     pub allowed_origins: Vec<Uri>,
 
+    /// Address of a proxy before the relay, whose X-Forwarded-For is believed; may be repeated
+    #[arg(
+        long = "trusted-proxy",
+        env = "TABCHAIN_TRUSTED_PROXIES",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<IpAddr>,
+
     /// Shape of the logs, which go to standard error
     #[arg(long, env = "TABCHAIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -79,6 +92,29 @@ pub struct Settings {
         default_value = "info"
     )]
     pub log: String,
+}
+
+/// What to do instead of serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Job {
+    /// Copy the database into a new file, also while a relay is running on it
+    #[command(
+        after_help = "The copy has the relay's secret key: keep it from others. To go back to it, stop the relay, \
+        put the copy in the place of relay.sqlite in the data folder, remove relay.sqlite-wal and \
+        relay.sqlite-shm there, and start the relay."
+    )]
+    Backup {
+        /// The file to be made
+        file: PathBuf,
+        /// Folder of the database
+        #[arg(
+            long,
+            env = "TABCHAIN_DATA",
+            value_name = "DIR",
+            default_value = "data"
+        )]
+        data: PathBuf,
+    },
 }
 
 /// What a new network is made with. A network that exists keeps what it was made with.
@@ -289,6 +325,7 @@ const EXAMPLES: &str = "\
 Examples:
   relay                                      on http://localhost:18000, for this machine alone
   relay --bind 0.0.0.0 --tls self-signed     for a class on the LAN, over https
+  relay backup relay-2026-11-21.sqlite       a copy of what is in ./data, while the relay runs
   relay --port 0 --data /tmp/try --spacing-ms 1000 --first-hashes-log2 16 --easiest-hashes-log2 10
                                              a throw-away network with a block a second
 

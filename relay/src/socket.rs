@@ -2,9 +2,9 @@
 
 mod origin;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -14,11 +14,13 @@ use shared::message::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::addresses::{Client, SocketShare};
 use crate::context::Context;
 use crate::limits::{
     CLOSE_TIMEOUT, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES,
-    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX,
+    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX, SOCKETS_PER_ADDRESS_MAX,
 };
+use crate::metrics;
 use crate::network::NetworkHandle;
 use crate::outbox::{Closing, OutboxReader, Outgoing, outbox};
 use crate::rest::problem::{Kind, Problem};
@@ -33,6 +35,7 @@ const REASON_BYTES_MAX: usize = 123;
 pub(crate) async fn upgrade(
     State(context): State<Context>,
     Network(network): Network,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -51,6 +54,14 @@ pub(crate) async fn upgrade(
             format!("this relay speaks the subprotocol {SUBPROTOCOL}: offer it"),
         ));
     }
+    let share = context.addresses().claim_socket(client).ok_or_else(|| {
+        Problem::new(
+            Kind::TooFast,
+            format!(
+                "{SOCKETS_PER_ADDRESS_MAX} connections come from your address already: close some"
+            ),
+        )
+    })?;
     let permit = context.claim_socket().ok_or_else(|| {
         Problem::with_status(
             Kind::Overloaded,
@@ -64,11 +75,15 @@ pub(crate) async fn upgrade(
         .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
         .max_message_size(FRAME_BYTES_MAX)
         .max_frame_size(FRAME_BYTES_MAX)
-        .on_upgrade(move |socket| serve(socket, network, permit)))
+        .on_upgrade(move |socket| serve(socket, network, (permit, share))))
 }
 
 /// Serves one socket until either side closes it.
-async fn serve(socket: WebSocket, network: NetworkHandle, permit: OwnedSemaphorePermit) {
+async fn serve(
+    socket: WebSocket,
+    network: NetworkHandle,
+    places: (OwnedSemaphorePermit, SocketShare),
+) {
     let (outbox, mut reader) = outbox();
     let Ok(connection) = network.open(outbox).await else {
         return;
@@ -84,7 +99,7 @@ async fn serve(socket: WebSocket, network: NetworkHandle, permit: OwnedSemaphore
         // One that does not answer in time is cut off.
         let _ = timeout(CLOSE_TIMEOUT, close(sink, stream, closing)).await;
     }
-    drop(permit);
+    drop(places);
 }
 
 /// Passes frames to the core. Returns why the socket is to be closed; nothing if it is closed.
@@ -118,6 +133,9 @@ async fn send(
 ) -> Option<Closing> {
     loop {
         let mut next = Some(outbox.next().await);
+        if let Some(waited) = outbox.waited() {
+            metrics::delivered_after(waited);
+        }
         // Whatever waits goes out together.
         while let Some(outgoing) = next {
             let frame = match outgoing {

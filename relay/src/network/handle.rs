@@ -64,12 +64,26 @@ pub(crate) enum Input {
     Headers(Vec<BlockHash>, usize, oneshot::Sender<Vec<SealedHeader>>),
     /// Rows of the store.
     Read(Query, oneshot::Sender<Rows>),
+    /// The same, with what only metrics show.
+    Measure(oneshot::Sender<Measured>),
     /// Tell everyone, write what is to be written, end.
     Stop,
 }
 
 /// Rows that were read, or why they were not.
 pub(crate) type Rows = Result<Vec<Row>, String>;
+
+/// A network at one time.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) view: RelayView,
+    /// Open sockets.
+    pub(crate) connections: usize,
+    /// Frames that wait for sockets, all together.
+    pub(crate) queued_frames: usize,
+    /// Their bytes.
+    pub(crate) queued_bytes: usize,
+}
 
 /// What became of an act of the administrator.
 pub(crate) type Administered = Result<(), InvitationError>;
@@ -209,6 +223,11 @@ impl NetworkHandle {
     /// Rows of the store, all of them durable. They show every change before the question.
     pub(crate) async fn read(&self, query: Query) -> Result<Rows, Unanswered> {
         self.answer(|reply| Input::Read(query, reply)).await
+    }
+
+    /// What metrics show of the network.
+    pub(crate) async fn measure(&self) -> Result<Measured, Unanswered> {
+        self.answer(Input::Measure).await
     }
 
     /// Begins the network's end.

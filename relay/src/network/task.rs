@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
-use super::handle::{Administered, Input, Rows};
+use super::handle::{Administered, Input, Measured, Rows};
 use crate::clock::{now_ms, random};
 use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
+use crate::metrics;
 use crate::outbox::{Closing, Outbox};
 
 /// Marks the ids of reads that are not the core's, which counts its own from 1.
@@ -221,7 +222,24 @@ impl NetworkTask {
                 self.reads.insert(request, reply);
                 self.store.load(request, query).await;
             }
+            Input::Measure(reply) => {
+                // Whoever asked may have given up.
+                let _ = reply.send(self.measure());
+            }
             Input::Stop => self.stop().await,
+        }
+    }
+
+    fn measure(&self) -> Measured {
+        let queued = self.connections.values().map(|open| open.outbox.queued());
+        let (queued_frames, queued_bytes) = queued.fold((0, 0), |(frames, bytes), next| {
+            (frames + next.0, bytes + next.1)
+        });
+        Measured {
+            view: self.core.view(),
+            connections: self.connections.len(),
+            queued_frames,
+            queued_bytes,
         }
     }
 
@@ -306,6 +324,7 @@ impl NetworkTask {
                 reason,
             } => {
                 if let Some(open) = self.connections.get_mut(&connection) {
+                    metrics::closed(&self.name, code);
                     open.is_closing = true;
                     open.outbox.close(Closing { code, reason });
                 }
@@ -355,6 +374,7 @@ impl NetworkTask {
             };
             if !open.is_closing && open.outbox.send(frame.clone()).is_err() {
                 open.outbox.cut(Closing::too_slow());
+                metrics::closed(&self.name, ErrorCode::TooSlow);
                 self.connections.remove(&connection);
                 events.push_back(Event::Closed { connection });
                 info!(
@@ -383,6 +403,7 @@ impl NetworkTask {
                 info!(network, id = member.id, key = %member.key, "a member joined");
             }
             Report::Left { key, evicted: true } => {
+                metrics::evicted(network);
                 info!(network, %key, "a member was removed: three pings without an answer");
             }
             Report::Left {
@@ -406,6 +427,7 @@ impl NetworkTask {
             Report::Forced { members } => info!(network, members, "the relay set the roster"),
             // Strangers can cause any number of these.
             Report::Rejected(rejection) => {
+                metrics::rejected(network);
                 debug!(network, reason = rejection.reason, "something was refused");
             }
         }

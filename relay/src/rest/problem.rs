@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::rejection::{
     BytesRejection, JsonRejection, PathRejection, QueryRejection, RawPathParamsRejection,
 };
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::metrics;
 use crate::network::Unanswered;
 
 /// The media type of problem documents.
@@ -40,6 +41,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     NotAWebSocket,
     ForeignOrigin,
+    TooFast,
+    TooSlow,
     Overloaded,
     Unavailable,
 }
@@ -158,6 +161,16 @@ impl Kind {
                 "Pages of this origin may not connect",
                 StatusCode::FORBIDDEN,
             ),
+            Self::TooFast => (
+                "too-fast",
+                "Too much comes from this address",
+                StatusCode::TOO_MANY_REQUESTS,
+            ),
+            Self::TooSlow => (
+                "too-slow",
+                "The request took too long to come in",
+                StatusCode::REQUEST_TIMEOUT,
+            ),
             Self::Overloaded => (
                 "overloaded",
                 "The relay has no room for more",
@@ -199,6 +212,7 @@ impl Problem {
     /// A problem with another status.
     pub(crate) fn with_status(kind: Kind, status: StatusCode, detail: impl Into<String>) -> Self {
         let (name, title, _) = kind.describe();
+        metrics::problem(name);
         Self {
             uri: format!("urn:tabchain:problem:{name}"),
             title,
@@ -223,6 +237,13 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&self)).into_response();
         let media_type = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(CONTENT_TYPE, media_type);
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
+            let seconds = HeaderValue::from_static("1");
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
         // For the layer that knows the request.
         response.extensions_mut().insert(self);
         if status == StatusCode::UNAUTHORIZED {

@@ -16,5 +16,6 @@ mod member;
 mod networks;
 mod program;
 mod rest;
+mod siege;
 mod starting;
 mod wire;

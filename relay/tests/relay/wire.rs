@@ -80,15 +80,24 @@ pub(crate) async fn closing(socket: &mut Socket) -> (u16, String) {
 
 /// Registers a key by hand.
 pub(crate) async fn register(socket: &mut Socket, secret: &SecretKey) -> Welcome {
+    prove(socket, secret).await;
+    match receive(socket).await {
+        Some(Message::Welcome(welcome)) => *welcome,
+        other => panic!("a welcome should come, not {other:?}"),
+    }
+}
+
+/// Proves to have a key; returns what a listener on the line would have heard.
+pub(crate) async fn prove(socket: &mut Socket, secret: &SecretKey) -> [Message; 2] {
     let node_nonce = random();
-    let hello = Hello {
+    let hello = Message::Hello(Hello {
         protocol_version: PROTOCOL_VERSION,
         network: None,
         key: secret.public_key(),
         nonce: node_nonce,
         agent: Text::truncated("by hand"),
-    };
-    send(socket, &Message::Hello(hello)).await;
+    });
+    send(socket, &hello).await;
     let Some(Message::Challenge(challenge)) = receive(socket).await else {
         panic!("a challenge should come");
     };
@@ -99,19 +108,12 @@ pub(crate) async fn register(socket: &mut Socket, secret: &SecretKey) -> Welcome
         relay_nonce: challenge.nonce,
         node_nonce,
     };
-    let signature = secret.sign(&statement.by_node());
-    send(
-        socket,
-        &Message::Register {
-            signature,
-            invitation: None,
-        },
-    )
-    .await;
-    match receive(socket).await {
-        Some(Message::Welcome(welcome)) => *welcome,
-        other => panic!("a welcome should come, not {other:?}"),
-    }
+    let registration = Message::Register {
+        signature: secret.sign(&statement.by_node()),
+        invitation: None,
+    };
+    send(socket, &registration).await;
+    [hello, registration]
 }
 
 pub(crate) fn random() -> [u8; 32] {

@@ -1,0 +1,186 @@
+//! What one address may take of the relay: connections at a time, and requests a second.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::context::Context;
+use crate::limits::{
+    ADDRESSES_KEPT_MAX, REQUESTS_PER_ADDRESS_BURST, REQUESTS_PER_ADDRESS_PER_SECOND,
+    SOCKETS_PER_ADDRESS_MAX,
+};
+use crate::rest::problem::{Kind, Problem};
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// Counts what each address takes.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    /// Proxies whose word about their clients is taken.
+    proxies: Vec<IpAddr>,
+    sockets: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    requests: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+/// Whom a request comes from, as far as it counts: an IPv6 client has a whole /64 to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
+/// One of an address's sockets, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct SocketShare {
+    client: Client,
+    sockets: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Addresses {
+    pub(crate) fn new(proxies: Vec<IpAddr>) -> Self {
+        let number = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(number(REQUESTS_PER_ADDRESS_PER_SECOND))
+            .allow_burst(number(REQUESTS_PER_ADDRESS_BURST));
+        Self {
+            proxies,
+            sockets: Arc::default(),
+            requests: RateLimiter::keyed(quota),
+        }
+    }
+
+    /// A place for one more socket of a client, if it may have one.
+    pub(crate) fn claim_socket(&self, client: Client) -> Option<SocketShare> {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = sockets.entry(client.0).or_default();
+        if *count >= SOCKETS_PER_ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(SocketShare {
+            client,
+            sockets: Arc::clone(&self.sockets),
+        })
+    }
+
+    fn may_ask(&self, client: Client) -> bool {
+        if self.requests.len() > ADDRESSES_KEPT_MAX {
+            self.requests.retain_recent();
+        }
+        self.requests.check_key(&client.0).is_ok()
+    }
+
+    /// The address that a request counts for: the peer's, or where that is a proxy which the
+    /// operator named, the last address that it added.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
+        let forwarded = || {
+            let last = headers.get_all(FORWARDED_FOR).iter().next_back()?;
+            last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+        };
+        let peer = peer.to_canonical();
+        let address = match self.proxies.contains(&peer) {
+            true => forwarded().unwrap_or(peer),
+            false => peer,
+        };
+        Client::of(address)
+    }
+}
+
+impl Client {
+    fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+impl Drop for SocketShare {
+    fn drop(&mut self) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = sockets.get_mut(&self.client.0) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                sockets.remove(&self.client.0);
+            }
+        }
+    }
+}
+
+/// Notes whom a request comes from, and refuses it where too many come.
+pub(crate) async fn limit(
+    State(context): State<Context>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let addresses = context.addresses();
+    let client = addresses.client(peer.ip(), request.headers());
+    if !addresses.may_ask(client) {
+        let detail = format!(
+            "more than {REQUESTS_PER_ADDRESS_PER_SECOND} requests a second come from your address: wait a second, and ask less often"
+        );
+        return Problem::new(Kind::TooFast, detail).into_response();
+    }
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_a_named_proxy_is_believed() {
+        let addresses = Addresses::new(vec![address("10.0.0.1")]);
+        let mut headers = HeaderMap::new();
+        // The first was written by whoever asked, the last by the proxy.
+        let value = HeaderValue::from_static("1.1.1.1, 2.2.2.2");
+        headers.insert(FORWARDED_FOR, value);
+        let through = |peer| addresses.client(address(peer), &headers).0;
+        assert_eq!(through("10.0.0.1"), address("2.2.2.2"));
+        assert_eq!(through("::ffff:10.0.0.1"), address("2.2.2.2"));
+        assert_eq!(through("10.0.0.2"), address("10.0.0.2"));
+        let bare = addresses.client(address("10.0.0.1"), &HeaderMap::new());
+        assert_eq!(bare.0, address("10.0.0.1"));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_addresses_is_one_client() {
+        assert_eq!(
+            Client::of(address("2001:db8::1")),
+            Client::of(address("2001:db8::ffff"))
+        );
+        assert_ne!(
+            Client::of(address("2001:db8::1")),
+            Client::of(address("2001:db8:0:1::1"))
+        );
+    }
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let addresses = Addresses::new(Vec::new());
+        let (one, other) = (Client(address("10.0.0.1")), Client(address("10.0.0.2")));
+        let mut shares: Vec<_> = (0..SOCKETS_PER_ADDRESS_MAX)
+            .map(|_| addresses.claim_socket(one).unwrap())
+            .collect();
+        assert!(addresses.claim_socket(one).is_none());
+        assert!(addresses.claim_socket(other).is_some());
+        shares.pop();
+        assert!(addresses.claim_socket(one).is_some());
+        shares.clear();
+        assert!(addresses.sockets.lock().unwrap().is_empty());
+    }
+}

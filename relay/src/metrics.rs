@@ -1,0 +1,115 @@
+//! What Prometheus can scrape at `/metrics`.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use shared::message::ErrorCode;
+
+use crate::context::Context;
+use crate::rest::problem::{Kind, Problem};
+
+/// Upper bounds of the buckets of delays, in seconds.
+const DELAY_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Of the whole process: two relays in one process count together.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Begins to count.
+pub(crate) fn start() {
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(&DELAY_BUCKETS)
+            .ok()?
+            .build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        Some(handle)
+    });
+}
+
+/// A connection of a network was closed by the relay.
+pub(crate) fn closed(network: &str, code: ErrorCode) {
+    let reason = format!("{code:?}");
+    counter!("tabchain_closed_total", "network" => network.to_owned(), "reason" => reason)
+        .increment(1);
+}
+
+/// A member was removed for not answering.
+pub(crate) fn evicted(network: &str) {
+    counter!("tabchain_evictions_total", "network" => network.to_owned()).increment(1);
+}
+
+/// Something that a member sent was refused.
+pub(crate) fn rejected(network: &str) {
+    counter!("tabchain_rejected_total", "network" => network.to_owned()).increment(1);
+}
+
+/// A request was answered by a problem.
+pub(crate) fn problem(kind: &'static str) {
+    counter!("tabchain_problems_total", "type" => kind).increment(1);
+}
+
+/// The oldest of the frames that waited for a socket waited so long.
+pub(crate) fn delivered_after(delay: Duration) {
+    histogram!("tabchain_delivery_seconds").record(delay);
+}
+
+/// `GET /metrics`: in the text format of Prometheus. Networks are looked at when they are asked
+/// for, so that idle ones cost nothing in between.
+pub(crate) async fn scrape(
+    State(context): State<Context>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    gauge!("tabchain_networks").set(as_f64(context.networks().all().len()));
+    for network in context.networks().all() {
+        let name = network.parameters().name.to_string();
+        let Ok(measured) = network.measure().await else {
+            continue;
+        };
+        let set = |metric: &'static str, value: f64| {
+            gauge!(metric, "network" => name.clone()).set(value);
+        };
+        set("tabchain_connections", as_f64(measured.connections));
+        set("tabchain_queued_frames", as_f64(measured.queued_frames));
+        set("tabchain_queued_bytes", as_f64(measured.queued_bytes));
+        set("tabchain_members", as_f64(measured.view.members.len()));
+        set(
+            "tabchain_pending_transactions",
+            as_f64(measured.view.pending),
+        );
+        set("tabchain_chain_height", count(measured.view.chain.height));
+        set(
+            "tabchain_final_height",
+            count(measured.view.chain.final_height),
+        );
+        set(
+            "tabchain_forced_changes",
+            count(measured.view.chain.forced_changes),
+        );
+    }
+    let handle = RECORDER.get().and_then(Option::as_ref).ok_or_else(|| {
+        Problem::new(
+            Kind::Unavailable,
+            "another part of the process counts already",
+        )
+    })?;
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], handle.render()))
+}
+
+fn as_f64(number: usize) -> f64 {
+    count(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// Exact up to 2^53, as Prometheus has it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "metrics are floating-point numbers"
+)]
+fn count(number: u64) -> f64 {
+    number as f64
+}
