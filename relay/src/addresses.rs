@@ -1,5 +1,6 @@
 //! What one address may take of the relay: connections at a time, and requests a second.
 
+use core::fmt;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -12,19 +13,17 @@ use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::context::Context;
-use crate::limits::{
-    ADDRESSES_KEPT_MAX, REQUESTS_PER_ADDRESS_BURST, REQUESTS_PER_ADDRESS_PER_SECOND,
-    SOCKETS_PER_ADDRESS_MAX,
-};
+use crate::limits::{ADDRESSES_KEPT_MAX, REQUESTS_BURST_SECONDS};
 use crate::rest::problem::{Kind, Problem};
+use crate::settings::AddressSettings;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Counts what each address takes.
-#[derive(Debug)]
 pub(crate) struct Addresses {
     /// Proxies whose word about their clients is taken.
     proxies: Vec<IpAddr>,
+    sockets_max: usize,
     sockets: Arc<Mutex<HashMap<IpAddr, usize>>>,
     requests: DefaultKeyedRateLimiter<IpAddr>,
 }
@@ -41,14 +40,17 @@ pub(crate) struct SocketShare {
 }
 
 impl Addresses {
-    pub(crate) fn new(proxies: Vec<IpAddr>) -> Self {
+    pub(crate) fn new(settings: &AddressSettings) -> Self {
         let number = |limit| NonZeroU32::new(limit).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(number(REQUESTS_PER_ADDRESS_PER_SECOND))
-            .allow_burst(number(REQUESTS_PER_ADDRESS_BURST));
+        let per_second = settings.requests_per_address;
+        let burst = per_second.saturating_mul(REQUESTS_BURST_SECONDS);
         Self {
-            proxies,
+            proxies: settings.trusted_proxies.clone(),
+            sockets_max: settings.connections_per_address,
             sockets: Arc::default(),
-            requests: RateLimiter::keyed(quota),
+            requests: RateLimiter::keyed(
+                Quota::per_second(number(per_second)).allow_burst(number(burst)),
+            ),
         }
     }
 
@@ -56,7 +58,7 @@ impl Addresses {
     pub(crate) fn claim_socket(&self, client: Client) -> Option<SocketShare> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let count = sockets.entry(client.0).or_default();
-        if *count >= SOCKETS_PER_ADDRESS_MAX {
+        if *count >= self.sockets_max {
             return None;
         }
         *count += 1;
@@ -81,11 +83,21 @@ impl Addresses {
             last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
         };
         let peer = peer.to_canonical();
-        let address = match self.proxies.contains(&peer) {
-            true => forwarded().unwrap_or(peer),
-            false => peer,
+        let address = if self.proxies.contains(&peer) {
+            forwarded().unwrap_or(peer)
+        } else {
+            peer
         };
         Client::of(address)
+    }
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxies = &self.proxies;
+        f.debug_struct("Addresses")
+            .field("proxies", proxies)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,9 +135,7 @@ pub(crate) async fn limit(
     let addresses = context.addresses();
     let client = addresses.client(peer.ip(), request.headers());
     if !addresses.may_ask(client) {
-        let detail = format!(
-            "more than {REQUESTS_PER_ADDRESS_PER_SECOND} requests a second come from your address: wait a second, and ask less often"
-        );
+        let detail = "more requests come from your address than this relay takes: wait a second, and ask less often";
         return Problem::new(Kind::TooFast, detail).into_response();
     }
     request.extensions_mut().insert(client);
@@ -142,9 +152,25 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn settings(trusted_proxies: Vec<IpAddr>) -> AddressSettings {
+        AddressSettings {
+            connections_per_address: 3,
+            requests_per_address: 2,
+            trusted_proxies,
+        }
+    }
+
+    #[test]
+    fn requests_are_bounded_for_each_address() {
+        let addresses = Addresses::new(&settings(Vec::new()));
+        let (one, other) = (Client(address("10.0.0.1")), Client(address("10.0.0.2")));
+        assert!((0..100).any(|_| !addresses.may_ask(one)));
+        assert!(addresses.may_ask(other));
+    }
+
     #[test]
     fn only_a_named_proxy_is_believed() {
-        let addresses = Addresses::new(vec![address("10.0.0.1")]);
+        let addresses = Addresses::new(&settings(vec![address("10.0.0.1")]));
         let mut headers = HeaderMap::new();
         // The first was written by whoever asked, the last by the proxy.
         let value = HeaderValue::from_static("1.1.1.1, 2.2.2.2");
@@ -171,9 +197,9 @@ mod tests {
 
     #[test]
     fn places_are_bounded_and_given_back() {
-        let addresses = Addresses::new(Vec::new());
+        let addresses = Addresses::new(&settings(Vec::new()));
         let (one, other) = (Client(address("10.0.0.1")), Client(address("10.0.0.2")));
-        let mut shares: Vec<_> = (0..SOCKETS_PER_ADDRESS_MAX)
+        let mut shares: Vec<_> = (0..3)
             .map(|_| addresses.claim_socket(one).unwrap())
             .collect();
         assert!(addresses.claim_socket(one).is_none());

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
 /// The database in a data folder.
-const DATABASE_FILE: &str = "relay.sqlite";
+pub(crate) const DATABASE_FILE: &str = "relay.sqlite";
 
 /// Why there is no backup. Nothing is left of it.
 #[derive(Debug, thiserror::Error)]

@@ -45,7 +45,7 @@ impl Context {
             operator,
             creators: settings.operation.create_networks,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
-            addresses: Addresses::new(settings.trusted_proxies.clone()),
+            addresses: Addresses::new(&settings.addresses),
         }))
     }
 

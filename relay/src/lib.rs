@@ -25,11 +25,13 @@ pub mod settings;
 mod socket;
 mod tls;
 mod tokens;
+mod verify;
 
 pub use backup::{BackupError, backup};
 pub use clock::NoRandomness;
 pub use network::{CreationError, RestoreFailed};
-pub use server::{RunError, Server, StartError};
+pub use server::{RunError, Server, StartError, new_operator_token};
 pub use socket::SUBPROTOCOL;
 pub use tls::TlsError;
 pub use tokens::{Token, WeakToken};
+pub use verify::{Fault, VerifyError, verify};

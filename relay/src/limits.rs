@@ -12,13 +12,14 @@ pub const NETWORK_REQUESTS_MAX: usize = 16;
 pub const INVITATION_USES_MAX: u32 = 10_000;
 /// WebSocket connections of the whole relay. One more is answered 503.
 pub const SOCKETS_MAX: usize = 10_000;
-/// WebSocket connections from one address: a school may have one for all. One more is answered
-/// 429.
+/// WebSocket connections from one address, unless the operator sets another number. One more is
+/// answered 429.
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 1000;
-/// Requests a second from one address, handshakes of WebSockets among them. More are answered 429.
+/// Requests a second from one address, handshakes of WebSockets among them, unless the operator
+/// sets another number. More are answered 429.
 pub const REQUESTS_PER_ADDRESS_PER_SECOND: u32 = 200;
-/// Requests that one address may make at once after a pause.
-pub const REQUESTS_PER_ADDRESS_BURST: u32 = 1000;
+/// Seconds' worth of requests that one address may make at once after a pause.
+pub const REQUESTS_BURST_SECONDS: u32 = 5;
 /// Addresses whose requests are counted before those that have paused are forgotten.
 pub const ADDRESSES_KEPT_MAX: usize = 10_000;
 /// Time from the upgrade until a socket must be registered. It is closed after that.

@@ -1,11 +1,14 @@
 //! The relay as a program: settings, logs, signals.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use relay::settings::{Job, LogFormat, Settings};
-use relay::{BackupError, RunError, Server, StartError, backup};
+use relay::{
+    BackupError, RunError, Server, StartError, VerifyError, backup, new_operator_token, verify,
+};
 use tokio::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
@@ -21,8 +24,10 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Run(#[from] RunError),
-    #[error("signals cannot be waited for: {0}")]
-    Signals(#[from] io::Error),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error("neither signals nor the terminal can be used: {0}")]
+    Terminal(#[from] io::Error),
 }
 
 #[tokio::main]
@@ -39,8 +44,8 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), Failure> {
     start_logs(&settings)?;
-    if let Some(Job::Backup { file, data }) = &settings.job {
-        return Ok(backup(data, file).await?);
+    if let Some(job) = &settings.job {
+        return perform(job, &settings.data).await;
     }
     let mut signals = StopSignals::new()?;
     let mut server = Server::start(&settings).await?;
@@ -57,6 +62,34 @@ async fn run(settings: Settings) -> Result<(), Failure> {
         Some(failure) => Err(failure.into()),
         None => Ok(stopped?),
     }
+}
+
+async fn perform(job: &Job, data: &Path) -> Result<(), Failure> {
+    let said = match job {
+        Job::Backup { file } => {
+            backup(data, file).await?;
+            format!("copied to {}", file.display())
+        }
+        Job::Verify => {
+            let chains = verify(data).await?;
+            let lines = chains.iter().map(|chain| {
+                format!(
+                    "{}: {} blocks with {} transactions are sound, {} of them final; log {}",
+                    chain.name,
+                    chain.height,
+                    chain.transactions,
+                    chain.final_height,
+                    chain.log_head
+                )
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Job::Token => {
+            let token = new_operator_token(data).await?;
+            format!("operator token, shown this once: {}", token.as_str())
+        }
+    };
+    Ok(writeln!(io::stdout(), "{said}")?)
 }
 
 fn start_logs(settings: &Settings) -> Result<(), Failure> {

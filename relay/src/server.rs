@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
@@ -265,6 +266,17 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         Ok(()) => Ok(listener),
         Err(source) => Err(StartError::Listen { address, source }),
     }
+}
+
+/// Makes a new operator's token for the relay of a data folder, in place of the one before.
+pub async fn new_operator_token(data: &Path) -> Result<Token, StartError> {
+    let mut store = Store::open(data, &RELAY).await?;
+    let token = Token::random()?;
+    let hash = token.hash();
+    store
+        .run(|file| Box::pin(catalogue::operator(file, hash, true)))
+        .await?;
+    Ok(token)
 }
 
 /// What is kept of the operator's token; and the token itself where it was made just now.

@@ -8,6 +8,7 @@ use axum::http::Uri;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::dumps::settings::DumpSettings;
+use crate::limits::{REQUESTS_PER_ADDRESS_PER_SECOND, SOCKETS_PER_ADDRESS_MAX};
 use crate::tokens::{Token, WeakToken};
 
 /// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
@@ -38,6 +39,7 @@ pub struct Settings {
     /// Folder of the database; made when it is not there
     #[arg(
         long,
+        global = true,
         env = "TABCHAIN_DATA",
         value_name = "DIR",
         default_value = "data"
@@ -71,14 +73,9 @@ pub struct Settings {
     )]
     pub allowed_origins: Vec<Uri>,
 
-    /// Address of a proxy before the relay, whose X-Forwarded-For is believed; may be repeated
-    #[arg(
-        long = "trusted-proxy",
-        env = "TABCHAIN_TRUSTED_PROXIES",
-        value_name = "ADDRESS",
-        value_delimiter = ','
-    )]
-    pub trusted_proxies: Vec<IpAddr>,
+    /// What one address may take.
+    #[command(flatten)]
+    pub addresses: AddressSettings,
 
     /// Shape of the logs, which go to standard error
     #[arg(long, env = "TABCHAIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -106,15 +103,13 @@ pub enum Job {
     Backup {
         /// The file to be made
         file: PathBuf,
-        /// Folder of the database
-        #[arg(
-            long,
-            env = "TABCHAIN_DATA",
-            value_name = "DIR",
-            default_value = "data"
-        )]
-        data: PathBuf,
     },
+    /// Replay every chain from its first block and name the first that is bad; also while a relay
+    /// is running
+    Verify,
+    /// Make a new operator's token and show it once; the one before is void. The relay must be
+    /// stopped
+    Token,
 }
 
 /// What a new network is made with. A network that exists keeps what it was made with.
@@ -156,6 +151,38 @@ pub struct NetworkSettings {
     /// What the producer of a block is credited [default: 50]
     #[arg(long, env = "TABCHAIN_BLOCK_REWARD", value_name = "AMOUNT")]
     pub block_reward: Option<u64>,
+}
+
+/// What one address may take.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits by address")]
+pub struct AddressSettings {
+    /// Connections from one address at a time; a school may have one address for all
+    #[arg(
+        long,
+        env = "TABCHAIN_CONNECTIONS_PER_ADDRESS",
+        value_name = "N",
+        default_value_t = SOCKETS_PER_ADDRESS_MAX
+    )]
+    pub connections_per_address: usize,
+
+    /// Requests a second from one address, and five times as many at once after a pause
+    #[arg(
+        long,
+        env = "TABCHAIN_REQUESTS_PER_ADDRESS",
+        value_name = "N",
+        default_value_t = REQUESTS_PER_ADDRESS_PER_SECOND
+    )]
+    pub requests_per_address: u32,
+
+    /// Address of a proxy before the relay, whose X-Forwarded-For is believed; may be repeated
+    #[arg(
+        long = "trusted-proxy",
+        env = "TABCHAIN_TRUSTED_PROXIES",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Who may administer.

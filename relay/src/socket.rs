@@ -18,7 +18,7 @@ use crate::addresses::{Client, SocketShare};
 use crate::context::Context;
 use crate::limits::{
     CLOSE_TIMEOUT, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES,
-    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX, SOCKETS_PER_ADDRESS_MAX,
+    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX,
 };
 use crate::metrics;
 use crate::network::NetworkHandle;
@@ -57,9 +57,7 @@ pub(crate) async fn upgrade(
     let share = context.addresses().claim_socket(client).ok_or_else(|| {
         Problem::new(
             Kind::TooFast,
-            format!(
-                "{SOCKETS_PER_ADDRESS_MAX} connections come from your address already: close some"
-            ),
+            "as many connections as one address may have come from yours already: close some",
         )
     })?;
     let permit = context.claim_socket().ok_or_else(|| {

@@ -14,6 +14,7 @@ mod hostile;
 mod joining;
 mod member;
 mod networks;
+mod operation;
 mod program;
 mod rest;
 mod siege;
