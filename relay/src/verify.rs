@@ -94,6 +94,9 @@ pub async fn verify(data: &Path) -> Result<Vec<VerifiedChain>, VerifyError> {
     Ok(verified)
 }
 
+/// The key of a header's row, the header, and the body where there is one.
+type BlockRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
 /// Replays one network. The outer error is of the database, the inner one of what it holds.
 async fn replayed(
     connection: &mut SqliteConnection,
@@ -103,7 +106,7 @@ async fn replayed(
     let mut entries = Entries::default();
     let mut height = 0;
     loop {
-        let blocks: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+        let blocks: Vec<BlockRow> = sqlx::query_as(
             "SELECT headers.key, headers.value, bodies.value FROM headers
              LEFT JOIN bodies ON bodies.replica = headers.replica AND bodies.key = headers.key
              WHERE headers.replica = ?1 AND headers.key > ?2 ORDER BY headers.key LIMIT ?3",
