@@ -297,8 +297,14 @@ impl Node {
         self.effects.push(Effect::Sign(id, statement));
     }
 
+    /// Before the welcome a relay takes nothing but the registration. A block that was found
+    /// meanwhile is told by the status that follows the welcome.
     fn send(&mut self, message: &Message) {
-        if self.session.is_open() {
+        let is_of_registration = matches!(
+            message,
+            Message::Hello(_) | Message::Register { .. } | Message::Leave
+        );
+        if self.session.is_joined() || (is_of_registration && self.session.is_open()) {
             self.effects.push(Effect::Send(message.to_frame()));
         }
     }

@@ -9,11 +9,15 @@
 
 mod world;
 
+use shared::difficulty::Target;
 use shared::encoding::{List, Text};
 use shared::finality::{Ballot, Step};
 use shared::hash::TransactionId;
 use shared::message::{Member, Message};
-use shared::node::interface::{Abstention, Answer, Command, CommandError, Connection, ImportStep};
+use shared::node::Node;
+use shared::node::interface::{
+    Abstention, Answer, Command, CommandError, Connection, Effect, Event, ImportStep, MiningWork,
+};
 use shared::receipt::Receipt;
 use shared::transaction::Expect;
 use world::World;
@@ -30,6 +34,46 @@ fn everyone_sees_everyone_and_the_same_leader() {
         assert!(view.leader.is_some(), "node {index} knows no leader");
         assert_eq!(view.leader, world.view(0).leader);
     }
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_block_that_is_found_while_registering_is_not_sent_before_the_welcome() {
+    let mut world = World::new(1);
+    world.pass(1_000);
+    let (key, rows, now_ms) = (world.view(0).key, world.nodes[0].store.rows(), world.now_ms);
+    let (mut node, _) = Node::new(key, "test", &rows, now_ms);
+    let nonce = [1; 32];
+    let mut effects = node.handle(now_ms, Event::Connected { nonce });
+    let once = Command::StartMining { once: true };
+    effects.extend(node.handle(now_ms, Event::Command(1, once)));
+    let work = effects.iter().find_map(|effect| match effect {
+        Effect::Mine(work) => Some(work.clone()),
+        _ => None,
+    });
+    let MiningWork {
+        work, mut header, ..
+    } = work.expect("it mines");
+    let target = Target::from_compact(header.bits).unwrap();
+    while !target.is_met_by(&header.hash()) {
+        header.nonce += 1;
+    }
+    let nonce = header.nonce;
+    effects.extend(node.handle(now_ms, Event::NonceFound { work, nonce }));
+    let writes = effects.iter().filter_map(|effect| match effect {
+        Effect::Write(id, _) => Some(*id),
+        _ => None,
+    });
+    for id in writes.collect::<Vec<_>>() {
+        effects.extend(node.handle(now_ms, Event::Written(id)));
+    }
+    assert_eq!(node.view().chain.height, 1, "the block is kept");
+    let sent = effects.iter().filter_map(|effect| match effect {
+        Effect::Send(frame) => Some(Message::from_frame(frame).unwrap()),
+        _ => None,
+    });
+    let sent: Vec<_> = sent.collect();
+    assert!(matches!(sent.as_slice(), [Message::Hello(_)]), "{sent:?}");
 }
 
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
