@@ -2,6 +2,7 @@
 
 mod chain;
 mod dump;
+mod native_mining;
 mod program;
 mod size;
 
@@ -109,7 +110,7 @@ struct Bench {
     run: fn(&Workspace, accept: bool) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
@@ -119,6 +120,11 @@ const BENCHES: [Bench; 3] = [
         name: "dump",
         about: "rows per second of a dump into PostgreSQL, beside psql's \\copy",
         run: dump::run,
+    },
+    Bench {
+        name: "native-mining",
+        about: "hashes per second of the worker's miners, beside sha2's compression",
+        run: native_mining::run,
     },
     Bench {
         name: "size",
@@ -180,7 +186,7 @@ pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<(), F
     let mut out = std::io::stdout().lock();
     if options.name == "list" {
         for bench in &BENCHES {
-            writeln!(out, "{:<8} {}", bench.name, bench.about)?;
+            writeln!(out, "{:<14} {}", bench.name, bench.about)?;
         }
         return Ok(());
     }

@@ -359,6 +359,8 @@ pub struct View {
     pub network: Option<NetworkView>,
     /// The connection.
     pub connection: Connection,
+    /// Whether it has everything that it knows the relay to have.
+    pub is_synced: bool,
     /// The node's number, once it has one.
     pub id: Option<MemberId>,
     /// Who leads.

@@ -17,6 +17,7 @@ impl Node {
             key: self.key,
             network: ledger.map(|ledger| network_view(ledger.replica.chain())),
             connection: self.session.connection(),
+            is_synced: self.is_synced(),
             id: self.session.id,
             leader: self.leader,
             members: self.members.values().cloned().collect(),

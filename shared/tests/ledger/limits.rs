@@ -9,6 +9,7 @@ const PROTOCOL: &str = include_str!("../../src/limits.rs");
 const RELAY: &str = include_str!("../../../relay/src/limits.rs");
 const STORE: &str = include_str!("../../../store/src/limits.rs");
 const DUMP: &str = include_str!("../../../dump/src/limits.rs");
+const WORKER: &str = include_str!("../../../worker-cli/src/limits.rs");
 const DOCUMENT: &str = include_str!("../../../docs/limits.md");
 
 #[test]
@@ -29,6 +30,11 @@ fn every_limit_of_the_store_is_documented() {
 #[test]
 fn every_limit_of_dumps_is_documented() {
     assert_documented(DUMP, "## Dumps", 10);
+}
+
+#[test]
+fn every_limit_of_the_worker_is_documented() {
+    assert_documented(WORKER, "## Worker", 10);
 }
 
 fn assert_documented(code: &str, section: &str, count_min: usize) {

@@ -1,0 +1,190 @@
+//! `run`: stay a member, and serve the other commands.
+
+use ::dump::{Handle, State};
+use shared::node::interface::{Command, Connection};
+use tokio::sync::mpsc;
+
+use super::dump::{self, Progress};
+use super::events;
+use crate::access::{Access, Place, interrupted};
+use crate::arguments::{Global, Run};
+use crate::control::{Server, Wish};
+use crate::failure::{Class, Failure};
+use crate::node::{NodeHandle, OwnNode, Seen};
+use crate::output::Output;
+
+/// What a worker stays for.
+pub(super) enum Purpose {
+    /// To be a member.
+    Member { mine: bool },
+    /// To dump into the database of this URL, until that is stopped.
+    Dump(String),
+}
+
+pub(super) async fn run(global: &Global, output: Output, options: &Run) -> Result<(), Failure> {
+    let mine = options.mine;
+    serve(global, output, Purpose::Member { mine }).await
+}
+
+/// Stays until it is told to leave.
+pub(super) async fn serve(
+    global: &Global,
+    output: Output,
+    purpose: Purpose,
+) -> Result<(), Failure> {
+    let place = Place::remembered(global)?;
+    let socket = place.folder.socket();
+    let node = Access::start(place, global.threads()).await?;
+    let (wishes, mut wished) = mpsc::channel(1);
+    let mut server = match Server::start(socket, node.handle().clone(), wishes) {
+        Ok(server) => server,
+        Err(error) => {
+            node.stop().await?;
+            return Err(error.into());
+        }
+    };
+    let mut dump = None;
+    let ended = tokio::select! {
+        ended = stay(&node, output, &purpose, &mut wished, &mut dump) => ended,
+        () = interrupted() => Ok(()),
+    };
+    output.note("leaving");
+    // Commands find no worker that is about to end; one that waits for its end is told by it.
+    server.close_door();
+    if let Some(dump) = dump {
+        dump.stop().await;
+        // It reads the store, which ends with its last reader.
+        drop(dump);
+    }
+    node.stop().await?;
+    ended
+}
+
+async fn stay(
+    node: &OwnNode,
+    output: Output,
+    purpose: &Purpose,
+    wished: &mut mpsc::Receiver<Wish>,
+    dump: &mut Option<Handle>,
+) -> Result<(), Failure> {
+    match purpose {
+        Purpose::Member { mine: false } => {}
+        Purpose::Member { mine: true } => {
+            let mine = Command::StartMining { once: false };
+            node.handle().command(mine).await?;
+        }
+        Purpose::Dump(url) => {
+            joined(node.handle()).await?;
+            let begun = dump.insert(dump::begin(node, url).await?);
+            output.report(&Progress::of(begun).report());
+        }
+    }
+    let mut reports = core::pin::pin!(report(node.handle(), output));
+    loop {
+        let wish = tokio::select! {
+            ended = &mut reports => return ended,
+            () = ended(dump.as_ref()) => None,
+            Some(wish) = wished.recv() => Some(wish),
+        };
+        match wish {
+            Some(Wish::Leave) => return Ok(()),
+            Some(Wish::StartDump(url, answer)) => {
+                let begun = start_dump(node, &url, dump).await;
+                // Whoever asked may have given up.
+                let _ = answer.send(begun);
+            }
+            Some(Wish::StopDump(answer)) => {
+                let stopped = match dump.take() {
+                    Some(dump) => {
+                        dump.stop().await;
+                        Ok(Progress::of(&dump))
+                    }
+                    None => Err(dump::not_dumping()),
+                };
+                // Whoever asked may have given up.
+                let _ = answer.send(stopped);
+                if matches!(purpose, Purpose::Dump(_)) {
+                    return Ok(());
+                }
+            }
+            None => halted(dump.take(), output, purpose)?,
+        }
+    }
+}
+
+/// A dump that has ended by itself: a worker that is there for it ends too.
+fn halted(dump: Option<Handle>, output: Output, purpose: &Purpose) -> Result<(), Failure> {
+    let Some(dump) = dump else {
+        return Ok(());
+    };
+    output.report(&Progress::of(&dump).report());
+    match (dump.status().last_error, purpose) {
+        (Some(error), Purpose::Dump(_)) => {
+            let class = crate::failure::of_dump(&error);
+            Err(Failure::new(class, error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn start_dump(
+    node: &OwnNode,
+    url: &str,
+    dump: &mut Option<Handle>,
+) -> Result<Progress, Failure> {
+    if let Some(running) = dump.as_ref()
+        && !matches!(running.status().state, State::Stopped | State::Halted)
+    {
+        return Err(Failure::new(
+            Class::DatabaseBusy,
+            format!(
+                "this worker dumps to {} already: `stop_dump_data` ends that",
+                running.target()
+            ),
+        ));
+    }
+    let begun = dump.insert(dump::begin(node, url).await?);
+    Ok(Progress::of(begun))
+}
+
+async fn ended(dump: Option<&Handle>) {
+    match dump {
+        Some(dump) => dump.ended().await,
+        None => core::future::pending().await,
+    }
+}
+
+async fn joined(node: &NodeHandle) -> Result<(), Failure> {
+    let mut after = 0;
+    loop {
+        let seen = node.see(after).await?;
+        if let Connection::Refused(error) = &seen.view.connection {
+            return Err(Failure::refused(error));
+        }
+        if let Some(trouble) = seen.trouble {
+            return Err(Failure::new(trouble.class, trouble.message));
+        }
+        if seen.view.connection == Connection::Joined {
+            return Ok(());
+        }
+        after = seen.version;
+    }
+}
+
+/// Prints what happens, until the relay refuses this node for good.
+async fn report(node: &NodeHandle, output: Output) -> Result<(), Failure> {
+    let mut before: Option<Seen> = None;
+    loop {
+        let seen = node
+            .see(before.as_ref().map_or(0, |seen| seen.version))
+            .await?;
+        for event in events::between(before.as_ref(), &seen) {
+            // A worker goes on where nobody reads.
+            output.report(&event);
+        }
+        if let Connection::Refused(error) = &seen.view.connection {
+            return Err(Failure::refused(error));
+        }
+        before = Some(seen);
+    }
+}

@@ -1,0 +1,352 @@
+//! What can go wrong, by class: each class has its exit code, in `--help`, in `docs/worker.md` and
+//! in the JSON form of errors.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use dump::{DumpError, ErrorClass};
+use shared::message::{ErrorCode, ErrorMessage};
+use shared::node::interface::CommandError;
+use shared::receipt::NoReceipt;
+use sqlite_store::{OpenError, StoreError};
+
+use crate::control::ControlError;
+use crate::folder::FolderError;
+use crate::key::KeyError;
+use crate::node::NodeError;
+use crate::relay_url::TrustError;
+
+/// Kinds of failures, as scripts tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Class {
+    /// A defect of this program.
+    Defect = 1,
+    /// The command line is not what it should be.
+    Usage = 2,
+    /// The data folder, or a file named on the command line, cannot be used.
+    Folder = 10,
+    /// Another worker uses the data folder.
+    FolderInUse = 11,
+    /// Others than its owner can read the key file.
+    KeyExposed = 12,
+    /// The key is none.
+    Key = 13,
+    /// No relay is remembered here.
+    NotRegistered = 14,
+    /// The database in the data folder is damaged, another program's or full.
+    Storage = 15,
+    /// Nobody answers at the relay's address.
+    Unreachable = 20,
+    /// Somebody answers there, but it is no relay.
+    NotARelay = 21,
+    /// The relay's certificate is not trusted.
+    Certificate = 22,
+    /// The relay refused this node or what it asked for.
+    Refused = 23,
+    /// The relay runs another network than this replica is of, or none of that name.
+    Network = 24,
+    /// It took too long.
+    TimedOut = 25,
+    /// The transaction was refused.
+    Transaction = 30,
+    /// There is no such key, block or transaction.
+    NotFound = 31,
+    /// There is nothing to compare with yet, or nobody who leads.
+    NotYet = 32,
+    /// Members' replicas differ.
+    Differ = 33,
+    /// What was to be verified does not hold.
+    Invalid = 34,
+    /// It needs a running worker, and none is.
+    NotRunning = 35,
+    /// The URL names no database.
+    DatabaseUrl = 40,
+    /// The database server is not reached.
+    DatabaseUnreachable = 41,
+    /// It does not let this user in.
+    DatabaseLogin = 42,
+    /// It has no such database, or no dump in it.
+    DatabaseMissing = 43,
+    /// TLS cannot be had as `sslmode` demands.
+    DatabaseTls = 44,
+    /// The user lacks a right there.
+    DatabaseRights = 45,
+    /// The tables there are somebody else's.
+    DatabaseForeign = 46,
+    /// The server or the tables are of a version that does not fit.
+    DatabaseVersion = 47,
+    /// Another dump is at work there.
+    DatabaseBusy = 48,
+    /// What the tables hold is not what it should be.
+    DatabaseData = 49,
+    /// The user ended it.
+    Interrupted = 130,
+}
+
+impl Class {
+    /// All classes, as `--help` lists them.
+    pub const ALL: [(Self, &'static str, &'static str); 31] = [
+        (
+            Self::Defect,
+            "defect",
+            "a defect of this program: please report it",
+        ),
+        (
+            Self::Usage,
+            "usage",
+            "the command line is not what it should be",
+        ),
+        (
+            Self::Folder,
+            "folder",
+            "a folder or file cannot be read or written",
+        ),
+        (
+            Self::FolderInUse,
+            "folder_in_use",
+            "another worker uses the data folder",
+        ),
+        (
+            Self::KeyExposed,
+            "key_exposed",
+            "others can read the key file",
+        ),
+        (Self::Key, "key", "the key is none"),
+        (
+            Self::NotRegistered,
+            "not_registered",
+            "`register` comes first",
+        ),
+        (
+            Self::Storage,
+            "storage",
+            "the database in the data folder failed",
+        ),
+        (
+            Self::Unreachable,
+            "unreachable",
+            "nobody answers at the relay's address",
+        ),
+        (
+            Self::NotARelay,
+            "not_a_relay",
+            "what answers there is no relay",
+        ),
+        (
+            Self::Certificate,
+            "certificate",
+            "the relay's certificate is not trusted",
+        ),
+        (Self::Refused, "refused", "the relay refused"),
+        (Self::Network, "network", "the relay runs another network"),
+        (Self::TimedOut, "timed_out", "it took longer than --timeout"),
+        (
+            Self::Transaction,
+            "transaction",
+            "the transaction was refused",
+        ),
+        (
+            Self::NotFound,
+            "not_found",
+            "no such key, block or transaction",
+        ),
+        (
+            Self::NotYet,
+            "not_yet",
+            "nothing is final yet, or nobody leads",
+        ),
+        (Self::Differ, "differ", "members' replicas differ"),
+        (
+            Self::Invalid,
+            "invalid",
+            "what was to be verified does not hold",
+        ),
+        (
+            Self::NotRunning,
+            "not_running",
+            "no worker is running in the data folder",
+        ),
+        (
+            Self::DatabaseUrl,
+            "database_url",
+            "the URL names no database",
+        ),
+        (
+            Self::DatabaseUnreachable,
+            "database_unreachable",
+            "the database server is not reached",
+        ),
+        (
+            Self::DatabaseLogin,
+            "database_login",
+            "the database server refuses the login",
+        ),
+        (
+            Self::DatabaseMissing,
+            "database_missing",
+            "no such database, or no dump in it",
+        ),
+        (
+            Self::DatabaseTls,
+            "database_tls",
+            "no TLS as sslmode demands",
+        ),
+        (
+            Self::DatabaseRights,
+            "database_rights",
+            "the database user lacks a right",
+        ),
+        (
+            Self::DatabaseForeign,
+            "database_foreign",
+            "the tables there are somebody else's",
+        ),
+        (
+            Self::DatabaseVersion,
+            "database_version",
+            "the server's or tables' version does not fit",
+        ),
+        (
+            Self::DatabaseBusy,
+            "database_busy",
+            "another dump is at work there",
+        ),
+        (
+            Self::DatabaseData,
+            "database_data",
+            "what the tables hold is not what it should be",
+        ),
+        (Self::Interrupted, "interrupted", "ended by Ctrl-C"),
+    ];
+
+    /// The program's exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(class, ..)| *class == self)
+            .map_or("defect", |(_, name, _)| name)
+    }
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Of the data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Of the key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database was not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Of TLS.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The node ended.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The running worker was not reached.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The dump failed.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    /// The node did not do it.
+    #[error("{0}")]
+    Command(#[from] CommandError),
+    /// A failure as the running worker, or the node's connection, told it.
+    #[error("{message}")]
+    Told {
+        /// Its class.
+        class: Class,
+        /// What happened, and what to do.
+        message: String,
+    },
+    /// The user ended it.
+    #[error("ended by Ctrl-C")]
+    Interrupted,
+}
+
+impl Failure {
+    /// A failure that is one sentence.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Told { class, message }
+    }
+
+    /// What the relay said when it refused this node.
+    #[must_use]
+    pub fn refused(error: &ErrorMessage) -> Self {
+        let class = match error.code {
+            ErrorCode::Network => Class::Network,
+            ErrorCode::Unavailable => Class::Storage,
+            _ => Class::Refused,
+        };
+        let message = match error.code {
+            ErrorCode::Superseded => {
+                "another worker or tab with the same key has joined: give each worker a data folder of its own"
+                    .to_owned()
+            }
+            _ => error.explanation.to_string(),
+        };
+        Self::Told { class, message }
+    }
+
+    /// Its class, which is the exit code.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Folder(_) => Class::Folder,
+            Self::Key(error) => error.class(),
+            Self::Open(OpenError::InUse { .. }) => Class::FolderInUse,
+            Self::Open(OpenError::Folder { .. }) => Class::Folder,
+            Self::Open(_) | Self::Store(_) => Class::Storage,
+            Self::Trust(_) => Class::Certificate,
+            Self::Node(error) => error.class(),
+            Self::Control(error) => error.class(),
+            Self::Command(error) => match error {
+                CommandError::EmptyKey => Class::Usage,
+                CommandError::Invalid(_) | CommandError::MempoolFull => Class::Transaction,
+                CommandError::NoNetwork | CommandError::NotConnected => Class::Unreachable,
+                CommandError::NothingFinal | CommandError::NoLeader => Class::NotYet,
+                CommandError::NoBlock(_) => Class::NotFound,
+                CommandError::NoReceipt(NoReceipt::NotFinal { .. }) => Class::NotYet,
+                CommandError::NoReceipt(_) => Class::NotFound,
+                CommandError::File(_) => Class::Invalid,
+                _ => Class::Storage,
+            },
+            Self::Dump(error) => of_dump(error),
+            Self::Told { class, .. } => *class,
+            Self::Interrupted => Class::Interrupted,
+        }
+    }
+}
+
+pub(crate) fn of_dump(error: &DumpError) -> Class {
+    match error {
+        DumpError::Target(_) => Class::DatabaseUrl,
+        DumpError::Login { .. } => Class::DatabaseLogin,
+        DumpError::NoDatabase { .. } | DumpError::NoDump { .. } => Class::DatabaseMissing,
+        DumpError::Tls { .. } => Class::DatabaseTls,
+        DumpError::Rights { .. } | DumpError::ReadOnly { .. } => Class::DatabaseRights,
+        DumpError::Foreign { .. } | DumpError::Encoding { .. } => Class::DatabaseForeign,
+        DumpError::ServerTooOld { .. }
+        | DumpError::NewerTables { .. }
+        | DumpError::OlderTables { .. } => Class::DatabaseVersion,
+        DumpError::Busy { .. } => Class::DatabaseBusy,
+        error => match error.class() {
+            ErrorClass::Unavailable => Class::DatabaseUnreachable,
+            _ => Class::DatabaseData,
+        },
+    }
+}

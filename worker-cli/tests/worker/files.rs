@@ -1,0 +1,55 @@
+//! Receipts and chain files: made from a replica, checked without one.
+
+use std::fs;
+
+use crate::programs::{Relay, Worker};
+
+#[test]
+fn a_receipt_is_verified_without_a_relay_and_a_changed_one_is_refused() {
+    let file = {
+        let relay = Relay::start();
+        let worker = Worker::registered(&relay);
+        let added = worker.json(&["add_transaction", "--key", "k", "--value", "v"]);
+        let id = added["id"].as_str().unwrap().to_owned();
+        let (code, _) = worker.failure(&["receipt", &id]);
+        assert_eq!(code, 31, "it is not mined yet");
+        worker.json(&["mine_block"]);
+        let file = worker.path("k.receipt");
+        worker.json(&["receipt", &id, "--out", file.to_str().unwrap()]);
+        fs::read(file).unwrap()
+    };
+    let anybody = Worker::new();
+    let path = anybody.path("k.receipt");
+    fs::write(&path, &file).unwrap();
+    let path = path.to_str().unwrap();
+    let verified = anybody.json(&["verify", path]);
+    assert_eq!(verified["kind"], "receipt");
+    assert_eq!(verified["height"], 1);
+    let mut changed = file;
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    fs::write(path, changed).unwrap();
+    let (code, _) = anybody.failure(&["verify", path]);
+    assert_eq!(code, 34);
+}
+
+#[test]
+fn an_exported_chain_is_verified_offline_and_imported() {
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    worker.json(&["add_transaction", "--key", "k", "--value", "v"]);
+    worker.json(&["mine_block"]);
+    let path = worker.path("chain");
+    let path = path.to_str().unwrap();
+    worker.json(&["export", path]);
+    let verified = worker.json(&["verify", path]);
+    assert_eq!(verified["kind"], "chain");
+    assert_eq!(verified["height"], 1);
+    let other = Worker::registered(&relay);
+    assert_eq!(other.json(&["import", path])["tip"], verified["tip"]);
+    let mut cut = fs::read(path).unwrap();
+    cut.truncate(cut.len() - 1);
+    fs::write(path, cut).unwrap();
+    let (code, _) = worker.failure(&["verify", path]);
+    assert_eq!(code, 34);
+}

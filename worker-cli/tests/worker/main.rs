@@ -1,0 +1,15 @@
+//! The worker as a program, against the relay as a program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may"
+)]
+
+mod bad_input;
+mod commands;
+mod dumping;
+mod files;
+mod programs;
+mod running;
