@@ -109,7 +109,6 @@ CREATE TABLE keys (
     writer     bytea NOT NULL,
     height     bigint NOT NULL
 );
-CREATE INDEX keys_writer ON keys (writer);
 COMMENT ON TABLE keys IS 'The present value of each key.';
 COMMENT ON COLUMN keys.key IS 'The key. Keys compare as bytes.';
 COMMENT ON COLUMN keys.value IS 'Its present value.';

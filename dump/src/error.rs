@@ -199,6 +199,11 @@ pub enum DumpError {
         /// What is wrong with it.
         reason: String,
     },
+    /// More has come above the last decision than is kept. The tables have what counts.
+    #[error(
+        "more has come above the last decision than is kept ({0}): the dump begins again where the tables stand"
+    )]
+    Crowded(String),
     /// The replica cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -217,9 +222,10 @@ impl DumpError {
         match self {
             Self::Target(_) | Self::NoDatabase { .. } | Self::NoDump { .. } => ErrorClass::Usage,
             Self::Login { .. } | Self::Rights { .. } | Self::Tls { .. } => ErrorClass::Denied,
-            Self::Unreachable { .. } | Self::Source(_) | Self::Interrupted(_) => {
-                ErrorClass::Unavailable
-            }
+            Self::Unreachable { .. }
+            | Self::Crowded(_)
+            | Self::Source(_)
+            | Self::Interrupted(_) => ErrorClass::Unavailable,
             Self::ServerTooOld { .. }
             | Self::Encoding { .. }
             | Self::ReadOnly { .. }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use shared::block::{Block, Body, SealedHeader};
-use shared::chain::{Chain, Changes, Checkpoint};
+use shared::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError};
 use shared::finality::{LogEntry, LogEvent};
 use shared::hash::{BlockHash, Hash};
 use shared::keys::PublicKey;
@@ -202,13 +202,18 @@ impl Follower {
         }
         let invalid = |reason: String| DumpError::Invalid { height, reason };
         // The source has judged the time by its clock.
-        let is_new = self
-            .chain
-            .insert_header(sealed, sealed.header.timestamp_ms)
-            .map_err(|error| invalid(error.to_string()))?;
-        self.chain
-            .insert_body(hash, body.clone())
-            .map_err(|error| invalid(error.to_string()))?;
+        let inserted = self.chain.insert_header(sealed, sealed.header.timestamp_ms);
+        let is_new = inserted.map_err(|error| match error {
+            HeaderError::TooFar { .. } | HeaderError::TooManySides => {
+                DumpError::Crowded(error.to_string())
+            }
+            other => invalid(other.to_string()),
+        })?;
+        let inserted = self.chain.insert_body(hash, body.clone());
+        inserted.map_err(|error| match error {
+            BodyError::TooManySides => DumpError::Crowded(error.to_string()),
+            other => invalid(other.to_string()),
+        })?;
         self.bodies.insert(*hash, Arc::new(body));
         self.last_on_side = Some(*hash);
         self.bind();

@@ -272,10 +272,13 @@ async fn find(
         return foreign("it has no table network that names one");
     }
     let query = format!("SELECT id, tables_version FROM {schema}.network");
-    let row: Option<(Vec<u8>, i32)> = sqlx::query_as(AssertSqlSafe(query))
+    let row: Result<Option<(Vec<u8>, i32)>, _> = sqlx::query_as(AssertSqlSafe(query))
         .fetch_optional(connection)
-        .await?;
-    match row {
+        .await;
+    if let Err(sqlx::Error::ColumnDecode { .. }) = row {
+        return foreign("its table network has other columns");
+    }
+    match row? {
         Some((id, _)) if id != network.0 => foreign("its table network names another network"),
         Some((_, came)) if came > TABLES_VERSION => Ok(Err(DumpError::NewerTables {
             schema: schema.to_owned(),

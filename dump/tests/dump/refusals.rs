@@ -52,6 +52,8 @@ async fn what_is_not_ours_is_left_alone() {
     let name = schema();
     let foreign = [
         "CREATE TABLE s.blocks (x integer)",
+        "CREATE TABLE s.network (id text, parameters text, tables_version integer);
+         INSERT INTO s.network VALUES ('x', '', 1)",
         "CREATE TABLE s.network (id bytea, parameters bytea, tables_version integer)",
         "CREATE TABLE s.network (id bytea, parameters bytea, tables_version integer);
          INSERT INTO s.network VALUES ('\\x01', '', 1)",
