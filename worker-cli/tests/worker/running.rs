@@ -64,7 +64,11 @@ fn a_killed_worker_comes_back_as_the_same_with_its_replica() {
     let worker = Worker::registered(&relay);
     let id = worker.json(&["get_id"]);
     let mut running = worker.run(&["--mine"]);
-    let at_death = running.event("block", |block| block["height"].as_u64() >= Some(3));
+    let shown = running.event("block", |block| block["height"].as_u64() >= Some(3));
+    // A worker keeps its vote before it sends it, and a block before its vote.
+    running.event("final", |last| {
+        last["height"].as_u64() >= shown["height"].as_u64()
+    });
     running.kill();
     assert!(
         worker.path("control.sock").exists(),
@@ -77,10 +81,10 @@ fn a_killed_worker_comes_back_as_the_same_with_its_replica() {
     assert_eq!(registered["key"], id["key"]);
     let chain = worker.json(&["get_chain", "--count", "1000"]);
     let blocks = chain["blocks"].as_array().unwrap();
-    let is_there = |block: &Value| block["hash"] == at_death["hash"];
+    let is_there = |block: &Value| block["hash"] == shown["hash"];
     assert!(
         blocks.iter().any(is_there),
-        "the block that was shown is kept"
+        "the block that was final is kept"
     );
 }
 
