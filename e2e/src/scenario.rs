@@ -64,6 +64,19 @@ pub fn run(
     address: Address,
     play: impl AsyncFnOnce(&mut World) -> Result<()>,
 ) -> Result<()> {
+    run_within(SCENARIO_DEADLINE, name, address, play)
+}
+
+/// As [`run`], for one that takes longer than others.
+///
+/// # Errors
+/// As those of [`run`].
+pub fn run_within(
+    deadline: Duration,
+    name: &str,
+    address: Address,
+    play: impl AsyncFnOnce(&mut World) -> Result<()>,
+) -> Result<()> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -71,7 +84,7 @@ pub fn run(
         .build()?
         .block_on(async {
             let mut world = World::new(address)?;
-            let outcome = play_and_check(&mut world, play).await;
+            let outcome = play_and_check(deadline, &mut world, play).await;
             let outcome = match outcome {
                 Ok(()) => Ok(()),
                 Err(error) => Err(match evidence::collect(name, &world).await {
@@ -85,14 +98,15 @@ pub fn run(
 }
 
 async fn play_and_check(
+    deadline: Duration,
     world: &mut World,
     play: impl AsyncFnOnce(&mut World) -> Result<()>,
 ) -> Result<()> {
     let played = AssertUnwindSafe(play(world)).catch_unwind();
-    match tokio::time::timeout(SCENARIO_DEADLINE, played).await {
+    match tokio::time::timeout(deadline, played).await {
         Ok(Ok(outcome)) => outcome?,
         Ok(Err(panic)) => bail!(message_of(panic.as_ref())),
-        Err(_) => bail!("still not over after {} s", SCENARIO_DEADLINE.as_secs()),
+        Err(_) => bail!("still not over after {} s", deadline.as_secs()),
     }
     world.check_for_faults().await
 }

@@ -225,15 +225,21 @@ impl Tab {
             .map(|returned| returned.json().clone())
     }
 
+    /// What a script hands to the function that is its last argument.
+    pub async fn evaluate_async(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        self.run(async |driver| driver.execute_async(script, arguments).await)
+            .await
+            .map(|returned| returned.json().clone())
+    }
+
     /// Waits until no lease on a slot is left in this browser, as there is for some seconds after
     /// a tab without Web Locks has ended. Only for documents without a node.
     pub async fn wait_until_leases_run_out(&self) -> Result<()> {
         let condition = format!("{}: no lease on a slot", self.name);
         wait::until(&condition, SOON, async || {
             let left_ms = self
-                .run(async |driver| driver.execute_async(LEASE_LEFT, vec![]).await)
+                .evaluate_async(LEASE_LEFT, vec![])
                 .await?
-                .json()
                 .as_f64()
                 .context("milliseconds")?;
             Ok(Look::from_bool(

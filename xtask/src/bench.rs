@@ -2,6 +2,7 @@
 
 mod chain;
 mod dump;
+mod mining;
 mod native_mining;
 mod program;
 mod size;
@@ -110,7 +111,7 @@ struct Bench {
     run: fn(&Workspace, accept: bool) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
@@ -120,6 +121,11 @@ const BENCHES: [Bench; 4] = [
         name: "dump",
         about: "rows per second of a dump into PostgreSQL, beside psql's \\copy",
         run: dump::run,
+    },
+    Bench {
+        name: "mining",
+        about: "hashes per second of the page's miners, beside sha2 and other people's in one browser",
+        run: mining::run,
     },
     Bench {
         name: "native-mining",

@@ -90,6 +90,13 @@ pub(crate) fn for_tests() -> Result<Browser, SetupError> {
     browser::ensure()
 }
 
+/// The folder of the hash functions from npm that the miners are compared with.
+pub(crate) fn for_mining_peers() -> Result<PathBuf, SetupError> {
+    let tools = ToolsDir::locate()?;
+    let _lock = tools.lock()?;
+    node::ensure_hash_functions(&tools)
+}
+
 /// The programs of PostgreSQL, for tests and benchmarks of dumps.
 pub(crate) fn for_databases() -> Result<(), SetupError> {
     let tools = ToolsDir::locate()?;

@@ -1,4 +1,7 @@
-//! Programs that measure: the package `bench`, natively and in a browser's worker.
+//! Programs that measure: the package `bench`, natively and in a browser's worker; a package's own benchmarks;
+//! the package `e2e`, with whole browsers.
+
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -69,6 +72,26 @@ impl Figures {
         Ok(Self {
             program: format!("{PACKAGE} {bench} in Chromium"),
             output,
+        })
+    }
+
+    /// What the end-to-end package measures of whole browsers, a relay with the release page beside
+    /// them.
+    pub(super) fn browsers(
+        workspace: &Workspace,
+        bench: &str,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Self, BenchError> {
+        let tools = setup::for_page(workspace)?;
+        let browser = setup::for_tests()?;
+        let mut cargo =
+            suites::measuring(workspace, &tools, &browser, bench).map_err(BenchError::Browser)?;
+        for (variable, path) in environment {
+            cargo.env(variable, path);
+        }
+        Ok(Self {
+            program: format!("measure {bench}"),
+            output: process::capture_loudly(&mut cargo)?,
         })
     }
 

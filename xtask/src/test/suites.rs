@@ -1,13 +1,17 @@
 //! The commands behind each suite.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::json;
 
 use super::TestOptions;
 use crate::{
     page,
-    process::{self, is_root},
+    process::{self, ProcessError, is_root},
     relay,
     setup::{Browser, PageTools},
     workspace::Workspace,
@@ -128,28 +132,53 @@ pub(super) fn screenshots(workspace: &Workspace, tools: &PageTools, browser: &Br
     }
 }
 
-/// Builds page and relay, and names them to the tests by environment variables.
+/// The end-to-end package's program that measures whole browsers.
+pub(crate) fn measuring(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+    bench: &str,
+) -> Result<Command, String> {
+    let mut cargo = driving_browsers(workspace, tools, browser, relay::build_with_page)?;
+    cargo.args(["run", "--release", "--package", END_TO_END]);
+    cargo.args(["--bin", "measure", "--", bench]);
+    Ok(cargo)
+}
+
 fn end_to_end_command(
     workspace: &Workspace,
     tools: &PageTools,
     browser: &Browser,
 ) -> Result<Command, String> {
+    let build_relay = relay::build_with_page_for_tests;
+    let mut cargo = driving_browsers(workspace, tools, browser, build_relay)?;
+    cargo
+        .args(["test", "--package", END_TO_END, "--no-fail-fast"])
+        // Each test is several browsers already.
+        .env("RUST_TEST_THREADS", "1");
+    Ok(cargo)
+}
+
+/// Builds page and relay, and names them to the end-to-end package by environment variables.
+fn driving_browsers(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+    build_relay: fn(&Workspace) -> Result<PathBuf, ProcessError>,
+) -> Result<Command, String> {
     page::build(workspace, tools).map_err(|error| error.to_string())?;
-    let relay = relay::build_with_page(workspace).map_err(|error| error.to_string())?;
+    let relay = build_relay(workspace).map_err(|error| error.to_string())?;
     let failures = workspace.root().join("e2e/failures");
     empty(&failures)?;
 
     let mut cargo = process::command("cargo");
     cargo
         .current_dir(workspace.root())
-        .args(["test", "--package", END_TO_END, "--no-fail-fast"])
         .env("RELAY_BIN", relay)
         .env("PAGE_DIST", workspace.dist())
         .env("CHROME", &browser.chrome)
         .env("CHROMEDRIVER", &browser.chromedriver)
-        .env("E2E_FAILURES", failures)
-        // Each test is several browsers already.
-        .env("RUST_TEST_THREADS", "1");
+        .env("E2E_FAILURES", failures);
     Ok(cargo)
 }
 
