@@ -7,6 +7,7 @@
 pub mod block;
 pub mod chain;
 pub mod chain_file;
+mod clock;
 pub mod difficulty;
 pub mod encoding;
 pub mod finality;

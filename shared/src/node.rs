@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use litemap::LiteMap;
 
+use crate::clock::SteadyClock;
 use crate::encoding::Text;
 use crate::finality::log::DecisionLog;
 use crate::finality::voter::{VoteState, Voter};
@@ -55,8 +56,10 @@ pub struct Node {
     import: Option<import::Import>,
     rejections: VecDeque<Rejection>,
     is_visible: bool,
-    /// How far the relay's clock is ahead of this one.
-    clock_offset_ms: i64,
+    /// By which it waits. Times in the node are this clock's, where nothing else is said.
+    clock: SteadyClock,
+    /// How far the relay's clock was ahead of that one when it was last heard.
+    relay_ahead_ms: Option<i64>,
     next_request: RequestId,
     /// What is done once a batch is durable.
     after_write: HashMap<RequestId, Vec<Followup>>,
@@ -134,7 +137,8 @@ impl Node {
             import: None,
             rejections: VecDeque::new(),
             is_visible: true,
-            clock_offset_ms: 0,
+            clock: SteadyClock::new(now_ms),
+            relay_ahead_ms: None,
             next_request: 0,
             after_write: HashMap::new(),
             after_sign: HashMap::new(),
@@ -160,7 +164,11 @@ impl Node {
 
     /// Takes in something that happened and says what is to be done about it.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+    ///
+    /// `now_ms` is what the device's clock shows, milliseconds since 1970 UTC. It may be wrong and
+    /// may be set at any time.
         match event {
+        let now_ms = self.clock.advance(now_ms);
             Event::Connected { nonce } => self.connected(now_ms, nonce),
             Event::Disconnected { chance } => self.disconnected(now_ms, chance),
             Event::Frame(frame) => self.frame(now_ms, &frame),
@@ -323,7 +331,7 @@ impl Node {
             self.rejections.pop_front();
         }
         self.rejections.push_back(Rejection {
-            time_ms: now_ms,
+            time_ms: self.clock.device_ms(now_ms),
             reason,
         });
         self.view_changed = true;
@@ -349,9 +357,13 @@ impl Node {
         core::mem::take(&mut self.effects)
     }
 
-    /// The relay's clock, by which blocks are dated and judged.
+    /// The relay's clock, by which blocks are dated and judged; the device's as long as no relay
+    /// was heard.
     fn network_time_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_add_signed(self.clock_offset_ms)
+        match self.relay_ahead_ms {
+            Some(ahead_ms) => now_ms.saturating_add_signed(ahead_ms),
+            None => self.clock.device_ms(now_ms),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::chain::{Checkpoint, RestoreError};
+use crate::clock::SteadyClock;
 use crate::encoding::Text;
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
@@ -56,6 +57,8 @@ pub struct Relay {
     started_ms: u64,
     next_ping_ms: Option<u64>,
     ping: u64,
+    /// By which it waits. Times in the relay are this clock's, where nothing else is said.
+    clock: SteadyClock,
     /// Members whose change the others have not been told.
     changed: BTreeSet<MemberId>,
     gone: BTreeSet<MemberId>,
@@ -167,6 +170,7 @@ impl Relay {
             next_ping_ms: None,
             ping: 0,
             changed: BTreeSet::new(),
+            clock: SteadyClock::new(now_ms),
             gone: BTreeSet::new(),
             flush_ms: None,
             policy_ms: None,
@@ -189,7 +193,10 @@ impl Relay {
         match event {
             Event::Opened { connection, nonce } => self.opened(now_ms, connection, nonce),
             Event::Frame { connection, frame } => self.frame(now_ms, connection, &frame),
+    ///
+    /// `now_ms` is what the relay's clock shows, milliseconds since 1970 UTC: its network's time.
             Event::Closed { connection } => self.closed(now_ms, connection, false),
+        let now_ms = self.clock.advance(now_ms);
             Event::Written(id) => self.written(now_ms, id),
             Event::WriteFailed(id, reason) => self.write_failed(now_ms, id, &reason),
             Event::Loaded(id, rows) => self.loaded(now_ms, id, &rows),
@@ -489,7 +496,8 @@ impl Relay {
         self.effects.push(Effect::Report(report));
     }
 
-    fn report_rejection(&mut self, time_ms: u64, reason: String) {
+    fn report_rejection(&mut self, now_ms: u64, reason: String) {
+        let time_ms = self.network_time_ms(now_ms);
         self.report(Report::Rejected(Rejection { time_ms, reason }));
     }
 
@@ -509,13 +517,21 @@ impl Relay {
         let due_ms = [
             self.next_ping_ms,
             self.flush_ms,
+    /// By which blocks, log entries and members are dated, and blocks judged.
+    fn network_time_ms(&self, now_ms: u64) -> u64 {
+        self.clock.device_ms(now_ms)
+    }
+
             self.policy_ms,
             self.check_ms,
-            self.replica.next_due_ms(),
+            self.replica
+                .next_due_ms()
+                .map(|due_ms| self.clock.steady_ms(due_ms)),
         ]
         .into_iter()
         .flatten()
-        .min();
+        .min()
+        .map(|due_ms| self.clock.device_ms(due_ms));
         if due_ms != self.wake_at_ms
             && let Some(due_ms) = due_ms
         {
@@ -524,4 +540,5 @@ impl Relay {
         }
         core::mem::take(&mut self.effects)
     }
+            let now_ms = self.clock.device_ms(now_ms);
 }

@@ -29,7 +29,7 @@ pub struct Facts<'a> {
 /// What the relay does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing, and asks again when a fact changes or at this time, milliseconds since 1970 UTC.
+    /// Nothing, and asks again when a fact changes or at this time, by the same clock.
     Wait {
         /// Nothing where only facts can change the verdict.
         until_ms: Option<u64>,
@@ -42,7 +42,7 @@ pub enum Verdict {
     NewTerm,
 }
 
-/// The relay's patience, by its own clock.
+/// The relay's patience, by a clock that is never set back.
 #[derive(Clone, Debug)]
 pub struct FinalityPolicy {
     log_length: u64,
@@ -151,11 +151,9 @@ impl FinalityPolicy {
     }
 }
 
-/// Keeps a fact and when it last changed; where the clock was set back, that is no time to come.
+/// Keeps a fact and when it last changed.
 fn note_change<T: PartialEq>(known: &mut T, now: T, changed_at_ms: &mut u64, now_ms: u64) {
-    if *known == now {
-        *changed_at_ms = (*changed_at_ms).min(now_ms);
-    } else {
+    if *known != now {
         *known = now;
         *changed_at_ms = now_ms;
     }

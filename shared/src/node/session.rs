@@ -2,6 +2,7 @@
 
 use super::interface::{Connection, Effect};
 use super::{Followup, Ledger, NETWORK_ROW, Node, Signing};
+use crate::clock::SteadyClock;
 use crate::invitation::Invitation;
 use crate::keys::Signature;
 use crate::limits::{
@@ -70,11 +71,11 @@ impl Session {
         }
     }
 
-    pub(super) fn connection(&self) -> Connection {
+    pub(super) fn connection(&self, clock: &SteadyClock) -> Connection {
         match &self.state {
             State::Closed | State::Connecting => Connection::Connecting,
             State::Waiting { until_ms } => Connection::Waiting {
-                until_ms: *until_ms,
+                until_ms: clock.device_ms(*until_ms),
                 attempts: self.attempts,
             },
             State::Greeted { .. } | State::Proving => Connection::Registering,
@@ -393,7 +394,7 @@ impl Node {
 
     fn set_clock(&mut self, now_ms: u64, relay_time_ms: u64) {
         let ahead = i128::from(relay_time_ms) - i128::from(now_ms);
-        self.clock_offset_ms = i64::try_from(ahead).unwrap_or(0);
+        self.relay_ahead_ms = i64::try_from(ahead).ok();
     }
 
     /// Notes how far the relay is, so that what is lacking is asked for.

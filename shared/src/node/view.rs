@@ -16,7 +16,7 @@ impl Node {
         View {
             key: self.key,
             network: ledger.map(|ledger| network_view(ledger.replica.chain())),
-            connection: self.session.connection(),
+            connection: self.session.connection(&self.clock),
             is_synced: self.is_synced(),
             id: self.session.id,
             leader: self.leader,
@@ -41,7 +41,7 @@ impl Node {
             abstention: ledger
                 .filter(|ledger| ledger.voter.abstains())
                 .map(|_| Abstention::OldStorage),
-            clock_offset_ms: self.clock_offset_ms,
+            clock_offset_ms: self.clock_offset_ms(),
             rejections: self.rejections.iter().cloned().collect(),
         }
     }
@@ -89,17 +89,34 @@ impl Node {
             ledger.and_then(|ledger| ledger.sync.due_ms()),
             ledger
                 .and_then(|ledger| ledger.replica.next_due_ms())
-                .map(|due_ms| due_ms.saturating_add_signed(-self.clock_offset_ms)),
+                .map(|due_ms| self.steady_ms(due_ms)),
         ]
         .into_iter()
         .flatten()
-        .min();
+        .min()
+        .map(|due_ms| self.clock.device_ms(due_ms));
         if due_ms != self.wake_at_ms
             && let Some(due_ms) = due_ms
         {
             self.wake_at_ms = Some(due_ms);
+            let now_ms = self.clock.device_ms(now_ms);
             self.effects.push(Effect::WakeAt(due_ms.max(now_ms)));
         }
+    }
+
+    /// The time of the clock to wait by, for one of the network's.
+    fn steady_ms(&self, network_time_ms: u64) -> u64 {
+        match self.relay_ahead_ms {
+            Some(ahead_ms) => network_time_ms.saturating_sub_signed(ahead_ms),
+            None => self.clock.steady_ms(network_time_ms),
+        }
+    }
+
+    fn clock_offset_ms(&self) -> i64 {
+        let Some(ahead_ms) = self.relay_ahead_ms else {
+            return 0;
+        };
+        ahead_ms.saturating_add_unsigned(self.clock.ahead_ms())
     }
 
     fn mining_view(&self) -> MiningView {

@@ -95,7 +95,7 @@ impl Relay {
     pub(super) fn invite(&mut self, now_ms: u64, request: RequestId, invite: NewInvitation) {
         let issued = match self.network().admission {
             Admission::Open => Err(InvitationError::OpenNetwork),
-            Admission::InviteOnly => self.invitations.issue(now_ms, invite),
+            Admission::InviteOnly => self.invitations.issue(self.network_time_ms(now_ms), invite),
         };
         self.administer(request, issued);
     }

@@ -117,9 +117,10 @@ impl Relay {
     }
 
     pub(super) fn wake_ledger(&mut self, now_ms: u64) {
-        for announcement in self.replica.due(now_ms) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        for announcement in self.replica.due(network_time_ms) {
             let sealed = announcement.sealed.clone();
-            if let Announced::Complete = self.replica.announced(announcement, now_ms) {
+            if let Announced::Complete = self.replica.announced(announcement, network_time_ms) {
                 self.pass_on(now_ms, None, &sealed);
             }
         }
@@ -234,7 +235,8 @@ impl Relay {
 
     fn block(&mut self, now_ms: u64, from: ConnectionId, announcement: BlockAnnouncement) {
         let sealed = announcement.sealed.clone();
-        match self.replica.announced(announcement, now_ms) {
+        let network_time_ms = self.network_time_ms(now_ms);
+        match self.replica.announced(announcement, network_time_ms) {
             Announced::Complete => self.pass_on(now_ms, Some(from), &sealed),
             Announced::BodyMissing => self.ask_bodies(now_ms, from),
             Announced::Orphan => self.ask_headers(now_ms, from),
@@ -351,7 +353,8 @@ impl Relay {
             peer.headers_asked_ms = None;
         }
         for sealed in headers {
-            if let Err(error) = self.replica.insert_header(sealed, now_ms) {
+            if let Err(error) = self.replica.insert_header(sealed, network_time_ms) {
+        let network_time_ms = self.network_time_ms(now_ms);
                 if error.is_forged() {
                     self.refuse(now_ms, from, &format!("a header was refused: {error}"));
                 }

@@ -255,7 +255,7 @@ impl Relay {
     }
 
     fn force(&mut self, now_ms: u64, roster: Roster) {
-        match self.log.record_forced(roster, now_ms) {
+        match self.log.record_forced(roster, self.network_time_ms(now_ms)) {
             Ok(record) => {
                 self.append(now_ms, record);
                 self.elect_another(now_ms);

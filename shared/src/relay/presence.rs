@@ -164,7 +164,7 @@ impl Relay {
         self.ping += 1;
         let ping = Message::Ping {
             sequence: self.ping,
-            relay_time_ms: now_ms,
+            relay_time_ms: self.network_time_ms(now_ms),
         };
         self.fan_out(None, ping.to_frame().into());
         self.next_ping_ms = (!self.joined.is_empty()).then_some(now_ms + PING_INTERVAL_MS);

@@ -162,6 +162,7 @@ impl Relay {
         let Some(id) = self.member_row(&key).map(|row| row.id) else {
             return;
         };
+        let since_ms = self.network_time_ms(now_ms);
         let mut followups = Vec::new();
         for (&connection, peer) in &mut self.connections {
             if let Stage::Proven(Applicant { hello, .. }) = &peer.stage
@@ -171,7 +172,7 @@ impl Relay {
                     id,
                     key,
                     agent: hello.agent.clone(),
-                    since_ms: now_ms,
+                    since_ms,
                     status: NodeStatus::default(),
                 });
                 followups.push(Followup::Welcome(connection));
@@ -202,7 +203,7 @@ impl Relay {
         let welcome = Message::Welcome(Box::new(Welcome {
             id,
             session,
-            relay_time_ms: now_ms,
+            relay_time_ms: self.network_time_ms(now_ms),
             presence: self.everyone(),
             tip: self.replica.chain().tip(),
             log_length: self.log.length(),

@@ -340,6 +340,15 @@ impl World {
         let nonce = search(&work);
         let found = node::Event::NonceFound {
             work: work.work,
+    /// Sets the clocks of all devices back. Timers that run do not care.
+    pub fn set_clocks_back(&mut self, span_ms: u64) {
+        self.now_ms -= span_ms;
+        let nodes = self.nodes.iter_mut().map(|node| &mut node.wake_ms);
+        for wake_ms in nodes.chain([&mut self.relay_wake_ms]).flatten() {
+            *wake_ms -= span_ms;
+        }
+    }
+
             nonce,
         };
         self.queue.push_back(Event::ToNode(index, found));

@@ -133,20 +133,6 @@ fn no_roster_is_replaced_without_need_or_against_the_parameters() {
 }
 
 #[test]
-fn a_clock_set_back_does_not_stop_it() {
-    let roster = roster_of(&secrets(1));
-    let log = log_with(&roster, true);
-    let all = present(&roster, true);
-    let mut policy = FinalityPolicy::new(START_MS);
-    policy.judge(START_MS, &facts(&log, 1, &all));
-    policy.judge(1_000, &facts(&log, 1, &all));
-    assert_eq!(
-        policy.judge(1_000 + LEADER_STALL_MS, &facts(&log, 1, &all)),
-        Verdict::NewTerm
-    );
-}
-
-#[test]
 fn a_term_that_a_quorum_refuses_is_over() {
     let roster = roster_of(&secrets(4));
     let log = log_with(&roster, false);
