@@ -222,6 +222,21 @@ impl Chain {
     }
 
     /// Hashes by which another node finds the last block that it shares with this one: the best
+    /// Blocks between the executed chain and a block, this one included, whose bodies are lacking,
+    /// highest first. Nothing where a header on the way is lacking.
+    pub(crate) fn lacking_bodies(&self, hash: &BlockHash) -> Option<Vec<BlockHash>> {
+        let mut lacking = Vec::new();
+        let mut at = *hash;
+        while self.height_of(&at).is_none() {
+            let header = &self.headers.get(&at)?.sealed.header;
+            if !self.bodies.contains_key(&at) {
+                lacking.push(at);
+            }
+            at = header.previous;
+        }
+        Some(lacking)
+    }
+
     /// header, then the best chain downwards, densely at first, then at doubling distances.
     #[must_use]
     pub fn locator(&self) -> Vec<BlockHash> {

@@ -12,7 +12,7 @@ use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
 use crate::keys::{PublicKey, SecretKey};
 use crate::limits::PEER_ERRORS_PER_MINUTE_MAX;
-use crate::message::{ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
+use crate::message::{Certified, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
 use crate::network::NetworkParameters;
 use crate::node::interface::{Answer, CommandError, Rejection};
 use crate::replica::{Lookups, NextStep, Replica, Surroundings};
@@ -53,6 +53,8 @@ pub struct Relay {
     joined: BTreeSet<ConnectionId>,
     sessions: u64,
     term: Term,
+    /// A certified decision whose block is not here yet, and who sent it.
+    awaited: Option<(ConnectionId, Certified)>,
     leader: Option<Leader>,
     started_ms: u64,
     next_ping_ms: Option<u64>,
@@ -165,6 +167,7 @@ impl Relay {
             joined: BTreeSet::new(),
             sessions: now_ms,
             term,
+            awaited: None,
             leader: None,
             started_ms: now_ms,
             next_ping_ms: None,

@@ -297,6 +297,7 @@ impl Relay {
         if !update.changes.applied.is_empty() {
             self.judge_finality(now_ms);
         }
+        self.log_awaited(now_ms);
     }
 
     fn announcement(&self, hash: &BlockHash) -> Option<Arc<[u8]>> {
@@ -319,7 +320,7 @@ impl Relay {
         }
     }
 
-    fn ask_headers(&mut self, now_ms: u64, from: ConnectionId) {
+    pub(super) fn ask_headers(&mut self, now_ms: u64, from: ConnectionId) {
         let locator = self.replica.chain().locator();
         let Some(peer) = self.connections.get_mut(&from) else {
             return;
@@ -331,11 +332,12 @@ impl Relay {
         }
     }
 
-    fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId) {
+    pub(super) fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId) {
         let missing: Vec<_> = self
             .replica
             .chain()
             .missing_bodies()
+            .chain(self.awaited_bodies().unwrap_or_default())
             .take(BODIES_PER_REQUEST_MAX)
             .collect();
         let Some(peer) = self.connections.get_mut(&from) else {
@@ -352,9 +354,9 @@ impl Relay {
         if let Some(peer) = self.connections.get_mut(&from) {
             peer.headers_asked_ms = None;
         }
+        let network_time_ms = self.network_time_ms(now_ms);
         for sealed in headers {
             if let Err(error) = self.replica.insert_header(sealed, network_time_ms) {
-        let network_time_ms = self.network_time_ms(now_ms);
                 if error.is_forged() {
                     self.refuse(now_ms, from, &format!("a header was refused: {error}"));
                 }

@@ -9,6 +9,7 @@ use crate::finality::mark::Standing;
 use crate::finality::policy::{Facts, Verdict};
 use crate::finality::voter::{BlockStanding, PresentMember};
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote};
+use crate::hash::BlockHash;
 use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
 use crate::message::{Certified, CheckAnswer, CheckQuery, Message};
@@ -97,10 +98,43 @@ impl Relay {
             let reason = "the certified block contradicts the last decision or is invalid";
             return self.refuse(now_ms, from, reason);
         }
-        match self.log.record_decided(certified, now_ms) {
-            Ok(record) => self.append(now_ms, record),
+        let block = decision.block;
+        let time_ms = self.network_time_ms(now_ms);
+        match self.log.record_decided(certified.clone(), time_ms) {
+            Ok(record) if self.holds(&block) => self.append(now_ms, record),
+            Ok(_) => {
+                self.awaited = Some((from, certified));
+                match self.awaited_bodies() {
+                    Some(_) => self.ask_bodies(now_ms, from),
+                    None => self.ask_headers(now_ms, from),
+                }
+            }
             Err(LogError::Instance { .. }) => {}
             Err(error) => self.refuse(now_ms, from, &format!("a decision was refused: {error}")),
+        }
+    }
+
+    /// Whether the relay has a block and all before it. A decision is logged only then: a block
+    /// that nobody has could never be replaced once it is final (docs/adr/0052).
+    fn holds(&self, block: &BlockHash) -> bool {
+        let lacking = self.replica.chain().lacking_bodies(block);
+        lacking.is_some_and(|lacking| lacking.is_empty())
+    }
+
+    /// Bodies that a certified decision waits for. Nothing where a header is lacking.
+    pub(super) fn awaited_bodies(&self) -> Option<Vec<BlockHash>> {
+        let (_, certified) = self.awaited.as_ref()?;
+        let chain = self.replica.chain();
+        chain.lacking_bodies(&certified.decision.block)
+    }
+
+    /// Logs the decision that waited for its block, once that is here.
+    pub(super) fn log_awaited(&mut self, now_ms: u64) {
+        let is_here = self
+            .awaited_bodies()
+            .is_some_and(|lacking| lacking.is_empty());
+        if let Some((from, certified)) = self.awaited.take_if(|_| is_here) {
+            self.certified(now_ms, from, certified);
         }
     }
 

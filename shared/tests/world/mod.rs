@@ -227,6 +227,12 @@ impl World {
         self.node_effects(index, effects);
     }
 
+    /// The network eats what is sent to the relay, and nobody has noticed yet.
+    pub fn lose_relay(&mut self) {
+        self.relay_is_up = false;
+        self.relay_wake_ms = None;
+    }
+
     /// The relay's process dies: connections break, its store stays.
     pub fn kill_relay(&mut self) {
         self.relay_is_up = false;

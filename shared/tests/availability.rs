@@ -1,0 +1,64 @@
+//! What is final can be had: no decision is logged for a block that nobody has.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is wrong"
+)]
+
+mod world;
+
+use shared::limits::DEADLOCK_MS;
+use shared::message::Message;
+use shared::node::interface::{Answer, Command};
+use world::World;
+
+/// A lone member mines a block and certifies it, and nothing of that arrives.
+fn certified_alone() -> World {
+    let mut world = World::new(1);
+    world.pass(1_000);
+    world.mine(0);
+    assert_eq!(world.relay.log().last().height, 1);
+    world.lose_relay();
+    world.mine(0);
+    let voter = world.nodes[0].node.voter().unwrap();
+    assert_eq!(voter.certified().unwrap().decision.height, 2);
+    world.kill_relay();
+    world
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_block_that_its_only_member_gave_up_does_not_become_final() {
+    let mut world = certified_alone();
+    assert_eq!(world.ask(0, Command::StartAfresh), Answer::Done);
+    world.start_relay();
+    world.pass(30_000);
+    assert_eq!(world.view(0).chain.height, 1, "the second block is lost");
+    // It has the log again, and repeats its votes.
+    world.kill_relay();
+    world.start_relay();
+    world.pass(30_000);
+    assert_eq!(world.relay.log().last().height, 1);
+    world.mine(0);
+    world.pass(2 * DEADLOCK_MS);
+    let chain = world.view(0).chain;
+    assert_eq!((chain.height, chain.final_height), (2, 2), "another one is");
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn a_decision_is_logged_once_its_block_is_here() {
+    let mut world = certified_alone();
+    let voter = world.nodes[0].node.voter().unwrap();
+    let certified = voter.certified().unwrap().clone();
+    world.add_node();
+    world.start_relay();
+    world.pass(1_000);
+    // Whoever hears of the certificate first may tell the relay, and need not have the block.
+    world.send(1, Message::Certified(Box::new(certified)).to_frame());
+    world.pass(40_000);
+    assert_eq!(world.relay.log().last().height, 2);
+    assert_eq!(world.view(1).chain.final_height, 2);
+}
