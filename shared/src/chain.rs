@@ -20,6 +20,7 @@ use crate::state::{State, Undo};
 
 mod advance;
 mod headers;
+mod held;
 mod restore;
 
 pub use advance::{BlockError, Changes, IncludedTransaction, history_key};
@@ -221,7 +222,6 @@ impl Chain {
             .copied()
     }
 
-    /// Hashes by which another node finds the last block that it shares with this one: the best
     /// Blocks between the executed chain and a block, this one included, whose bodies are lacking,
     /// highest first. Nothing where a header on the way is lacking.
     pub(crate) fn lacking_bodies(&self, hash: &BlockHash) -> Option<Vec<BlockHash>> {
@@ -237,6 +237,7 @@ impl Chain {
         Some(lacking)
     }
 
+    /// Hashes by which another node finds the last block that it shares with this one: the best
     /// header, then the best chain downwards, densely at first, then at doubling distances.
     #[must_use]
     pub fn locator(&self) -> Vec<BlockHash> {

@@ -12,6 +12,7 @@ pub mod difficulty;
 pub mod encoding;
 pub mod finality;
 pub mod hash;
+pub mod held;
 pub mod invitation;
 pub mod keys;
 pub mod limits;

@@ -22,6 +22,7 @@ use crate::store::{Query, Row, Rows, Table, Write};
 mod check;
 mod commands;
 mod finality;
+mod held;
 mod import;
 pub mod interface;
 mod ledger;
@@ -163,12 +164,12 @@ impl Node {
     }
 
     /// Takes in something that happened and says what is to be done about it.
-    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
     ///
     /// `now_ms` is what the device's clock shows, milliseconds since 1970 UTC. It may be wrong and
     /// may be set at any time.
-        match event {
+    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         let now_ms = self.clock.advance(now_ms);
+        match event {
             Event::Connected { nonce } => self.connected(now_ms, nonce),
             Event::Disconnected { chance } => self.disconnected(now_ms, chance),
             Event::Frame(frame) => self.frame(now_ms, &frame),

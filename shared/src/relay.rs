@@ -18,6 +18,7 @@ use crate::node::interface::{Answer, CommandError, Rejection};
 use crate::replica::{Lookups, NextStep, Replica, Surroundings};
 use crate::store::{Query, Row, Rows, Table, Write};
 
+mod held;
 pub mod interface;
 mod invitations;
 mod ledger;
@@ -52,15 +53,15 @@ pub struct Relay {
     /// Connections of members, those that messages are fanned out to.
     joined: BTreeSet<ConnectionId>,
     sessions: u64,
-    term: Term,
     /// A certified decision whose block is not here yet, and who sent it.
     awaited: Option<(ConnectionId, Certified)>,
+    term: Term,
     leader: Option<Leader>,
+    /// By which it waits. Times in the relay are this clock's, where nothing else is said.
+    clock: SteadyClock,
     started_ms: u64,
     next_ping_ms: Option<u64>,
     ping: u64,
-    /// By which it waits. Times in the relay are this clock's, where nothing else is said.
-    clock: SteadyClock,
     /// Members whose change the others have not been told.
     changed: BTreeSet<MemberId>,
     gone: BTreeSet<MemberId>,
@@ -166,14 +167,14 @@ impl Relay {
             connections: BTreeMap::new(),
             joined: BTreeSet::new(),
             sessions: now_ms,
-            term,
             awaited: None,
+            term,
             leader: None,
+            clock: SteadyClock::new(now_ms),
             started_ms: now_ms,
             next_ping_ms: None,
             ping: 0,
             changed: BTreeSet::new(),
-            clock: SteadyClock::new(now_ms),
             gone: BTreeSet::new(),
             flush_ms: None,
             policy_ms: None,
@@ -192,14 +193,14 @@ impl Relay {
     }
 
     /// Takes in something that happened and says what is to be done about it.
+    ///
+    /// `now_ms` is what the relay's clock shows, milliseconds since 1970 UTC: its network's time.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        let now_ms = self.clock.advance(now_ms);
         match event {
             Event::Opened { connection, nonce } => self.opened(now_ms, connection, nonce),
             Event::Frame { connection, frame } => self.frame(now_ms, connection, &frame),
-    ///
-    /// `now_ms` is what the relay's clock shows, milliseconds since 1970 UTC: its network's time.
             Event::Closed { connection } => self.closed(now_ms, connection, false),
-        let now_ms = self.clock.advance(now_ms);
             Event::Written(id) => self.written(now_ms, id),
             Event::WriteFailed(id, reason) => self.write_failed(now_ms, id, &reason),
             Event::Loaded(id, rows) => self.loaded(now_ms, id, &rows),
@@ -516,15 +517,15 @@ impl Relay {
             .filter_map(|connection| self.connections.get(connection)?.stage.member())
     }
 
-    fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
-        let due_ms = [
-            self.next_ping_ms,
-            self.flush_ms,
     /// By which blocks, log entries and members are dated, and blocks judged.
     fn network_time_ms(&self, now_ms: u64) -> u64 {
         self.clock.device_ms(now_ms)
     }
 
+    fn finish(&mut self, now_ms: u64) -> Vec<Effect> {
+        let due_ms = [
+            self.next_ping_ms,
+            self.flush_ms,
             self.policy_ms,
             self.check_ms,
             self.replica
@@ -539,9 +540,9 @@ impl Relay {
             && let Some(due_ms) = due_ms
         {
             self.wake_at_ms = Some(due_ms);
+            let now_ms = self.clock.device_ms(now_ms);
             self.effects.push(Effect::WakeAt(due_ms.max(now_ms)));
         }
         core::mem::take(&mut self.effects)
     }
-            let now_ms = self.clock.device_ms(now_ms);
 }

@@ -5,9 +5,10 @@ use crate::block::{Block, Body, Outcomes, SealedHeader};
 use crate::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError, RestoreError};
 use crate::encoding::List;
 use crate::hash::{BlockHash, Hash};
+use crate::held::Held;
 use crate::keys::PublicKey;
 use crate::limits::{
-    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX,
+    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX, MEMPOOL_TRANSACTIONS_MAX,
     TRANSACTIONS_PER_MESSAGE_MAX, UNDECIDED_BLOCKS_MAX,
 };
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
@@ -95,6 +96,16 @@ impl Replica {
             mempool,
             deferred: Vec::new(),
         })
+    }
+
+    /// What strangers can make it keep.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
+        let pending = self.mempool.len();
+        let own = [
+            Held::new("deferred blocks", self.deferred.len(), DEFERRED_BLOCKS_MAX),
+            Held::new("pending transactions", pending, MEMPOOL_TRANSACTIONS_MAX),
+        ];
+        self.chain.held().into_iter().chain(own)
     }
 
     /// The bodies that must be loaded before anything else: those of blocks that may be taken back.

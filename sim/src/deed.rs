@@ -1,13 +1,20 @@
 //! What is done to the world: the smallest parts of a run's plan, each complete in itself, so that
 //! any of them can be left out when a failure is shrunk.
 
+use shared::block::Body;
+use shared::encoding::decode;
 use shared::keys::PublicKey;
+use shared::node::Node;
 use shared::node::interface::{Command, Connection};
+use shared::store::{Table, number_key};
 use shared::transaction::{Action, Expect, Key, Value};
 
 use crate::adversary::Lie;
 use crate::invariants::Invariants;
 use crate::world::World;
+
+/// Of so many final blocks, the newest, receipts are asked for.
+const RECEIPT_BLOCKS: u64 = 40;
 
 /// One deed. Nodes are numbers; one that is not there, or does not run, is left alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +76,10 @@ pub enum Deed {
     /// A clock jumps.
     Clock {
         node: usize,
+        ahead_ms: i64,
+    },
+    /// The relay's clock is set.
+    RelayClock {
         ahead_ms: i64,
     },
     Crash {
@@ -141,6 +152,11 @@ pub enum Deed {
     Check {
         node: usize,
     },
+    /// A user asks for the receipt of one of the newest final transactions.
+    Receipt {
+        node: usize,
+        chance: u64,
+    },
     /// A user has the damaged blocks fetched anew.
     Repair {
         node: usize,
@@ -198,6 +214,7 @@ impl Deed {
                 }
             }
             Self::Freeze { node, span_ms } => world.freeze(*node, *span_ms),
+            Self::RelayClock { ahead_ms } => world.set_relay_clocks(*ahead_ms),
             Self::Crash { node } => world.crash_node(*node),
             Self::Start { node } => world.start_node(*node),
             Self::Leave { nodes, span_ms } => {
@@ -241,6 +258,7 @@ impl Deed {
                 world.met.note("consistency checks");
                 world.command(*node, Command::CheckConsistency);
             }
+            Self::Receipt { node, chance } => ask_receipt(world, *node, *chance),
             Self::Repair { node } => world.command(*node, Command::Repair),
             other => other.perform_on_one(world),
         }
@@ -313,6 +331,30 @@ fn restore(world: &mut World, node: usize) {
         world.met.note("restored nodes");
     }
     world.start_node(node);
+}
+
+/// The node is asked for what it has stored as final: so it must know a receipt.
+fn ask_receipt(world: &mut World, node: usize, chance: u64) {
+    let Some(replica) = world.honest(node).and_then(Node::replica) else {
+        return;
+    };
+    let newest = replica.chain().final_height();
+    let heights = (newest.saturating_sub(RECEIPT_BLOCKS)..=newest).rev();
+    let Some(sim) = world.nodes.get(node) else {
+        return;
+    };
+    let stored = heights.filter_map(|height| {
+        let row = sim.disk.row(Table::Bodies, &number_key(height))?;
+        decode::<Body>("body", row).ok()
+    });
+    let ids: Vec<_> = stored
+        .flat_map(|body| body.transactions.into_vec())
+        .map(|signed| signed.transaction.id())
+        .collect();
+    let place = usize::try_from(chance).unwrap_or(0) % ids.len().max(1);
+    if let Some(id) = ids.get(place) {
+        world.command(node, Command::Receipt { id: *id });
+    }
 }
 
 fn restore_relay(world: &mut World, invariants: &mut Invariants) {

@@ -7,13 +7,15 @@
 mod end;
 mod finality;
 mod ledger;
+mod receipts;
 mod transactions;
 
 use std::collections::BTreeMap;
 
 use shared::finality::log::DecisionLog;
 use shared::hash::BlockHash;
-use shared::limits::{CHECK_TIMEOUT_MS, EQUIVOCATIONS_MAX, REJECTIONS_KEPT_MAX, STARTUP_GRACE_MS};
+use shared::held::Held;
+use shared::limits::{CHECK_TIMEOUT_MS, STARTUP_GRACE_MS};
 use shared::message::CheckReport;
 use shared::node::interface::Connection;
 use shared::replica::Replica;
@@ -22,6 +24,7 @@ use crate::world::{Concerned, Observation, World};
 pub(crate) use end::not_settled;
 use finality::Finality;
 use ledger::Ledger;
+use receipts::Receipts;
 use transactions::Transactions;
 
 /// Something that must never happen has happened.
@@ -48,6 +51,8 @@ impl core::fmt::Display for Violation {
         write!(f, "step {step}, {at_ms} ms: broken: {promise}\n    {what}")
     }
 }
+
+const BOUNDS: &str = "memory and queues stay within docs/limits.md";
 
 /// A broken promise and how.
 pub(crate) type Broken = (&'static str, String);
@@ -79,6 +84,7 @@ pub(crate) struct Invariants {
     ledger: Ledger,
     finality: Finality,
     transactions: Transactions,
+    receipts: Receipts,
     /// What was checked of each replica last, so that only news is checked.
     checked: BTreeMap<Who, News>,
 }
@@ -92,6 +98,7 @@ impl Invariants {
             ledger: Ledger::new(),
             finality: Finality::default(),
             transactions: Transactions::default(),
+            receipts: Receipts::default(),
             checked: BTreeMap::new(),
         }
     }
@@ -132,7 +139,7 @@ impl Invariants {
         self.transactions.acknowledged()
     }
 
-    fn observe(&mut self, world: &World, observation: Observation) -> Result<(), Broken> {
+    fn observe(&mut self, world: &mut World, observation: Observation) -> Result<(), Broken> {
         match observation {
             Observation::Signs {
                 node,
@@ -161,10 +168,13 @@ impl Invariants {
                 Ok(())
             }
             Observation::Checked { report } => a_check_names_what_was_edited(world, &report),
-            Observation::Oversized(bytes) => Err((
-                "memory and queues stay within docs/limits.md",
-                format!("a frame of {bytes} bytes was sent"),
-            )),
+            Observation::Receipt { node, id, answer } => {
+                world.met.note("receipts");
+                self.receipts.verify(world, node, id, &answer, self.relay)
+            }
+            Observation::Oversized(bytes) => {
+                Err((BOUNDS, format!("a frame of {bytes} bytes was sent")))
+            }
         }
     }
 
@@ -172,11 +182,12 @@ impl Invariants {
         let Some(node) = world.honest(index) else {
             return Ok(());
         };
+        let who = Who::Node(index);
+        bounds_hold(who, node.held())?;
         let (Some(replica), Some(log)) = (node.replica(), node.log()) else {
             return Ok(());
         };
         self.transactions.note_acknowledged(node);
-        let who = Who::Node(index);
         if !self.is_news(who, replica, log) {
             return Ok(());
         }
@@ -184,21 +195,9 @@ impl Invariants {
         if let Some(voter) = node.voter() {
             self.finality.no_honest_voter_is_accused(world, voter)?;
         }
-        let view = node.view();
-        let proofs = node
-            .voter()
-            .map_or(0, |voter| voter.equivocations().count());
-        if view.rejections.len() > REJECTIONS_KEPT_MAX || proofs > EQUIVOCATIONS_MAX {
-            return Err((
-                "memory and queues stay within docs/limits.md",
-                format!(
-                    "node {index} keeps {} rejections and {proofs} proofs",
-                    view.rejections.len()
-                ),
-            ));
-        }
         if self.relay == RelayStanding::Honest {
-            self.transactions.numbers_are_never_reused(&view.members)?;
+            let members = node.view().members;
+            self.transactions.numbers_are_never_reused(&members)?;
         }
         Ok(())
     }
@@ -209,6 +208,7 @@ impl Invariants {
         };
         let (replica, log) = (core.replica(), core.log());
         let who = Who::Relay(relay);
+        bounds_hold(who, core.held())?;
         if !self.is_news(who, replica, log) {
             return Ok(());
         }
@@ -241,7 +241,15 @@ impl Invariants {
             .logs_are_prefixes(world, who, log, self.relay)?;
         self.ledger.is_that_of_a_naive_replay(world, who, replica)?;
         ledger::balances_are_rewards(who, replica.chain())?;
-        ledger::bounds_hold(who, replica)
+        ledger::blocks_and_bytes_are_bounded(who, replica)
+    }
+}
+
+/// Memory and queues within docs/limits.md.
+fn bounds_hold(who: Who, held: Vec<Held>) -> Result<(), Broken> {
+    match held.into_iter().find(|held| !held.is_within()) {
+        Some(held) => Err((BOUNDS, format!("{who:?} keeps {held:?}"))),
+        None => Ok(()),
     }
 }
 

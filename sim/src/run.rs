@@ -15,6 +15,9 @@ const PEACE_MIN_MS: u64 = 60_000;
 /// How long it takes at most until everybody has heard of the last block.
 const REST_MS: u64 = 60_000;
 
+/// Receipts that every node is asked for in the end: the same of all nodes.
+const RECEIPTS_AT_END: u64 = 4;
+
 /// How a run is watched.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watch {
@@ -100,8 +103,12 @@ impl Run {
             self.pass(self.world.now_ms + POLL_MS)?;
             self.press_buttons();
         }
-        for index in 0..self.world.nodes.len() {
-            self.world.command(index, Command::StopMining);
+        for node in 0..self.world.nodes.len() {
+            self.world.command(node, Command::StopMining);
+            for chance in 0..RECEIPTS_AT_END {
+                let receipt = Deed::Receipt { node, chance };
+                receipt.perform(&mut self.world, &mut self.invariants);
+            }
         }
         self.pass(self.world.now_ms + REST_MS)?;
         for index in 0..self.world.nodes.len() {

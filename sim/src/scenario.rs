@@ -1,11 +1,17 @@
 //! Plans: which deeds are done when, drawn from a seed. A scenario is a mixture of deeds that
 //! meets one kind of trouble often; the seed chooses it, so that any range of seeds has all.
 
+mod mixtures;
+
 use fastrand::Rng;
 
 use crate::adversary::Lie;
 use crate::chance;
 use crate::deed::{Deed, Expected};
+use mixtures::{
+    CHECKS, CLOCKS, FINALITY, GENERAL, Kind, LIARS, LINKS, RELAY_RESTORED, RESTORES, SWINGS,
+    TWO_VIEWS, Weights,
+};
 
 /// A kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,151 +131,6 @@ const PEACE_MAX_MS: u64 = 420_000;
 const PEACE_AFTER_SWINGS_MAX_MS: u64 = 2_400_000;
 const HOUR_MS: u64 = 3_600_000;
 
-/// A kind of deed, and how often it is drawn.
-type Weights = [(u32, Kind)];
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Put,
-    Transfer,
-    Submit,
-    Mine,
-    StopMining,
-    Cut,
-    Partition,
-    Unruly,
-    Slow,
-    Freeze,
-    Clock,
-    Crash,
-    Start,
-    Leave,
-    Join,
-    FillDisk,
-    BackUp,
-    Restore,
-    Clone,
-    Reconnect,
-    StartAfresh,
-    CrashRelay,
-    StartRelay,
-    RestartRelay,
-    BackUpRelay,
-    RestoreRelay,
-    OtherView,
-    Lie,
-    Tamper,
-    Check,
-}
-
-const GENERAL: &Weights = &[
-    (35, Kind::Put),
-    (6, Kind::Transfer),
-    (4, Kind::Submit),
-    (20, Kind::Mine),
-    (5, Kind::StopMining),
-    (8, Kind::Cut),
-    (2, Kind::Partition),
-    (2, Kind::Unruly),
-    (4, Kind::Slow),
-    (5, Kind::Freeze),
-    (6, Kind::Crash),
-    (8, Kind::Start),
-    (2, Kind::Leave),
-    (2, Kind::Join),
-    (1, Kind::FillDisk),
-    (1, Kind::StartAfresh),
-    (2, Kind::CrashRelay),
-    (4, Kind::StartRelay),
-    (3, Kind::RestartRelay),
-];
-
-const FINALITY: &Weights = &[
-    (10, Kind::Put),
-    (20, Kind::Mine),
-    (15, Kind::Crash),
-    (25, Kind::Start),
-    (6, Kind::Slow),
-    (6, Kind::Cut),
-    (4, Kind::Leave),
-    (8, Kind::Freeze),
-    (8, Kind::RestartRelay),
-];
-
-const SWINGS: &Weights = &[(20, Kind::Put), (10, Kind::Mine), (2, Kind::Cut)];
-
-const RESTORES: &Weights = &[
-    (15, Kind::Put),
-    (20, Kind::Mine),
-    (12, Kind::BackUp),
-    (12, Kind::Restore),
-    (3, Kind::Clone),
-    (10, Kind::Reconnect),
-    (6, Kind::Crash),
-    (10, Kind::Start),
-    (4, Kind::Cut),
-    (3, Kind::Slow),
-    (3, Kind::RestartRelay),
-];
-
-const RELAY_RESTORED: &Weights = &[
-    (20, Kind::Put),
-    (20, Kind::Mine),
-    (6, Kind::BackUpRelay),
-    (3, Kind::RestoreRelay),
-    (6, Kind::Cut),
-    (4, Kind::Crash),
-    (8, Kind::Start),
-];
-
-const LIARS: &Weights = &[
-    (15, Kind::Put),
-    (20, Kind::Mine),
-    (40, Kind::Lie),
-    (10, Kind::Reconnect),
-    (4, Kind::Cut),
-    (3, Kind::Crash),
-    (6, Kind::Start),
-    (2, Kind::RestartRelay),
-];
-
-const TWO_VIEWS: &Weights = &[
-    (20, Kind::Put),
-    (20, Kind::Mine),
-    (5, Kind::OtherView),
-    (4, Kind::Crash),
-    (8, Kind::Start),
-    (4, Kind::Cut),
-];
-
-const CLOCKS: &Weights = &[
-    (15, Kind::Put),
-    (25, Kind::Mine),
-    (15, Kind::Clock),
-    (6, Kind::Cut),
-    (6, Kind::Crash),
-    (10, Kind::Start),
-    (3, Kind::RestartRelay),
-];
-
-const CHECKS: &Weights = &[
-    (25, Kind::Put),
-    (20, Kind::Mine),
-    (8, Kind::Tamper),
-    (15, Kind::Check),
-    (3, Kind::Slow),
-];
-
-const LINKS: &Weights = &[
-    (20, Kind::Put),
-    (20, Kind::Mine),
-    (15, Kind::Unruly),
-    (10, Kind::Partition),
-    (8, Kind::Cut),
-    (4, Kind::Slow),
-    (3, Kind::RestartRelay),
-];
-
 impl Plan {
     /// The plan of a seed, in the scenario that the seed chooses.
     #[must_use]
@@ -318,7 +179,29 @@ impl Plan {
             Scenario::Swings => plan.swing(&mut rng),
             Scenario::Idle => plan.idle(&mut rng),
         }
+        if scenario == Scenario::Clocks {
+            plan.set_relay_clock(&mut rng);
+        }
+        plan.ask_receipts(&mut rng);
         plan
+    }
+
+    /// The relay's clock is the network's: it is set by less than others are off.
+    fn set_relay_clock(&mut self, rng: &mut Rng) {
+        for _ in 0..rng.u32(0..4) {
+            let ahead_ms = rng.i64(-60_000..60_000);
+            self.insert(rng.u64(..self.faults_ms), Deed::RelayClock { ahead_ms });
+        }
+    }
+
+    /// Now and then, and from everybody when all is over.
+    fn ask_receipts(&mut self, rng: &mut Rng) {
+        let (from_ms, to_ms) = (self.faults_ms / 4, self.faults_ms);
+        for _ in 0..10 {
+            let node = chance::index(rng, self.nodes);
+            let chance = rng.u64(..);
+            self.insert(rng.u64(from_ms..to_ms), Deed::Receipt { node, chance });
+        }
     }
 
     /// Deeds one after the other, at a distance drawn from `pauses`.

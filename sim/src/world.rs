@@ -85,6 +85,8 @@ pub(crate) struct SimRelay {
     pub(crate) disk: Disk,
     life: u64,
     wake: u64,
+    /// Its clock, less the true one.
+    clock_ahead_ms: i64,
     pub(crate) started_ms: u64,
 }
 
@@ -119,6 +121,12 @@ pub(crate) enum Observation {
     },
     /// The leader of a check has reported.
     Checked { report: CheckReport },
+    /// A node was asked for the receipt of a final transaction, and answered.
+    Receipt {
+        node: usize,
+        id: TransactionId,
+        answer: Answer,
+    },
     /// A frame of this many bytes was sent.
     Oversized(usize),
 }
@@ -181,11 +189,12 @@ pub(crate) struct World {
     pub(crate) relays: Vec<SimRelay>,
     pub(crate) nodes: Vec<SimNode>,
     pub(crate) observed: Vec<Observation>,
-    pub(crate) answers: Vec<(usize, Answer)>,
     pub(crate) met: Met,
     /// Somebody outside, who writes over REST.
     pub(crate) outsider: SecretKey,
     submissions: Vec<(u64, Observation)>,
+    /// Receipts that nodes were asked for, by the number of the command.
+    receipts: BTreeMap<u64, TransactionId>,
     queue: BinaryHeap<Reverse<Timed>>,
     /// Connections whose frames under way are lost.
     severed: BTreeSet<u64>,
@@ -231,10 +240,10 @@ impl World {
             relays: Vec::new(),
             nodes: Vec::new(),
             observed: Vec::new(),
-            answers: Vec::new(),
             met: Met::default(),
             outsider: SecretKey::from_seed(&outsider),
             submissions: Vec::new(),
+            receipts: BTreeMap::new(),
             queue: BinaryHeap::new(),
             severed: BTreeSet::new(),
             number: 0,
@@ -287,6 +296,9 @@ impl World {
     pub(crate) fn command(&mut self, index: usize, command: node::Command) {
         self.number += 1;
         let id = self.number;
+        if let node::Command::Receipt { id: transaction } = &command {
+            self.receipts.insert(id, *transaction);
+        }
         self.tell_node(index, 0, node::Event::Command(id, command));
     }
 
@@ -340,6 +352,7 @@ impl World {
             disk,
             life: 0,
             wake: 0,
+            clock_ahead_ms: 0,
             started_ms: self.now_ms,
         });
         self.start_relay(index);
@@ -405,7 +418,7 @@ impl World {
     }
 
     fn relay_event(&mut self, relay: usize, event: relay::Event) -> Option<Concerned> {
-        let now_ms = self.now_ms;
+        let now_ms = self.relay_clock(relay);
         let core = self.relays.get_mut(relay)?.core.as_mut()?;
         let effects = core.handle(now_ms, event);
         self.relay_effects(relay, effects);
@@ -450,6 +463,11 @@ impl World {
             number: self.number,
             action,
         }));
+    }
+
+    fn relay_clock(&self, relay: usize) -> u64 {
+        let ahead_ms = self.relays.get(relay).map_or(0, |sim| sim.clock_ahead_ms);
+        self.now_ms.saturating_add_signed(ahead_ms)
     }
 
     fn clock(&self, index: usize) -> u64 {

@@ -1,13 +1,10 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
-use super::{Chain, Checkpoint, Known, index_of};
+use super::{Chain, Checkpoint, Known};
 use crate::block::{Body, Header, Seal, SealedHeader};
 use crate::difficulty::{self, Target, TargetError};
 use crate::hash::{BlockHash, Hash};
-use crate::limits::{
-    BODIES_PER_REQUEST_MAX, FUTURE_SPACINGS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX,
-    UNDECIDED_BLOCKS_MAX,
-};
+use crate::limits::{FUTURE_SPACINGS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX};
 
 /// Why a header was not accepted. Only those that [`HeaderError::is_forged`] are the sender's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -184,8 +181,7 @@ impl Chain {
         if self.height_of(hash).is_some() {
             return Ok(());
         }
-        let kept_max = index_of(UNDECIDED_BLOCKS_MAX) + BODIES_PER_REQUEST_MAX + SIDE_BODIES_MAX;
-        if self.bodies.len() >= kept_max && self.plan.front() != Some(hash) {
+        if self.bodies.len() >= Self::bodies_max() && self.plan.front() != Some(hash) {
             return Err(BodyError::TooManySides);
         }
         self.bodies.insert(*hash, body);
@@ -267,9 +263,7 @@ impl Chain {
                 came: header.height,
             });
         }
-        let on_the_way = self.best.len() + self.plan.len();
-        let sides = self.headers.len().saturating_sub(on_the_way);
-        if sides >= SIDE_HEADERS_MAX {
+        if self.side_headers() >= SIDE_HEADERS_MAX {
             return Err(HeaderError::TooManySides);
         }
         Ok(())

@@ -9,6 +9,7 @@ use super::certificate::CertificateError;
 use super::{Certificate, Decision, LogEntry, LogEvent, LogRecord, Roster, Step};
 use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
+use crate::held::Held;
 use crate::keys::{PublicKey, SignatureError};
 use crate::limits::{LOG_ENTRIES_PER_MESSAGE_MAX, LOG_TAIL_ENTRIES_MAX};
 use crate::message::Certified;
@@ -343,6 +344,15 @@ impl DecisionLog {
                 .skip(skipped)
                 .map(|(_, entry)| entry.clone()),
         ))
+    }
+
+    /// What is kept of it in memory.
+    pub(crate) fn held(&self) -> Held {
+        Held::new(
+            "log entries in memory",
+            self.tail.len(),
+            LOG_TAIL_ENTRIES_MAX,
+        )
     }
 
     fn record(&self, event: LogEvent, now_ms: u64) -> LogRecord {

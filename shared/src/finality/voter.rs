@@ -7,6 +7,7 @@
 //! forget, and it never signs two different ballots for one step.
 
 mod early;
+mod held;
 mod outbox;
 mod rounds;
 mod rules;

@@ -340,12 +340,6 @@ impl World {
         }
     }
 
-    /// Finds a nonce for what a node mines now.
-    pub fn find_block(&mut self, index: usize) {
-        let work = self.nodes[index].work.clone().expect("it mines");
-        let nonce = search(&work);
-        let found = node::Event::NonceFound {
-            work: work.work,
     /// Sets the clocks of all devices back. Timers that run do not care.
     pub fn set_clocks_back(&mut self, span_ms: u64) {
         self.now_ms -= span_ms;
@@ -355,6 +349,12 @@ impl World {
         }
     }
 
+    /// Finds a nonce for what a node mines now.
+    pub fn find_block(&mut self, index: usize) {
+        let work = self.nodes[index].work.clone().expect("it mines");
+        let nonce = search(&work);
+        let found = node::Event::NonceFound {
+            work: work.work,
             nonce,
         };
         self.queue.push_back(Event::ToNode(index, found));

@@ -1,9 +1,10 @@
 //! What must hold within a bound after the last fault.
 
+use shared::hash::BlockHash;
 use shared::limits::{BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX};
 use shared::node::interface::Connection;
 
-use super::{Broken, Invariants, RelayStanding};
+use super::{BOUNDS, Broken, Invariants, RelayStanding};
 use crate::world::World;
 
 const LIVENESS: &str = "after the last fault honest nodes have one head, and decisions go on";
@@ -61,25 +62,33 @@ impl Invariants {
         ))
     }
 
-    /// Within a bound after the last fault all honest nodes have one head. Asked when nobody
-    /// mines any more.
+    /// The relay's head, which all are to have.
+    fn settled_relay(&self, world: &World) -> Result<BlockHash, Broken> {
+        let core = world.relays.first().and_then(|sim| sim.core.as_ref());
+        let core = core.ok_or_else(|| (LIVENESS, "the relay does not run".to_owned()))?;
+        all_is_answered("the relay", core.unanswered())?;
+        Ok(core.replica().chain().tip().hash)
+    }
+
+    /// Within a bound after the last fault all honest nodes and the relay have one head. Asked
+    /// when nobody mines any more.
     pub(crate) fn check_end(&self, world: &World) -> Result<(), Broken> {
         self.finality.two_views_are_detectable(world)?;
         if self.relay == RelayStanding::Lying {
             return Ok(());
         }
-        let mut first = None;
+        let head = self.settled_relay(world)?;
         for index in 0..world.nodes.len() {
             let Some(node) = world.honest(index) else {
                 continue;
             };
             let view = node.view();
             let (chain, tip) = (&view.chain, view.chain.tip);
-            let (held_by, head) = *first.get_or_insert((index, tip));
             if tip != head {
-                let what = format!("node {index} is at {tip}, node {held_by} at {head}");
+                let what = format!("node {index} is at {tip}, the relay at {head}");
                 return Err((LIVENESS, what));
             }
+            all_is_answered(&format!("node {index}"), node.unanswered())?;
             if chain.final_height + 2 < chain.height {
                 let what = format!(
                     "node {index} has height {}, {} are final",
@@ -95,6 +104,17 @@ impl Invariants {
             }
         }
         Ok(())
+    }
+}
+
+/// Nothing waits for ever: what was to be written, read or signed has been.
+fn all_is_answered(who: &str, unanswered: usize) -> Result<(), Broken> {
+    match unanswered {
+        0 => Ok(()),
+        _ => Err((
+            BOUNDS,
+            format!("{who} still waits for {unanswered} answers"),
+        )),
     }
 }
 

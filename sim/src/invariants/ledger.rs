@@ -4,13 +4,13 @@ use shared::block::{Body, Header, SealedHeader};
 use shared::chain::Chain;
 use shared::encoding::decode;
 use shared::hash::BlockHash;
-use shared::limits::{MEMPOOL_BYTES_MAX, MEMPOOL_TRANSACTIONS_MAX, UNDECIDED_BLOCKS_MAX};
+use shared::limits::{MEMPOOL_BYTES_MAX, UNDECIDED_BLOCKS_MAX};
 use shared::network::NetworkParameters;
 use shared::replica::Replica;
 use shared::state::Entry;
 use shared::store::{Table, number_key};
 
-use super::{Broken, Who};
+use super::{BOUNDS, Broken, Who};
 use crate::naive::{NaiveLedger, tx_root};
 use crate::world::{SPACING_MS, SimNode, World, network};
 
@@ -129,25 +129,18 @@ pub(super) fn balances_are_rewards(who: Who, chain: &Chain) -> Result<(), Broken
     ))
 }
 
-/// Memory and queues within docs/limits.md, as far as they can be seen from outside.
-pub(super) fn bounds_hold(who: Who, replica: &Replica) -> Result<(), Broken> {
+/// What a replica itself does not count: bytes of what is pending, and blocks that may be taken
+/// back.
+pub(super) fn blocks_and_bytes_are_bounded(who: Who, replica: &Replica) -> Result<(), Broken> {
     let pending = replica.mempool();
     let bytes: usize = pending.iter().map(|one| one.verified.bytes()).sum();
     let chain = replica.chain();
     let undecided = chain.height().saturating_sub(chain.decided().height);
-    if pending.len() <= MEMPOOL_TRANSACTIONS_MAX
-        && bytes <= MEMPOOL_BYTES_MAX
-        && undecided <= UNDECIDED_BLOCKS_MAX
-    {
+    if bytes <= MEMPOOL_BYTES_MAX && undecided <= UNDECIDED_BLOCKS_MAX {
         return Ok(());
     }
-    Err((
-        "memory and queues stay within docs/limits.md",
-        format!(
-            "{who:?}: {} pending of {bytes} bytes, {undecided} blocks undecided",
-            pending.len()
-        ),
-    ))
+    let what = format!("{who:?}: {bytes} bytes pending, {undecided} blocks undecided");
+    Err((BOUNDS, what))
 }
 
 /// Whether the stored bytes of a block of the best chain are not those that its header commits to.

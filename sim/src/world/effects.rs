@@ -83,8 +83,15 @@ impl World {
                 let wake = sim.wake;
                 self.schedule(delay_ms, Action::NodeWake(index, life, wake));
             }
-            node::Effect::Answer(_, answer) => self.answers.push((index, answer)),
+            node::Effect::Answer(command, answer) => self.answered(index, command, answer),
             node::Effect::ViewChanged => {}
+        }
+    }
+
+    fn answered(&mut self, node: usize, command: u64, answer: node::Answer) {
+        if let Some(id) = self.receipts.remove(&command) {
+            self.observed
+                .push(Observation::Receipt { node, id, answer });
         }
     }
 
@@ -119,9 +126,12 @@ impl World {
                 self.tell_relay(relay, FLUSH_MS, relay::Event::Loaded(id, rows));
             }
             relay::Effect::WakeAt(at_ms) => {
+                let ahead_ms = sim.clock_ahead_ms;
                 sim.wake += 1;
                 let wake = sim.wake;
-                let delay_ms = at_ms.saturating_sub(now_ms);
+                let delay_ms = at_ms
+                    .saturating_add_signed(-ahead_ms)
+                    .saturating_sub(now_ms);
                 self.schedule(delay_ms, Action::RelayWake(relay, life, wake));
             }
             relay::Effect::Report(report) => self.reported(relay, &report),

@@ -101,8 +101,17 @@ impl World {
         }
     }
 
+    /// The relay's clock is set, whichever view it shows.
+    pub(crate) fn set_relay_clocks(&mut self, ahead_ms: i64) {
+        for sim in &mut self.relays {
+            sim.clock_ahead_ms = ahead_ms;
+        }
+        self.met.note("relay clocks set");
+        self.trace(|| format!("the relay's clock is {ahead_ms} ms ahead"));
+    }
+
     pub(crate) fn start_relay(&mut self, relay: usize) {
-        let now_ms = self.now_ms;
+        let (now_ms, clock_ms) = (self.now_ms, self.relay_clock(relay));
         let Some(sim) = self.relays.get_mut(relay) else {
             return;
         };
@@ -112,7 +121,7 @@ impl World {
         let rows: Rows = sim.disk.rows();
         sim.life += 1;
         sim.started_ms = now_ms;
-        match Relay::new(relay_secret(), network(), &rows, now_ms) {
+        match Relay::new(relay_secret(), network(), &rows, clock_ms) {
             Ok((core, effects)) => {
                 sim.core = Some(core);
                 self.trace(|| format!("relay {relay} starts"));

@@ -11,6 +11,11 @@ pub(super) struct Early {
 }
 
 impl Early {
+    /// Numbers of votes and of proposals that are kept.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.votes.len(), self.proposals.len())
+    }
+
     /// Keeps a vote; of one member the newest few.
     pub(super) fn keep_vote(&mut self, vote: Vote) {
         if self.votes.contains(&vote) {

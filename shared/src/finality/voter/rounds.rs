@@ -41,6 +41,13 @@ impl Rounds {
         self.rounds.clear();
     }
 
+    /// Numbers of rounds and of votes that are kept.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        let rounds = self.rounds.values();
+        let votes = rounds.map(|round| round.prevotes.0.len() + round.precommits.0.len());
+        (self.rounds.len(), votes.sum())
+    }
+
     /// Whether this vote counts already.
     pub(super) fn has(&self, vote: &Vote) -> bool {
         self.tally(vote.ballot.round, vote.ballot.step)

@@ -1,0 +1,32 @@
+//! What strangers can make a chain keep.
+
+use super::{Chain, index_of};
+use crate::held::Held;
+use crate::limits::{
+    BODIES_PER_REQUEST_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX,
+};
+
+impl Chain {
+    /// Headers off the way to the best one.
+    pub(super) fn side_headers(&self) -> usize {
+        let on_the_way = self.best.len() + self.plan.len();
+        self.headers.len().saturating_sub(on_the_way)
+    }
+
+    /// Bodies of undecided blocks, of those that were asked for, and of side branches.
+    pub(super) fn bodies_max() -> usize {
+        index_of(UNDECIDED_BLOCKS_MAX) + BODIES_PER_REQUEST_MAX + SIDE_BODIES_MAX
+    }
+
+    /// What is kept of blocks that are not final.
+    pub(crate) fn held(&self) -> [Held; 2] {
+        // A reorganisation leaves branches of accepted blocks beside those that came as such.
+        let headers_max = SIDE_HEADERS_MAX + index_of(UNDECIDED_BLOCKS_MAX);
+        // The body that is executed next is taken in any case.
+        let bodies_max = Self::bodies_max() + 1;
+        [
+            Held::new("side headers", self.side_headers(), headers_max),
+            Held::new("bodies", self.bodies.len(), bodies_max),
+        ]
+    }
+}
