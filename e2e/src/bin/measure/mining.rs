@@ -19,8 +19,14 @@ const DEADLINE: Duration = Duration::from_secs(900);
 const ROUNDS: usize = 5;
 /// The page's rate is measured anew about every second; so many in a row are looked at.
 const RATES_PER_ROUND: usize = 4;
-const PEERS: [&str; 3] = ["hash-wasm", "noble", "WebCrypto"];
-/// For each way of each peer.
+const PEERS: [&str; 5] = [
+    "hash-wasm",
+    "hash-wasm from a kept state",
+    "noble",
+    "noble from a kept state",
+    "WebCrypto",
+];
+/// For each peer.
 const PEER_DURATION_MS: u64 = 700;
 const NATIVE_DURATION: Duration = Duration::from_secs(1);
 const ATTEMPTS_PER_LOOK: u32 = 1 << 16;
