@@ -3,7 +3,6 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use shared::block::{Block, Body, Header, SealedHeader};
 use shared::encoding::{decode, encode};
-use shared::finality::certificate::Equivocation;
 use shared::finality::voter::VoteState;
 use shared::finality::{
     Ballot, Certificate, Decision, LogEntry, LogRecord, Proposal, Roster, Vote,
@@ -67,6 +66,9 @@ fn frame(bytes: &[u8]) {
             let roster = &certified.decision.next_roster;
             let _ = certified.certificate.check_signers(roster);
         }
+        Message::Evidence(evidence) => {
+            let _ = evidence.verify(&crate::world::network());
+        }
         Message::Block(announcement) => {
             let _ = announcement.sealed.header.hash();
         }
@@ -78,7 +80,6 @@ fn frame(bytes: &[u8]) {
 fn page(bytes: &[u8]) {
     canonical::<Command>(bytes);
     canonical::<View>(bytes);
-    canonical::<Equivocation>(bytes);
 }
 
 fn canonical<T: BorshDeserialize + BorshSerialize>(bytes: &[u8]) {

@@ -10,7 +10,7 @@ use shared::encoding::Text;
 use shared::hash::BlockHash;
 use shared::keys::SecretKey;
 use shared::limits::{
-    EQUIVOCATIONS_MAX, FRAME_BYTES_MAX, MEMPOOL_TRANSACTIONS_MAX, REJECTIONS_KEPT_MAX,
+    EVIDENCE_MAX, FRAME_BYTES_MAX, MEMPOOL_TRANSACTIONS_MAX, REJECTIONS_KEPT_MAX,
 };
 use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
@@ -334,9 +334,7 @@ impl Member {
     fn check(&mut self) {
         let view = self.node.view();
         assert!(view.rejections.len() <= REJECTIONS_KEPT_MAX);
-        if let Some(voter) = self.node.voter() {
-            assert!(voter.equivocations().count() <= EQUIVOCATIONS_MAX);
-        }
+        assert!(view.convicted.len() <= EVIDENCE_MAX + 1);
         if let Some(replica) = self.node.replica() {
             assert!(replica.mempool().len() <= MEMPOOL_TRANSACTIONS_MAX);
             self.finals.check(replica.chain());

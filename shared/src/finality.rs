@@ -5,6 +5,7 @@
 //! is *certified* once its certificate verifies, and *final* once it is in the relay's log.
 
 pub mod certificate;
+pub mod evidence;
 pub mod log;
 pub mod mark;
 pub mod policy;

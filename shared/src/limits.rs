@@ -110,8 +110,10 @@ pub const EARLY_PROPOSALS_MAX: usize = 8;
 /// Forced changes of one decision's roster through which a member votes on; after as many it waits
 /// for the next decision.
 pub const VOIDED_ROSTERS_MAX: usize = 64;
-/// Proofs of equivocation that are kept.
-pub const EQUIVOCATIONS_MAX: usize = 64;
+/// Pieces of evidence that are kept against members, one for each key and kind.
+pub const EVIDENCE_MAX: usize = 64;
+/// How far the number and the term that a returning member remembers may be ahead of the relay's.
+pub const CLAIM_AHEAD_MAX: u64 = 65_536;
 
 /// Timestamps of ancestors of which a block's own must exceed the median.
 pub const MEDIAN_TIME_BLOCKS: usize = 11;

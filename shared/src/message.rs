@@ -8,6 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::ChainWork;
 use crate::encoding::{DecodeError, List, Text, decode};
+use crate::finality::evidence::Evidence;
 use crate::finality::mark::VoteMark;
 use crate::finality::{Certificate, Decision, LogEntry, Proposal, Vote};
 use crate::hash::{BlockHash, Hash, NetworkId, Tag, TransactionId};
@@ -43,6 +44,8 @@ pub enum Message {
         signature: Signature,
         /// For a network by invitation, where the node has one.
         invitation: Option<Invitation>,
+        /// What the node knows of the relay's past, should the relay have lost it.
+        remembered: Box<Remembered>,
     },
     /// Relay to node: you are a member.
     Welcome(Box<Welcome>),
@@ -111,6 +114,9 @@ pub enum Message {
 
     /// Relay to node: these were stored, and this is who sent them.
     Submitted(List<Submission, TRANSACTIONS_PER_MESSAGE_MAX>),
+
+    /// Either way: this convicts somebody.
+    Evidence(Box<Evidence>),
 }
 
 /// A transaction and the member through whom it came: members take turns in blocks.
@@ -175,6 +181,18 @@ impl RegistrationStatement {
     pub fn by_relay(&self) -> Vec<u8> {
         Tag::RELAY_CHALLENGE.statement(self)
     }
+}
+
+/// What a member remembers of a relay: a relay that was restored from an older copy of its store
+/// has forgotten it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Remembered {
+    /// The last entry of the member's log, with the relay's own signature on it.
+    pub head: Option<Box<LogEntry>>,
+    /// The member's number.
+    pub id: Option<MemberId>,
+    /// The greatest term that it knows.
+    pub term: Term,
 }
 
 /// What a new member gets to know.
@@ -406,6 +424,8 @@ pub enum ErrorCode {
     Left = 13,
     /// The network is for invited members, and the node showed no invitation that is valid. Fatal.
     Invitation = 14,
+    /// The relay has signed two different logs. Fatal.
+    Forked = 15,
 }
 
 impl ErrorCode {
@@ -426,6 +446,7 @@ impl ErrorCode {
                 | Self::Registration
                 | Self::Superseded
                 | Self::Invitation
+                | Self::Forked
         )
     }
 

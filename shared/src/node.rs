@@ -9,6 +9,7 @@ use litemap::LiteMap;
 
 use crate::clock::SteadyClock;
 use crate::encoding::Text;
+use crate::finality::evidence::EvidenceBook;
 use crate::finality::log::DecisionLog;
 use crate::finality::voter::{VoteState, Voter};
 use crate::hash::NetworkId;
@@ -40,6 +41,8 @@ use session::Session;
 
 /// The name of the row in [`Table::Meta`] that holds the network's parameters.
 const NETWORK_ROW: &[u8] = b"network";
+/// The name of the row in [`Table::Meta`] that holds the number that the relay gave this key.
+const NUMBER_ROW: &[u8] = b"number";
 /// One member of one network: replica, votes, connection, mining.
 #[derive(Debug)]
 pub struct Node {
@@ -85,6 +88,10 @@ struct Ledger {
     sync: Sync,
     /// Heights at which stored bytes are known to differ from the certified history.
     damaged: Vec<u64>,
+    /// Proofs against members and the relay.
+    evidence: EvidenceBook,
+    /// The number that the relay gave this key, once it did.
+    number: Option<MemberId>,
 }
 
 /// What follows once a batch is durable.
@@ -394,10 +401,17 @@ impl Ledger {
             .collect();
         let entries = entries.map_err(|error| error.to_string())?;
         let log = DecisionLog::restore(&network, entries).map_err(|error| error.to_string())?;
+        let evidence = EvidenceBook::restore(&network, rows).map_err(|error| error.to_string())?;
         let replica = Replica::restore(network, rows, finality::checkpoint(&log))
             .map_err(|error| error.to_string())?;
         let votes = votes.remove(&replica.chain().network_id());
-        Ok(Some(Self::of(key, replica, log, votes)))
+        let number = rows.get(Table::Meta, NUMBER_ROW);
+        let number = number.and_then(|bytes| crate::encoding::decode("number", bytes).ok());
+        Ok(Some(Self {
+            evidence,
+            number,
+            ..Self::of(key, replica, log, votes)
+        }))
     }
 
     /// The empty ledger of a network in which this key may have voted before.
@@ -421,6 +435,8 @@ impl Ledger {
             lookups: Lookups::default(),
             sync: Sync::default(),
             damaged: Vec::new(),
+            evidence: EvidenceBook::default(),
+            number: None,
         }
     }
 }

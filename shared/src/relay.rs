@@ -8,8 +8,10 @@ use std::sync::Arc;
 use crate::chain::{Checkpoint, RestoreError};
 use crate::clock::SteadyClock;
 use crate::encoding::Text;
+use crate::finality::evidence::EvidenceBook;
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
+use crate::finality::{LogEntry, Proposal};
 use crate::keys::{PublicKey, SecretKey};
 use crate::limits::PEER_ERRORS_PER_MINUTE_MAX;
 use crate::message::{Certified, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
@@ -25,17 +27,21 @@ mod ledger;
 mod log;
 mod members;
 mod presence;
+mod recovery;
 mod registration;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
 use members::HeldRow;
+use recovery::Recovery;
 use registration::Stage;
 
 /// The name of the row in [`Table::Meta`] that holds the last term.
 const TERM_ROW: &[u8] = b"term";
 /// The name of the row in [`Table::Meta`] that holds the number of the next new member.
 const NEXT_MEMBER_ROW: &[u8] = b"next_member";
+/// The name of the row in [`Table::Meta`] that holds the length that the log is known to have had.
+const KNOWN_LENGTH_ROW: &[u8] = b"known_length";
 
 /// The relay of one network.
 #[derive(Debug)]
@@ -43,6 +49,10 @@ pub struct Relay {
     secret: SecretKey,
     replica: Replica,
     log: DecisionLog,
+    recovery: Recovery,
+    evidence: EvidenceBook,
+    /// The last proposal that was passed on.
+    last_proposal: Option<Box<Proposal>>,
     policy: FinalityPolicy,
     lookups: Lookups,
     /// Rows of members that are needed now.
@@ -89,6 +99,10 @@ struct Peer {
     headers_asked_ms: Option<u64>,
     bodies_asked_ms: Option<u64>,
     check_asked_ms: Option<u64>,
+    /// Entries of the longest log that it has shown.
+    log_length: u64,
+    /// When it was asked for log entries that it has not given.
+    log_asked_ms: Option<u64>,
     /// It has asked again, too soon.
     check_waits: bool,
 }
@@ -111,6 +125,8 @@ enum Followup {
 enum Loading {
     RestoredBodies,
     Member(PublicKey),
+    /// The relay's own entry at the place of this one.
+    OldEntry(Box<LogEntry>),
     /// Of a transaction over REST.
     Sender(RequestId, Box<crate::transaction::SignedTransaction>),
     Lookup,
@@ -155,10 +171,15 @@ impl Relay {
         };
         let term = number(TERM_ROW)?.unwrap_or(0);
         let next_member = number(NEXT_MEMBER_ROW)?.unwrap_or(1);
+        let recovery = Recovery::new(number(KNOWN_LENGTH_ROW)?.unwrap_or(0));
+        let evidence = EvidenceBook::restore(&network, rows)?;
         let mut relay = Self {
             secret,
             replica: Replica::restore(network, rows, decided)?,
             log,
+            recovery,
+            evidence,
+            last_proposal: None,
             policy: FinalityPolicy::new(now_ms),
             lookups: Lookups::default(),
             held: HashMap::new(),
@@ -187,6 +208,9 @@ impl Relay {
         };
         if let Some(query) = relay.replica.bodies_to_restore() {
             relay.load(query, Loading::RestoredBodies);
+        }
+        if relay.evidence.convicts_relay() {
+            relay.report(Report::Forked);
         }
         let effects = relay.finish(now_ms);
         Ok((relay, effects))
@@ -253,6 +277,8 @@ impl Relay {
             chain: crate::node::chain_view(&self.replica, &self.log, &self.secret.public_key()),
             pending: self.replica.mempool().len(),
             connections: self.connections.len(),
+            convicted: self.evidence.convictions().to_vec(),
+            lacking_entries: self.lacking_entries(),
         }
     }
 
@@ -278,7 +304,8 @@ impl Relay {
             Message::Register {
                 signature,
                 invitation,
-            } => self.register(now_ms, connection, &signature, invitation),
+                remembered,
+            } => self.register(now_ms, connection, &signature, invitation, &remembered),
             other if self.joined.contains(&connection) => {
                 self.member_message(now_ms, connection, other, frame);
             }
@@ -318,6 +345,7 @@ impl Relay {
         match self.after_load.remove(&id) {
             Some(Loading::RestoredBodies) => self.restored_bodies(rows),
             Some(Loading::Member(key)) => self.member_found(now_ms, key, rows),
+            Some(Loading::OldEntry(entry)) => self.compare_loaded(now_ms, *entry, rows),
             Some(Loading::Sender(request, signed)) => {
                 self.sender_found(now_ms, request, *signed, rows);
             }
@@ -409,6 +437,7 @@ impl Relay {
         self.wake_presence(now_ms);
         self.wake_ledger(now_ms);
         self.wake_checks(now_ms);
+        self.recover(now_ms);
         self.judge_finality(now_ms);
     }
 
@@ -528,6 +557,7 @@ impl Relay {
             self.flush_ms,
             self.policy_ms,
             self.check_ms,
+            self.recovery.due_ms(),
             self.replica
                 .next_due_ms()
                 .map(|due_ms| self.clock.steady_ms(due_ms)),

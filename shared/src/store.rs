@@ -32,11 +32,13 @@ pub enum Table {
     /// Network id to what this node's key has voted there. It binds the key for ever, and so
     /// outlives the replica.
     Votes,
+    /// Proofs that a member, or the relay, has signed what contradicts itself.
+    Evidence,
 }
 
 impl Table {
     /// All tables, in a fixed order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -48,6 +50,7 @@ impl Table {
         Self::Log,
         Self::Members,
         Self::Votes,
+        Self::Evidence,
     ];
 
     /// Whether the table is emptied when a replica is given up.
@@ -71,6 +74,7 @@ impl Table {
             Self::Log => "log",
             Self::Members => "members",
             Self::Votes => "votes",
+            Self::Evidence => "evidence",
         }
     }
 }
@@ -156,7 +160,7 @@ pub struct Rows(std::collections::HashMap<Table, Vec<Row>>);
 
 impl Rows {
     /// The tables that are read at start. Bodies and indexes stay on disk.
-    pub const TABLES: [Table; 7] = [
+    pub const TABLES: [Table; 8] = [
         Table::Meta,
         Table::Headers,
         Table::Undo,
@@ -164,6 +168,7 @@ impl Rows {
         Table::Pending,
         Table::Log,
         Table::Votes,
+        Table::Evidence,
     ];
 
     /// Adds a table's rows, in the order of their keys.

@@ -192,9 +192,7 @@ impl Invariants {
             return Ok(());
         }
         self.check_replica(world, who, replica, log)?;
-        if let Some(voter) = node.voter() {
-            self.finality.no_honest_voter_is_accused(world, voter)?;
-        }
+        Finality::no_honest_member_is_convicted(world, &node.view().convicted)?;
         if self.relay == RelayStanding::Honest {
             let members = node.view().members;
             self.transactions.numbers_are_never_reused(&members)?;
@@ -213,6 +211,7 @@ impl Invariants {
             return Ok(());
         }
         self.check_replica(world, who, replica, log)?;
+        Finality::no_honest_member_is_convicted(world, &core.view().convicted)?;
         if self.relay == RelayStanding::Honest {
             self.transactions
                 .each_has_one_fate(replica, self.ledger.naive())?;

@@ -24,6 +24,7 @@ macro_rules! statement {
             Table::Log => concat!($before, " log ", $after),
             Table::Members => concat!($before, " members ", $after),
             Table::Votes => concat!($before, " votes ", $after),
+            Table::Evidence => concat!($before, " evidence ", $after),
         }
     };
 }

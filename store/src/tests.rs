@@ -158,7 +158,7 @@ async fn another_programs_database_and_a_newer_one_are_refused() {
     drop(open(&folder).await);
     let database = SqliteConnectOptions::new().filename(folder.path().join("relay.sqlite"));
     let mut connection = database.connect().await.unwrap();
-    let newer = "UPDATE _sqlx_migrations SET version = 9";
+    let newer = "UPDATE _sqlx_migrations SET version = 9 WHERE version = 1";
     sqlx::query(newer).execute(&mut connection).await.unwrap();
     let refusal = Store::open(folder.path(), &PROGRAM).await.unwrap_err();
     assert!(matches!(refusal, OpenError::Version { .. }), "{refusal}");

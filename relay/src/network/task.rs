@@ -13,7 +13,7 @@ use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
 use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::handle::{Administered, Input, Measured, Rows};
 use crate::clock::{now_ms, random};
@@ -425,6 +425,25 @@ impl NetworkTask {
             } => info!(network, height, transactions, "a block joined the chain"),
             Report::Decided { height } => info!(network, height, "a block is final"),
             Report::Forced { members } => info!(network, members, "the relay set the roster"),
+            Report::Lost { entries } => warn!(
+                network,
+                entries,
+                "the store is an older copy: it lacks log entries, and members are asked for them"
+            ),
+            Report::Recovered { entries } => {
+                info!(network, entries, "members have given back the log");
+            }
+            Report::Forked => error!(
+                network,
+                "this relay has signed two different logs, as one does that was restored from an \
+                 older copy: the network is stopped. Restore the newer copy, or begin a new network"
+            ),
+            Report::Convicted(conviction) => warn!(
+                network,
+                key = %conviction.key,
+                offence = ?conviction.offence,
+                "a member has signed what contradicts itself"
+            ),
             // Strangers can cause any number of these.
             Report::Rejected(rejection) => {
                 metrics::rejected(network);

@@ -83,6 +83,7 @@ async fn a_false_signature_is_refused_for_good() {
         &Message::Register {
             signature,
             invitation: None,
+            remembered: Box::default(),
         },
     )
     .await;

@@ -111,6 +111,7 @@ pub(crate) async fn prove(socket: &mut Socket, secret: &SecretKey) -> [Message; 
     let registration = Message::Register {
         signature: secret.sign(&statement.by_node()),
         invitation: None,
+        remembered: Box::default(),
     };
     send(socket, &registration).await;
     [hello, registration]

@@ -1,7 +1,5 @@
 //! What makes a vote, a proposal and a certificate hold.
 
-use borsh::{BorshDeserialize, BorshSerialize};
-
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
 use crate::hash::{Hash, Tag};
 use crate::keys::{PublicKey, SignatureError};
@@ -38,16 +36,6 @@ pub enum CertificateError {
     /// A signature does not hold for this decision, round, step and roster.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-}
-
-/// Two different votes of one member for the same step: a portable proof that it cheats, or that
-/// its key is used twice.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Equivocation {
-    /// The vote that came first, and counts.
-    pub first: Vote,
-    /// The other one.
-    pub second: Vote,
 }
 
 impl Certificate {
@@ -138,21 +126,5 @@ impl Proposal {
     /// Whether the signature is the proposer's; whether it leads is for its term to say.
     pub fn verify(&self) -> Result<(), SignatureError> {
         self.proposer.verify(&self.statement(), &self.signature)
-    }
-}
-
-impl Equivocation {
-    /// Whether this proves anything: one voter, one step, two ballots, both signed.
-    #[must_use]
-    pub fn is_proof(&self) -> bool {
-        let place = |vote: &Vote| Ballot {
-            value: None,
-            ..vote.ballot
-        };
-        self.first.voter == self.second.voter
-            && place(&self.first) == place(&self.second)
-            && self.first.ballot.value != self.second.ballot.value
-            && self.first.verify().is_ok()
-            && self.second.verify().is_ok()
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use super::certificate::CertificateError;
+use super::evidence::Evidence;
 use super::{Certificate, Decision, LogEntry, LogEvent, LogRecord, Roster, Step};
 use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
@@ -331,6 +332,31 @@ impl DecisionLog {
     #[must_use]
     pub fn forced_changes_allowed(&self) -> bool {
         self.forced_changes_allowed
+    }
+
+    /// An entry that is in memory: one of the newest.
+    #[must_use]
+    pub fn entry(&self, index: u64) -> Option<&LogEntry> {
+        let place = usize::try_from(index.checked_sub(self.tail_start())?).ok()?;
+        self.tail.get(place).map(|(_, entry)| entry)
+    }
+
+    /// The last entry.
+    #[must_use]
+    pub fn last_entry(&self) -> Option<&LogEntry> {
+        self.tail.back().map(|(_, entry)| entry)
+    }
+
+    /// The proof that the relay has signed two logs, where that is why an entry was refused.
+    #[must_use]
+    pub fn contradiction(&self, error: &LogError) -> Option<Evidence> {
+        let (own, theirs) = match error {
+            LogError::Equivocation { index, theirs, .. } => (*index, theirs),
+            LogError::Fork { index, theirs, .. } => (index.checked_sub(1)?, theirs),
+            _ => return None,
+        };
+        let both = (self.entry(own)?.clone(), LogEntry::clone(theirs));
+        Some(Evidence::Log(Box::new(both)))
     }
 
     /// The entries from this index on, as many as a message holds. Nothing where the first of them is not in

@@ -21,7 +21,7 @@ pub struct VoteMark {
 }
 
 /// How a vote stands to the mark of its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is beyond the mark, which now is this vote.
     Newer,
@@ -29,8 +29,8 @@ pub enum Standing {
     Same,
     /// The mark is of a later round, or of a longer log.
     Older,
-    /// The mark is a different vote for the same step of the same round.
-    Conflicting,
+    /// The mark is a different vote for the same step of the same round: this one.
+    Conflicting(Box<Vote>),
 }
 
 impl VoteMark {
@@ -58,7 +58,9 @@ impl VoteMark {
         };
         match last {
             Some(last) if last.ballot == vote.ballot => Standing::Same,
-            Some(last) if last.ballot.round == vote.ballot.round => Standing::Conflicting,
+            Some(last) if last.ballot.round == vote.ballot.round => {
+                Standing::Conflicting(Box::new(*last))
+            }
             Some(last) if last.ballot.round > vote.ballot.round => Standing::Older,
             _ => {
                 *last = Some(vote);

@@ -3,6 +3,7 @@
 mod agreement;
 mod bench;
 mod cluster;
+mod evidence;
 mod log;
 mod mark;
 mod policy;

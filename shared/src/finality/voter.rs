@@ -20,14 +20,15 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use self::early::Early;
 use self::rounds::Rounds;
-use super::certificate::{CertificateError, Equivocation};
+use super::certificate::CertificateError;
+use super::evidence::Evidence;
 use super::log::DecisionLog;
 use super::mark::VoteMark;
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
 use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::keys::{PublicKey, Signature, SignatureError};
-use crate::limits::{EARLY_INSTANCES_MAX, EQUIVOCATIONS_MAX, VOIDED_ROSTERS_MAX};
+use crate::limits::{EARLY_INSTANCES_MAX, EVIDENCE_MAX, VOIDED_ROSTERS_MAX};
 use crate::message::{Certified, Leader, Message, Term};
 
 /// What a voter asks about the replica and about who is here.
@@ -223,7 +224,7 @@ pub struct Voter {
     mark: Option<VoteMark>,
     certified: Option<Certified>,
     certified_sent_in: Option<Term>,
-    equivocations: VecDeque<Equivocation>,
+    evidence: VecDeque<Evidence>,
     last_number: u64,
     unwritten: Vec<Statement>,
     persisting: VecDeque<(u64, Statement)>,
@@ -317,7 +318,7 @@ impl Voter {
             mark: None,
             certified: None,
             certified_sent_in: None,
-            equivocations: VecDeque::new(),
+            evidence: VecDeque::new(),
             last_number: 0,
             unwritten: Vec::new(),
             persisting: VecDeque::new(),
@@ -339,9 +340,23 @@ impl Voter {
         self.certified.as_ref()
     }
 
-    /// Proofs of members that voted twice in one step, newest last.
-    pub fn equivocations(&self) -> impl Iterator<Item = &Equivocation> {
-        self.equivocations.iter()
+    /// Evidence against members that nobody has taken yet.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.iter()
+    }
+
+    /// Evidence against members that has come up since it was last taken, newest last.
+    pub fn take_evidence(&mut self) -> VecDeque<Evidence> {
+        std::mem::take(&mut self.evidence)
+    }
+
+    /// The greatest term that it knows.
+    #[must_use]
+    pub fn last_term(&self) -> Term {
+        let prevoted = self.state.prevote.map(|ballot| ballot.round);
+        let proposed = self.state.proposed.as_ref().map(|proposed| proposed.round);
+        let known = [self.term, prevoted, proposed].into_iter().flatten().max();
+        known.unwrap_or(0)
     }
 
     /// The relay has named a leader. Terms that are not newer are ignored.
@@ -538,20 +553,18 @@ impl Voter {
         let Some(first) = self.rounds.count(vote) else {
             return Ok(());
         };
-        if !self.equivocations.iter().any(|kept| kept.first == first) {
-            self.equivocations.push_back(Equivocation {
-                first,
-                second: vote,
-            });
-            if self.equivocations.len() > EQUIVOCATIONS_MAX {
-                self.equivocations.pop_front();
-            }
-        }
+        self.accuse(Evidence::Votes(Box::new((first, vote))));
         Err(VoteError::Equivocation {
             voter: vote.voter,
             instance: vote.ballot.instance,
             round: vote.ballot.round,
         })
+    }
+
+    fn accuse(&mut self, evidence: Evidence) {
+        if self.evidence.len() < EVIDENCE_MAX && !self.evidence.contains(&evidence) {
+            self.evidence.push_back(evidence);
+        }
     }
 
     fn take_proposal(&mut self, proposal: Proposal) -> Result<(), ProposalError> {
@@ -579,11 +592,12 @@ impl Voter {
             });
         }
         if let Some((_, first)) = self.rounds.proposal(round) {
-            return if first.decision == proposal.decision {
-                Ok(())
-            } else {
-                Err(ProposalError::Second { proposer, round })
-            };
+            if first.decision == proposal.decision {
+                return Ok(());
+            }
+            let both = (first.clone(), proposal);
+            self.accuse(Evidence::Proposals(Box::new(both)));
+            return Err(ProposalError::Second { proposer, round });
         }
         if let Some(valid) = &proposal.valid {
             if valid.round >= round {

@@ -2,13 +2,14 @@
 
 use super::{Followup, Ledger, Node, Signing};
 use crate::chain::Checkpoint;
+use crate::finality::evidence::{Evidence, EvidenceError};
 use crate::finality::log::DecisionLog;
 use crate::finality::mark::VoteMark;
 use crate::finality::voter::{Action, BlockStanding, ChainOracle, PresentMember, Voter};
 use crate::finality::{Proposal, Vote};
 use crate::hash::{BlockHash, Hash};
 use crate::keys::{PublicKey, Signature};
-use crate::message::{Member, MemberId};
+use crate::message::{ErrorCode, Member, MemberId, Message};
 use crate::replica::Replica;
 use crate::store::{Table, Write};
 use std::collections::VecDeque;
@@ -158,6 +159,7 @@ impl Node {
             left: &self.left,
         };
         let actions = step(voter, log, &oracle);
+        let found = voter.take_evidence();
         for action in actions {
             match action {
                 Action::Persist { number, state } => {
@@ -170,5 +172,45 @@ impl Node {
                 Action::Send(message) => self.send(&message),
             }
         }
+        for evidence in found {
+            // The voter has verified what it accuses somebody of.
+            let _ = self.accuse(&evidence);
+            self.send(&Message::Evidence(Box::new(evidence)));
+        }
+    }
+
+    pub(super) fn evidence(&mut self, now_ms: u64, evidence: &Evidence) {
+        if let Err(error) = self.accuse(evidence) {
+            self.reject(now_ms, format!("evidence was refused: {error}"));
+        }
+    }
+
+    /// Keeps evidence that has come up or come in. A relay that it convicts is not trusted again.
+    pub(super) fn accuse(&mut self, evidence: &Evidence) -> Result<(), EvidenceError> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(());
+        };
+        let network = ledger.replica.chain().network();
+        if let Some(row) = ledger.evidence.add(network, evidence)? {
+            self.write(vec![row], Vec::new());
+            self.view_changed = true;
+            self.distrust();
+        }
+        Ok(())
+    }
+
+    /// Stays away from a relay that has signed two logs. Returns whether it has.
+    pub(super) fn distrust(&mut self) -> bool {
+        let ledger = self.ledger.as_ref();
+        let is_convicted = ledger.is_some_and(|ledger| ledger.evidence.convicts_relay());
+        if is_convicted {
+            self.refuse(
+                ErrorCode::Forked,
+                "the relay has signed two different logs: what it calls final need not be what \
+                 others are told. This node keeps its own and the proof; start afresh to trust \
+                 the relay again",
+            );
+        }
+        is_convicted
     }
 }

@@ -17,6 +17,7 @@ impl Node {
             held.extend(ledger.replica.held());
             held.extend(ledger.voter.held());
             held.push(ledger.log.held());
+            held.push(ledger.evidence.held());
         }
         held
     }

@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::Header;
 use crate::chain_file::VerifiedChain;
+use crate::finality::evidence::Conviction;
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
@@ -379,6 +380,8 @@ pub struct View {
     pub check: Option<CheckReport>,
     /// Heights at which this replica's stored bytes are known to be damaged.
     pub damaged: Vec<u64>,
+    /// Who is proved to have signed what contradicts itself: members, and the relay.
+    pub convicted: Vec<Conviction>,
     /// Why this node does not vote although it could, if it does not.
     pub abstention: Option<Abstention>,
     /// How far the relay's clock is ahead of this one, in milliseconds.

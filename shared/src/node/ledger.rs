@@ -106,6 +106,7 @@ impl Node {
             Message::Check(query) => self.answer_check(&query),
             Message::CheckAnswer(answer) => self.check_answered(now_ms, &answer),
             Message::CheckReport(report) => self.check_reported(report),
+            Message::Evidence(evidence) => self.evidence(now_ms, &evidence),
             other => self.reject(now_ms, format!("a relay does not send this: {other:?}")),
         }
     }
@@ -448,6 +449,7 @@ impl Node {
         ledger.sync.log_asked_ms = None;
         let mut writes = Vec::new();
         let mut problem = None;
+        let mut proof = None;
         for entry in entries {
             match ledger.log.append(&entry) {
                 Ok(Appended::Held) => {}
@@ -461,6 +463,7 @@ impl Node {
                     break;
                 }
                 Err(error) => {
+                    proof = ledger.log.contradiction(&error);
                     problem = Some(error.to_string());
                     break;
                 }
@@ -481,6 +484,9 @@ impl Node {
         }
         if let Some(problem) = problem {
             self.reject(now_ms, format!("the relay's log was refused: {problem}"));
+        }
+        if let Some(proof) = proof {
+            self.evidence(now_ms, &proof);
         }
         if !writes.is_empty() {
             self.write(writes, Vec::new());

@@ -1,7 +1,7 @@
 //! The connection to the relay: registration, presence, heartbeat, and coming back.
 
 use super::interface::{Connection, Effect};
-use super::{Followup, Ledger, NETWORK_ROW, Node, Signing};
+use super::{Followup, Ledger, NETWORK_ROW, NUMBER_ROW, Node, Signing};
 use crate::clock::SteadyClock;
 use crate::invitation::Invitation;
 use crate::keys::Signature;
@@ -10,7 +10,7 @@ use crate::limits::{
 };
 use crate::message::{
     Challenge, ErrorCode, ErrorMessage, FrameError, Hello, MemberId, Message, PROTOCOL_VERSION,
-    Presence, RegistrationStatement, Tip, Welcome,
+    Presence, RegistrationStatement, Remembered, Tip, Welcome,
 };
 use crate::network::Admission;
 use crate::store::{Table, Write};
@@ -88,6 +88,9 @@ impl Session {
 
 impl Node {
     pub(super) fn connect(&mut self, now_ms: u64) {
+        if self.distrust() {
+            return;
+        }
         self.session.state = State::Connecting;
         self.session.heard_ms = now_ms;
         self.effects.push(Effect::Connect);
@@ -272,9 +275,15 @@ impl Node {
             ledger.replica.chain().network().admission == Admission::InviteOnly
         });
         let invitation = self.session.invitation.clone().filter(|_| is_by_invitation);
+        let remembered = self.ledger.as_ref().map(|ledger| Remembered {
+            head: ledger.log.last_entry().cloned().map(Box::new),
+            id: ledger.number,
+            term: ledger.voter.last_term(),
+        });
         self.send(&Message::Register {
             signature,
             invitation,
+            remembered: Box::new(remembered.unwrap_or_default()),
         });
     }
 
@@ -292,6 +301,11 @@ impl Node {
             return;
         };
         ledger.sync.begin(welcome.log_length);
+        if ledger.number != Some(welcome.id) {
+            ledger.number = Some(welcome.id);
+            let row = Write::put(Table::Meta, NUMBER_ROW, &welcome.id);
+            self.write(vec![row], Vec::new());
+        }
         self.marked(now_ms, welcome.mark);
         self.presence(now_ms, welcome.presence);
         self.offer_pending();

@@ -38,6 +38,8 @@ impl Node {
             mining: self.mining_view(),
             check: self.report.clone(),
             damaged: ledger.map_or_else(Vec::new, |ledger| ledger.damaged.clone()),
+            convicted: ledger
+                .map_or_else(Vec::new, |ledger| ledger.evidence.convictions().to_vec()),
             abstention: ledger
                 .filter(|ledger| ledger.voter.abstains())
                 .map(|_| Abstention::OldStorage),

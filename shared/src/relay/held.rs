@@ -21,6 +21,7 @@ impl Relay {
         held.push(Held::new("rows of members", self.held.len(), rows_max));
         held.extend(self.replica.held());
         held.push(self.log.held());
+        held.push(self.evidence.held());
         held
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::encoding::Text;
+use crate::finality::evidence::{Conviction, EvidenceKind};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::limits::{INVITATION_LABEL_BYTES_MAX, INVITATIONS_MAX};
@@ -173,6 +174,21 @@ pub enum Report {
         /// Number of members of the new roster.
         members: usize,
     },
+    /// A member has shown that the relay signed log entries that its store lacks: it was restored
+    /// from an older copy, and issues nothing until members have given them back.
+    Lost {
+        /// How many are lacking.
+        entries: u64,
+    },
+    /// Members have given back what was lacking.
+    Recovered {
+        /// Entries of the log now.
+        entries: u64,
+    },
+    /// The relay is proved to have signed two logs. It has stopped this network for good.
+    Forked,
+    /// A member is proved to have signed what contradicts itself.
+    Convicted(Conviction),
     /// Something was refused.
     Rejected(Rejection),
 }
@@ -190,4 +206,18 @@ pub struct RelayView {
     pub pending: usize,
     /// Open connections, registered or not.
     pub connections: usize,
+    /// Who is proved to have signed what contradicts itself. Where that is the relay, it has
+    /// stopped this network.
+    pub convicted: Vec<Conviction>,
+    /// Log entries that the relay has signed and lost. It issues nothing until it has them again.
+    pub lacking_entries: u64,
+}
+
+impl RelayView {
+    /// Whether the relay is proved to have signed two logs, and has stopped this network.
+    #[must_use]
+    pub fn is_forked(&self) -> bool {
+        let mut offences = self.convicted.iter().map(|conviction| conviction.offence);
+        offences.any(|offence| offence.kind() == EvidenceKind::Log)
+    }
 }

@@ -61,6 +61,8 @@ impl Relay {
             Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
             Message::CheckAnswer(answer) => self.pass_answer(from, &answer, frame),
             Message::CheckReport(_) => self.pass_from_leader(now_ms, from, frame),
+            Message::Log(entries) => self.recovered(now_ms, from, entries.into_vec()),
+            Message::Evidence(evidence) => self.shown_evidence(now_ms, from, &evidence),
             _ => self.refuse(now_ms, from, "only a relay sends this"),
         }
     }

@@ -4,6 +4,7 @@ use super::interface::{ConnectionId, Report};
 use super::{Followup, Loading, Relay};
 use crate::chain::Checkpoint;
 use crate::encoding::{List, decode};
+use crate::finality::evidence::Evidence;
 use crate::finality::log::LogError;
 use crate::finality::mark::Standing;
 use crate::finality::policy::{Facts, Verdict};
@@ -24,13 +25,69 @@ impl Relay {
         proposal: &Proposal,
         frame: &[u8],
     ) {
-        if !self.is_leader(from) {
+        if !self.is_leader(from)
+            || self.key_of(from) != Some(proposal.proposer)
+            || !self.may_issue()
+        {
             // Perhaps of a leader that does not know yet that it has been replaced.
             return;
         }
-        match proposal.verify() {
-            Ok(()) => self.fan_out(Some(from), frame.into()),
-            Err(error) => self.refuse(now_ms, from, &format!("a proposal was refused: {error}")),
+        if let Err(error) = proposal.verify() {
+            return self.refuse(now_ms, from, &format!("a proposal was refused: {error}"));
+        }
+        if let Some(last) = self.last_proposal.clone() {
+            let both = Evidence::Proposals(Box::new((*last, proposal.clone())));
+            if both.verify(self.network()).is_ok() {
+                self.accuse(now_ms, None, &both);
+                let reason = "a proposal was refused: it contradicts an earlier one of its term";
+                return self.refuse(now_ms, from, reason);
+            }
+        }
+        self.last_proposal = Some(Box::new(proposal.clone()));
+        self.fan_out(Some(from), frame.into());
+    }
+
+    /// Evidence that a member shows: against one of the roster, or who is here, or the relay.
+    pub(super) fn shown_evidence(&mut self, now_ms: u64, from: ConnectionId, evidence: &Evidence) {
+        let (key, _) = evidence.accused(&self.network().relay);
+        let is_known = key == self.network().relay
+            || self.log.roster().index_of(&key).is_some()
+            || self.members().any(|member| member.key == key);
+        // Keys that nobody knows would fill the room for evidence.
+        if is_known {
+            self.accuse(now_ms, Some(from), evidence);
+        }
+    }
+
+    /// Keeps evidence, and tells everyone. Where it convicts the relay itself, the relay stops.
+    pub(super) fn accuse(&mut self, now_ms: u64, from: Option<ConnectionId>, evidence: &Evidence) {
+        let network = self.network().clone();
+        match self.evidence.add(&network, evidence) {
+            Ok(None) => {}
+            Ok(Some(row)) if self.evidence.convicts_relay() => {
+                self.write(vec![row], Vec::new());
+                self.stop_forked(now_ms);
+            }
+            Ok(Some(row)) => {
+                self.report(Report::Convicted(evidence.conviction(&network.relay)));
+                let frame = Message::Evidence(Box::new(evidence.clone())).to_frame();
+                self.write(vec![row], vec![Followup::FanOut(from, frame.into())]);
+            }
+            Err(error) => {
+                let reason = format!("evidence was refused: {error}");
+                match from {
+                    Some(from) => self.refuse(now_ms, from, &reason),
+                    None => self.report_rejection(now_ms, reason),
+                }
+            }
+        }
+    }
+
+    /// A newcomer is told what is known.
+    pub(super) fn tell_evidence(&mut self, connection: ConnectionId) {
+        let known: Vec<_> = self.evidence.iter().cloned().map(Box::new).collect();
+        for evidence in known {
+            self.send(connection, &Message::Evidence(evidence));
         }
     }
 
@@ -42,6 +99,7 @@ impl Relay {
             || vote.ballot.network != self.log.network()
             || vote.ballot.instance != self.log.next_instance()
             || vote.ballot.roster != self.log.roster_hash()
+            || !self.may_issue()
         {
             // Perhaps of the roster before: a node need not know yet that it has changed.
             return;
@@ -65,7 +123,9 @@ impl Relay {
             Standing::Same => self.write(Vec::new(), passed_on),
             // Others have had a later one of it.
             Standing::Older => {}
-            Standing::Conflicting => {
+            Standing::Conflicting(first) => {
+                let both = Evidence::Votes(Box::new((*first, *vote)));
+                self.accuse(now_ms, None, &both);
                 let reason = "a vote was refused: it contradicts an earlier one of its round";
                 self.refuse(now_ms, from, reason);
             }
@@ -74,19 +134,20 @@ impl Relay {
 
     /// How many of the roster have said that the present term decides nothing.
     fn nil_precommits(&self) -> usize {
+        let term = self.leader.map(|leader| leader.term);
         let marks = self.log.roster().members.iter().filter_map(|member| {
             let mark = self.member_row(member)?.mark.as_ref();
             mark.filter(|mark| mark.log_length == self.log.length())
         });
         marks
             .filter_map(|mark| mark.precommit)
-            .filter(|vote| vote.ballot.round == self.term && vote.ballot.value.is_none())
+            .filter(|vote| Some(vote.ballot.round) == term && vote.ballot.value.is_none())
             .count()
     }
 
     /// A certified decision is logged, and so final.
     pub(super) fn certified(&mut self, now_ms: u64, from: ConnectionId, certified: Certified) {
-        if certified.decision.instance < self.log.next_instance() {
+        if certified.decision.instance < self.log.next_instance() || !self.may_issue() {
             return;
         }
         let decision = &certified.decision;
@@ -160,6 +221,10 @@ impl Relay {
 
     /// Asks the policy whether a roster or a leader has to be replaced.
     pub(super) fn judge_finality(&mut self, now_ms: u64) {
+        if !self.may_issue() {
+            self.policy_ms = None;
+            return;
+        }
         let present: Vec<_> = self
             .members()
             .map(|member| PresentMember {
@@ -173,7 +238,7 @@ impl Relay {
             &Facts {
                 log: &self.log,
                 tip_height: self.replica.chain().height(),
-                term: (self.term > 0).then_some(self.term),
+                term: self.leader.map(|leader| leader.term),
                 present: &present,
                 nil_precommits: self.nil_precommits(),
             },

@@ -12,6 +12,7 @@ use crate::encoding::decode;
 use crate::finality::mark::VoteMark;
 use crate::invitation::Invitation;
 use crate::keys::PublicKey;
+use crate::limits::CLAIM_AHEAD_MAX;
 use crate::message::{ErrorCode, MemberId};
 use crate::network::Admission;
 use crate::store::{Query, Row, Table, Write};
@@ -98,9 +99,25 @@ impl Relay {
                 return None;
             }
         }
-        let id = self.next_member;
-        self.next_member += 1;
+        let id = self.claimed_number(&key).unwrap_or(self.next_member);
+        self.next_member = id.saturating_add(1);
         Some((MemberRow { id, mark: None }, with))
+    }
+
+    /// The number that a key without a row says to have. A relay that was restored from an older
+    /// copy gives it back; one that it has given to others, or an absurd one, it does not.
+    fn claimed_number(&self, key: &PublicKey) -> Option<MemberId> {
+        let last = self.next_member.saturating_add(CLAIM_AHEAD_MAX);
+        let claimed = self
+            .connections
+            .values()
+            .filter_map(|peer| match &peer.stage {
+                Stage::Proven(applicant) if applicant.hello.key == *key => applicant.number,
+                _ => None,
+            });
+        claimed
+            .filter(|number| (self.next_member..=last).contains(number))
+            .max()
     }
 
     /// Connections that have proved to have this key, and what they show.

@@ -36,6 +36,7 @@ impl Relay {
         if !self.joined.remove(&connection) {
             return;
         }
+        self.recover(now_ms);
         let Stage::Joined(member) = peer.stage else {
             return;
         };
@@ -70,6 +71,7 @@ impl Relay {
             self.note_change(now_ms, id);
             self.elect(now_ms);
             self.judge_finality(now_ms);
+            self.recover(now_ms);
         }
     }
 
@@ -98,7 +100,8 @@ impl Relay {
 
     pub(super) fn lead(&mut self, now_ms: u64, leader: Leader) {
         let is_present = self.members().any(|member| member.id == leader.id);
-        if leader.term < self.term {
+        let present = self.leader.map_or(0, |present| present.term);
+        if leader.term <= present || !self.may_issue() {
             return;
         }
         self.leader = is_present.then_some(leader);
@@ -111,6 +114,9 @@ impl Relay {
     }
 
     fn appoint(&mut self, _now_ms: u64, except: Option<MemberId>) {
+        if !self.may_issue() {
+            return;
+        }
         let candidate = self
             .members()
             .filter(|member| member.status.synced)

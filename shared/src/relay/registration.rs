@@ -1,13 +1,14 @@
 //! Registration: a challenge signed with the node's key, over this connection and no other.
 
 use super::interface::{ConnectionId, Report};
+use super::recovery::FORKED;
 use super::{Followup, Peer, Relay};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::limits::MEMBERS_MAX;
 use crate::message::{
-    Challenge, ErrorCode, Hello, Member, Message, NodeStatus, PROTOCOL_VERSION,
-    RegistrationStatement, Welcome,
+    Challenge, ErrorCode, Hello, Member, MemberId, Message, NodeStatus, PROTOCOL_VERSION,
+    RegistrationStatement, Remembered, Welcome,
 };
 use crate::store::Write;
 
@@ -34,6 +35,8 @@ pub(super) struct Applicant {
     pub(super) hello: Hello,
     /// What it shows, for a network that it is not a member of yet.
     pub(super) invitation: Option<Invitation>,
+    /// The number that it says to have.
+    pub(super) number: Option<MemberId>,
 }
 
 impl Stage {
@@ -66,6 +69,8 @@ impl Relay {
             bodies_asked_ms: None,
             check_asked_ms: None,
             check_waits: false,
+            log_length: 0,
+            log_asked_ms: None,
         };
         self.connections.insert(connection, peer);
     }
@@ -82,6 +87,9 @@ impl Relay {
             );
         };
         let nonce = *nonce;
+        if self.evidence.convicts_relay() {
+            return self.expel(now_ms, connection, ErrorCode::Forked, FORKED);
+        }
         if hello.protocol_version != PROTOCOL_VERSION {
             let reason = format!(
                 "this relay speaks protocol version {PROTOCOL_VERSION}, the node {}: update the \
@@ -125,6 +133,7 @@ impl Relay {
         connection: ConnectionId,
         signature: &Signature,
         invitation: Option<Invitation>,
+        remembered: &Remembered,
     ) {
         let Some(Stage::Challenged { hello, statement }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
@@ -149,11 +158,15 @@ impl Relay {
         let applicant = Applicant {
             hello: hello.clone(),
             invitation,
+            number: remembered.id,
         };
         if let Some(peer) = self.connections.get_mut(&connection) {
             peer.stage = Stage::Proven(applicant);
         }
-        self.find_member(now_ms, key);
+        match self.compare(now_ms, connection, remembered) {
+            Ok(()) => self.find_member(now_ms, key),
+            Err(reason) => self.expel(now_ms, connection, ErrorCode::Registration, &reason),
+        }
     }
 
     /// The row of a key is here: whoever proved to have the key becomes a member once it is
@@ -218,6 +231,8 @@ impl Relay {
         // What a relay passes on it has stored.
         let frames = frames.collect();
         self.write(Vec::new(), frames);
+        self.tell_evidence(connection);
+        self.recover(now_ms);
     }
 
     /// One key, one session: the newest ends the older.

@@ -4,6 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use shared::block::{Block, Body, Outcomes, Seal, SealedHeader};
 use shared::difficulty::Schedule;
 use shared::encoding::{List, decode, encode};
+use shared::finality::evidence::Evidence;
 use shared::finality::mark::VoteMark;
 use shared::finality::voter::VoteState;
 use shared::finality::{
@@ -15,7 +16,7 @@ use shared::mempool::PendingRow;
 use shared::message::{
     Admission, AnnouncedBody, BlockAnnouncement, Certified, Challenge, CheckAnswer, CheckQuery,
     CheckReport, ErrorCode, ErrorMessage, Hello, Leader, Member, Message, NodeStatus, Presence,
-    RegistrationStatement, Submission, Tip, Welcome,
+    RegistrationStatement, Remembered, Submission, Tip, Welcome,
 };
 use shared::state::{BlockContext, State, account_path};
 use shared::store::Place;
@@ -282,6 +283,7 @@ fn session() -> Vec<(&'static str, Message)> {
             Message::Register {
                 signature: secret(1).sign(&statement().by_node()),
                 invitation: None,
+                remembered: Box::default(),
             },
         ),
         (
@@ -289,6 +291,11 @@ fn session() -> Vec<(&'static str, Message)> {
             Message::Register {
                 signature: secret(1).sign(&statement().by_node()),
                 invitation: Some(Invitation::from_bytes([0xcc; 32])),
+                remembered: Box::new(Remembered {
+                    head: log().last().cloned().map(Box::new),
+                    id: Some(1),
+                    term: 2,
+                }),
             },
         ),
         ("welcome", Message::Welcome(Box::new(welcome))),
@@ -444,6 +451,13 @@ fn finality() -> Vec<(&'static str, Message)> {
         ),
         ("vote", Message::Vote(vote(1, Step::Precommit))),
         ("vote, nil", Message::Vote(nil)),
+        (
+            "evidence",
+            Message::Evidence(Box::new(Evidence::Votes(Box::new((
+                vote(1, Step::Prevote),
+                nil,
+            ))))),
+        ),
         ("certified", Message::Certified(Box::new(certified))),
         ("log", Message::Log(List::truncated(log()))),
         ("get log", Message::GetLog { from: 1 }),

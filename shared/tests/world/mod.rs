@@ -97,6 +97,8 @@ pub struct TestNode {
     wake_ms: Option<u64>,
     pub answers: BTreeMap<u64, Answer>,
     pub is_running: bool,
+    /// It does not give the relay the log entries that it asks for.
+    pub withholds_log: bool,
 }
 
 enum Event {
@@ -141,7 +143,7 @@ pub fn network() -> NetworkParameters {
     }
 }
 
-fn relay_secret() -> SecretKey {
+pub fn relay_secret() -> SecretKey {
     SecretKey::from_seed(&[1; 32])
 }
 
@@ -200,6 +202,7 @@ impl World {
             wake_ms: None,
             answers: BTreeMap::new(),
             is_running: true,
+            withholds_log: false,
         });
         self.node_effects(index, effects);
         index
@@ -360,6 +363,12 @@ impl World {
         self.queue.push_back(Event::ToNode(index, found));
     }
 
+    /// A message to a node, behind the relay's back.
+    pub fn tell(&mut self, index: usize, message: &Message) {
+        let event = node::Event::Frame(message.to_frame());
+        self.queue.push_back(Event::ToNode(index, event));
+    }
+
     /// A vote with a node's key over its connection, behind the node's back.
     pub fn vote(&mut self, index: usize, ballot: Ballot) {
         let node = &self.nodes[index];
@@ -415,7 +424,9 @@ impl World {
                     if let Ok(Message::Vote(vote)) = Message::from_frame(&frame) {
                         self.votes.push(vote);
                     }
-                    if let Some(connection) = node.connection {
+                    let message = Message::from_frame(&frame);
+                    let is_withheld = node.withholds_log && matches!(message, Ok(Message::Log(_)));
+                    if let Some(connection) = node.connection.filter(|_| !is_withheld) {
                         let event = relay::Event::Frame { connection, frame };
                         self.queue.push_back(Event::ToRelay(event));
                     }

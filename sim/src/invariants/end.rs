@@ -2,6 +2,7 @@
 
 use shared::hash::BlockHash;
 use shared::limits::{BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX};
+use shared::message::ErrorCode;
 use shared::node::interface::Connection;
 
 use super::{BOUNDS, Broken, Invariants, RelayStanding};
@@ -22,10 +23,13 @@ impl Invariants {
                 continue;
             };
             let view = node.view();
+            if self.relay != RelayStanding::Honest && is_distrusting(&view.connection) {
+                continue;
+            }
             if view.connection != Connection::Joined {
                 return Some(format!("node {index} is not back: {:?}", view.connection));
             }
-            if self.relay == RelayStanding::Lying {
+            if self.may_stand_still(world) {
                 continue;
             }
             let chain = &view.chain;
@@ -52,14 +56,20 @@ impl Invariants {
             BLOCK_TRANSACTIONS_MAX,
             BLOCK_BODY_BYTES_MAX,
         );
-        let first = ready
-            .first()
-            .filter(|_| self.relay != RelayStanding::Lying)?;
+        let first = ready.first().filter(|_| !self.may_stand_still(world))?;
         Some(format!(
             "transaction {} of {} that wait could stand in block {next_height}",
             first.id(),
             ready.len()
         ))
+    }
+
+    /// A relay that shows two views, or is proved to have signed two logs, settles nothing: nodes
+    /// that have the proof stay away from it.
+    fn may_stand_still(&self, world: &World) -> bool {
+        let mut cores = world.relays.iter().filter_map(|relay| relay.core.as_ref());
+        self.relay == RelayStanding::Lying
+            || self.relay == RelayStanding::SetBack && cores.any(|core| core.view().is_forked())
     }
 
     /// The relay's head, which all are to have.
@@ -74,7 +84,7 @@ impl Invariants {
     /// when nobody mines any more.
     pub(crate) fn check_end(&self, world: &World) -> Result<(), Broken> {
         self.finality.two_views_are_detectable(world)?;
-        if self.relay == RelayStanding::Lying {
+        if self.may_stand_still(world) {
             return Ok(());
         }
         let head = self.settled_relay(world)?;
@@ -116,6 +126,10 @@ fn all_is_answered(who: &str, unanswered: usize) -> Result<(), Broken> {
             format!("{who} still waits for {unanswered} answers"),
         )),
     }
+}
+
+fn is_distrusting(connection: &Connection) -> bool {
+    matches!(connection, Connection::Refused(error) if error.code == ErrorCode::Forked)
 }
 
 /// The violation of a run that did not settle in time.

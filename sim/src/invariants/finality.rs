@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::chain::Chain;
 use shared::encoding::decode;
+use shared::finality::evidence::{Conviction, EvidenceKind};
 use shared::finality::log::DecisionLog;
-use shared::finality::voter::Voter;
 use shared::finality::{Ballot, Certificate, Decision, LogEntry, LogEvent, Roster, Step, Vote};
 use shared::hash::{BlockHash, Hash};
 use shared::keys::PublicKey;
@@ -270,20 +270,19 @@ impl Finality {
         Ok(())
     }
 
-    /// No honest node is accused.
-    pub(super) fn no_honest_voter_is_accused(
-        &self,
+    /// No honest node is convicted. A relay may be: one that was set back, or shows two views.
+    pub(super) fn no_honest_member_is_convicted(
         world: &World,
-        voter: &Voter,
+        convicted: &[Conviction],
     ) -> Result<(), Broken> {
         let liars = world.liars();
-        let accused = voter
-            .equivocations()
-            .find(|proof| !liars.contains(&proof.first.voter));
-        match accused {
-            Some(proof) => Err((
+        let mut members = convicted
+            .iter()
+            .filter(|conviction| conviction.offence.kind() != EvidenceKind::Log);
+        match members.find(|conviction| !liars.contains(&conviction.key)) {
+            Some(conviction) => Err((
                 "no honest node is accused",
-                format!("there is a proof that an honest member voted twice: {proof:?}"),
+                format!("there is proof against an honest member: {conviction:?}"),
             )),
             None => Ok(()),
         }

@@ -501,9 +501,11 @@ impl Cluster {
         else {
             return;
         };
+        let relay = network().relay;
         if let Some(accused) = voter
-            .equivocations()
-            .find(|proof| !liars.contains(&proof.first.voter))
+            .evidence()
+            .map(|evidence| evidence.accused(&relay))
+            .find(|(accused, _)| !liars.contains(accused))
         {
             self.violation = Some(format!("an honest member is accused: {accused:?}"));
         }

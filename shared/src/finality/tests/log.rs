@@ -3,9 +3,10 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{block, certificate, decision, network, roster_of, secret, secrets, signed, vote};
+use super::{block, certificate, decision, network, roster_of, secret, secrets, signed};
 use crate::encoding::List;
-use crate::finality::certificate::{CertificateError, Equivocation};
+use crate::finality::certificate::CertificateError;
+use crate::finality::evidence::Evidence;
 use crate::finality::log::{Appended, DecisionLog, LogError};
 use crate::finality::{Decision, LogEntry, LogEvent, Roster, Step};
 use crate::hash::Hash;
@@ -275,20 +276,21 @@ fn proves_a_relay_that_signs_two_logs() {
     let mut other = log.clone();
     let ours = decide(&mut log, 1, &members);
     let theirs = decide(&mut other, 2, &members);
-    assert_eq!(
-        log.append(&theirs),
-        Err(LogError::Equivocation {
-            index: 1,
-            ours: ours.record.hash(),
-            theirs: Box::new(theirs)
-        })
-    );
+    let error = LogError::Equivocation {
+        index: 1,
+        ours: ours.record.hash(),
+        theirs: Box::new(theirs.clone()),
+    };
+    assert_eq!(log.append(&theirs), Err(error.clone()));
+    let proof = log.contradiction(&error).unwrap();
+    assert_eq!(proof, Evidence::Log(Box::new((ours.clone(), theirs))));
+    assert!(proof.verify(&network()).is_ok());
     assert_eq!(log.append(&ours), Ok(Appended::Held));
     let later = decide(&mut other, 3, &members);
-    assert!(matches!(
-        log.append(&later),
-        Err(LogError::Fork { index: 2, .. })
-    ));
+    let error = log.append(&later).unwrap_err();
+    assert!(matches!(error, LogError::Fork { index: 2, .. }));
+    let proof = log.contradiction(&error).unwrap();
+    assert!(proof.verify(&network()).is_ok());
 }
 
 #[test]
@@ -324,18 +326,4 @@ fn keeps_a_bounded_tail() {
     assert_eq!(log.entries_from(9), None);
     assert_eq!(log.entries_from(10).unwrap()[0].record.index, 10);
     assert_eq!(log.entries_from(log.length()).unwrap().len(), 0);
-}
-
-#[test]
-fn proves_a_member_that_votes_twice() {
-    let members = secrets(2);
-    let roster = roster_of(&members);
-    let cast = |voter, value| vote(&members[voter], &roster, 1, 1, Step::Prevote, value);
-    let proof = |first, second| Equivocation { first, second }.is_proof();
-    assert!(proof(cast(0, None), cast(0, Some(Hash::ZERO))));
-    assert!(!proof(cast(0, None), cast(0, None)));
-    assert!(!proof(cast(0, None), cast(1, Some(Hash::ZERO))));
-    let mut forged = cast(0, Some(Hash::ZERO));
-    forged.signature = cast(1, Some(Hash::ZERO)).signature;
-    assert!(!proof(cast(0, None), forged));
 }

@@ -28,7 +28,10 @@ fn a_mark_follows_the_votes_and_tells_those_that_contradict_it() {
     let mut mark = mark([first, precommit]);
     assert_eq!(mark.advance(1, first), Standing::Same);
     assert_eq!(mark.advance(1, prevote(1, None)), Standing::Older);
-    assert_eq!(mark.advance(1, prevote(2, None)), Standing::Conflicting);
+    assert_eq!(
+        mark.advance(1, prevote(2, None)),
+        Standing::Conflicting(Box::new(first))
+    );
     assert_eq!(mark.advance(1, prevote(3, None)), Standing::Newer);
     assert_eq!(mark.precommit, Some(precommit));
     assert_eq!(mark.advance(2, prevote(3, None)), Standing::Newer);

@@ -6,7 +6,7 @@ use indexed_db_futures::prelude::*;
 use shared::store::Table;
 
 /// The present version. A later one gets a further step in [`migrate`].
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The store beside the tables, for what only this browser understands: its key pair.
 pub(super) const LOCAL: &str = "local";
@@ -18,6 +18,9 @@ pub(super) fn migrate(old_version: f64, database: &Database) -> Result<(), Error
             database.create_object_store(table.name()).build()?;
         }
         database.create_object_store(LOCAL).build()?;
+    } else if old_version < 2.0 {
+        let name = Table::Evidence.name();
+        database.create_object_store(name).build()?;
     }
     Ok(())
 }
