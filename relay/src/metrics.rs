@@ -46,8 +46,9 @@ pub(crate) fn evicted(network: &str) {
 }
 
 /// Something that a member sent was refused.
-pub(crate) fn rejected(network: &str) {
-    counter!("tabchain_rejected_total", "network" => network.to_owned()).increment(1);
+pub(crate) fn rejected(network: &str, kind: &'static str) {
+    counter!("tabchain_rejected_total", "network" => network.to_owned(), "kind" => kind)
+        .increment(1);
 }
 
 /// A request was answered by a problem.

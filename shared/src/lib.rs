@@ -22,6 +22,7 @@ pub mod message;
 pub mod network;
 pub mod node;
 pub mod receipt;
+pub mod rejection;
 pub mod relay;
 pub mod replica;
 pub mod state;

@@ -13,7 +13,7 @@ use crate::finality::mark::VoteMark;
 use crate::finality::{Certificate, Decision, LogEntry, Proposal, Vote};
 use crate::hash::{BlockHash, Hash, NetworkId, Tag, TransactionId};
 use crate::invitation::Invitation;
-use crate::keys::{PublicKey, Signature};
+use crate::keys::{PublicKey, Signature, SignatureError};
 use crate::limits::{
     AGENT_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BODIES_PER_REQUEST_MAX, EXPLANATION_BYTES_MAX,
     FRAME_BYTES_MAX, HEADERS_PER_MESSAGE_MAX, LOCATOR_HASHES_MAX, LOG_ENTRIES_PER_MESSAGE_MAX,
@@ -363,6 +363,12 @@ impl CheckAnswer {
         root: &Hash,
     ) -> Vec<u8> {
         Tag::CONSISTENCY_ANSWER.statement(&(network, key, query, root))
+    }
+
+    /// Whether the signature is the member's.
+    pub fn verify(&self, network: &NetworkId) -> Result<(), SignatureError> {
+        let statement = Self::statement(network, &self.key, &self.query, &self.root);
+        self.key.verify(&statement, &self.signature)
     }
 }
 

@@ -14,9 +14,10 @@ use crate::finality::log::DecisionLog;
 use crate::finality::voter::{VoteState, Voter};
 use crate::hash::NetworkId;
 use crate::keys::PublicKey;
-use crate::limits::{AGENT_BYTES_MAX, REJECTIONS_KEPT_MAX};
+use crate::limits::{AGENT_BYTES_MAX, PEER_ERRORS_PER_MINUTE_MAX};
 use crate::message::{CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message};
 use crate::network::NetworkParameters;
+use crate::rejection::{ErrorBudget, Rejection, RejectionKind, RejectionLog};
 use crate::replica::{Lookups, Replica};
 use crate::store::{Query, Row, Rows, Table, Write};
 
@@ -34,7 +35,7 @@ mod view;
 pub(crate) use view::chain_view;
 
 use check::Checks;
-use interface::{Answer, Effect, Event, Rejection, RequestId};
+use interface::{Answer, Effect, Event, RequestId};
 use ledger::Sync;
 use mining::Mining;
 use session::Session;
@@ -58,7 +59,9 @@ pub struct Node {
     checks: Checks,
     report: Option<CheckReport>,
     import: Option<import::Import>,
-    rejections: VecDeque<Rejection>,
+    rejections: RejectionLog,
+    /// For what only the relay itself can have done wrong.
+    relay_errors: ErrorBudget,
     is_visible: bool,
     /// By which it waits. Times in the node are this clock's, where nothing else is said.
     clock: SteadyClock,
@@ -143,7 +146,8 @@ impl Node {
             checks: Checks::default(),
             report: None,
             import: None,
-            rejections: VecDeque::new(),
+            rejections: RejectionLog::default(),
+            relay_errors: ErrorBudget::default(),
             is_visible: true,
             clock: SteadyClock::new(now_ms),
             relay_ahead_ms: None,
@@ -282,7 +286,10 @@ impl Node {
             Some(Loading::Tamper(command, _)) => {
                 self.fail(command, interface::CommandError::Storage(reason.to_owned()))
             }
-            Some(_) => self.reject(now_ms, format!("the storage could not be read: {reason}")),
+            Some(_) => {
+                let reason = format!("the storage could not be read: {reason}");
+                self.reject(now_ms, RejectionKind::Storage, reason);
+            }
             None => {}
         }
     }
@@ -333,16 +340,26 @@ impl Node {
         self.answer(command, Answer::Failed(error));
     }
 
-    /// Notes something that a peer sent and that was refused.
-    fn reject(&mut self, now_ms: u64, reason: String) {
-        if self.rejections.len() == REJECTIONS_KEPT_MAX {
-            self.rejections.pop_front();
-        }
-        self.rejections.push_back(Rejection {
+    /// Notes something that was refused. Blocks, votes and the like the relay only passes on; of
+    /// what is its own work not much is borne.
+    fn reject(&mut self, now_ms: u64, kind: RejectionKind, reason: String) {
+        self.rejections.add(Rejection {
             time_ms: self.clock.device_ms(now_ms),
+            kind,
             reason,
         });
         self.view_changed = true;
+        let is_the_relays = matches!(
+            kind,
+            RejectionKind::Frame | RejectionKind::OutOfTurn | RejectionKind::LogEntry
+        );
+        if is_the_relays && self.session.is_open() && !self.relay_errors.spend(now_ms) {
+            let reason = format!(
+                "the relay has sent more than {PEER_ERRORS_PER_MINUTE_MAX} frames within a minute \
+                 that no relay sends: it is broken, or of another version"
+            );
+            self.refuse(ErrorCode::Misbehaved, &reason);
+        }
     }
 
     /// Ends the connection for good, until the user acts.

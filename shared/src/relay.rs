@@ -16,7 +16,8 @@ use crate::keys::{PublicKey, SecretKey};
 use crate::limits::PEER_ERRORS_PER_MINUTE_MAX;
 use crate::message::{Certified, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
 use crate::network::NetworkParameters;
-use crate::node::interface::{Answer, CommandError, Rejection};
+use crate::node::interface::{Answer, CommandError};
+use crate::rejection::{ErrorBudget, Rejection, RejectionCounts, RejectionKind};
 use crate::replica::{Lookups, NextStep, Replica, Surroundings};
 use crate::store::{Query, Row, Rows, Table, Write};
 
@@ -42,6 +43,9 @@ const TERM_ROW: &[u8] = b"term";
 const NEXT_MEMBER_ROW: &[u8] = b"next_member";
 /// The name of the row in [`Table::Meta`] that holds the length that the log is known to have had.
 const KNOWN_LENGTH_ROW: &[u8] = b"known_length";
+
+/// What is refused of a node that says something before it may, and how its connection ends.
+const OUT_OF_TURN: (RejectionKind, ErrorCode) = (RejectionKind::OutOfTurn, ErrorCode::Malformed);
 
 /// The relay of one network.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ pub struct Relay {
     policy_ms: Option<u64>,
     /// When a request for a check is due that came too soon.
     check_ms: Option<u64>,
+    /// What was refused since the start, of whomever.
+    rejected: RejectionCounts,
     next_request: RequestId,
     after_write: HashMap<RequestId, Vec<Followup>>,
     after_load: HashMap<RequestId, Loading>,
@@ -93,9 +99,9 @@ struct Peer {
     /// Pings in a row that were not answered.
     misses: u32,
     is_ping_open: bool,
-    /// Errors in the present minute, and when it began.
-    errors: u32,
-    errors_since_ms: u64,
+    errors: ErrorBudget,
+    /// What was refused of this connection.
+    rejected: RejectionCounts,
     headers_asked_ms: Option<u64>,
     bodies_asked_ms: Option<u64>,
     check_asked_ms: Option<u64>,
@@ -200,6 +206,7 @@ impl Relay {
             flush_ms: None,
             policy_ms: None,
             check_ms: None,
+            rejected: RejectionCounts::default(),
             next_request: 0,
             after_write: HashMap::new(),
             after_load: HashMap::new(),
@@ -222,7 +229,7 @@ impl Relay {
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         let now_ms = self.clock.advance(now_ms);
         match event {
-            Event::Opened { connection, nonce } => self.opened(now_ms, connection, nonce),
+            Event::Opened { connection, nonce } => self.opened(connection, nonce),
             Event::Frame { connection, frame } => self.frame(now_ms, connection, &frame),
             Event::Closed { connection } => self.closed(now_ms, connection, false),
             Event::Written(id) => self.written(now_ms, id),
@@ -279,6 +286,8 @@ impl Relay {
             connections: self.connections.len(),
             convicted: self.evidence.convictions().to_vec(),
             lacking_entries: self.lacking_entries(),
+            rejected: self.rejected.clone(),
+            rejected_by_member: self.rejected_by_member(),
         }
     }
 
@@ -296,7 +305,8 @@ impl Relay {
                     crate::message::FrameError::Version(_) => ErrorCode::Version,
                     _ => ErrorCode::Malformed,
                 };
-                return self.expel(now_ms, connection, code, &error.to_string());
+                let refused = (RejectionKind::Frame, code);
+                return self.turn_away(now_ms, connection, refused, &error.to_string());
             }
         };
         match message {
@@ -309,10 +319,10 @@ impl Relay {
             other if self.joined.contains(&connection) => {
                 self.member_message(now_ms, connection, other, frame);
             }
-            _ => self.expel(
+            _ => self.turn_away(
                 now_ms,
                 connection,
-                ErrorCode::Malformed,
+                OUT_OF_TURN,
                 "a message came before the registration",
             ),
         }
@@ -338,7 +348,8 @@ impl Relay {
 
     fn write_failed(&mut self, now_ms: u64, id: RequestId, reason: &str) {
         self.after_write.remove(&id);
-        self.report_rejection(now_ms, format!("the store failed: {reason}"));
+        let reason = format!("the store failed: {reason}");
+        self.note_rejection(now_ms, None, RejectionKind::Storage, reason);
     }
 
     fn loaded(&mut self, now_ms: u64, id: RequestId, rows: &[Row]) {
@@ -371,7 +382,8 @@ impl Relay {
             Some(Loading::Member(key)) => return self.member_lost(now_ms, key, reason),
             _ => {}
         }
-        self.report_rejection(now_ms, format!("the store could not be read: {reason}"));
+        let reason = format!("the store could not be read: {reason}");
+        self.note_rejection(now_ms, None, RejectionKind::Storage, reason);
     }
 
     fn command(&mut self, id: RequestId, command: &crate::node::interface::Command) {
@@ -442,21 +454,31 @@ impl Relay {
     }
 
     /// Refuses something of a member's; too many of these end its connection.
-    fn refuse(&mut self, now_ms: u64, connection: ConnectionId, reason: &str) {
-        self.report_rejection(now_ms, reason.to_owned());
-        let Some(peer) = self.connections.get_mut(&connection) else {
+    fn refuse(&mut self, now_ms: u64, from: ConnectionId, kind: RejectionKind, reason: &str) {
+        self.note_rejection(now_ms, Some(from), kind, reason.to_owned());
+        let Some(peer) = self.connections.get_mut(&from) else {
             return;
         };
-        if peer.errors_since_ms + 60_000 <= now_ms {
-            peer.errors = 0;
-            peer.errors_since_ms = now_ms;
+        if peer.errors.spend(now_ms) {
+            self.send_error(from, ErrorCode::Invalid, reason);
+        } else {
+            let reason = format!(
+                "more than {PEER_ERRORS_PER_MINUTE_MAX} errors within a minute, the last: {reason}"
+            );
+            self.expel(now_ms, from, ErrorCode::Misbehaved, &reason);
         }
-        peer.errors += 1;
-        if peer.errors > PEER_ERRORS_PER_MINUTE_MAX {
-            let reason = format!("more than {PEER_ERRORS_PER_MINUTE_MAX} errors within a minute");
-            return self.expel(now_ms, connection, ErrorCode::Misbehaved, &reason);
-        }
-        self.send_error(connection, ErrorCode::Invalid, reason);
+    }
+
+    /// Refuses something for which nobody gets a second try.
+    fn turn_away(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        (kind, code): (RejectionKind, ErrorCode),
+        reason: &str,
+    ) {
+        self.note_rejection(now_ms, Some(from), kind, reason.to_owned());
+        self.expel(now_ms, from, code, reason);
     }
 
     /// Ends a connection with a reason. Nothing that still comes over it is looked at.
@@ -529,9 +551,38 @@ impl Relay {
         self.effects.push(Effect::Report(report));
     }
 
-    fn report_rejection(&mut self, now_ms: u64, reason: String) {
+    /// Counts a rejection, for whoever caused it and for all, and reports it.
+    fn note_rejection(
+        &mut self,
+        now_ms: u64,
+        from: Option<ConnectionId>,
+        kind: RejectionKind,
+        reason: String,
+    ) {
         let time_ms = self.network_time_ms(now_ms);
-        self.report(Report::Rejected(Rejection { time_ms, reason }));
+        self.rejected.add(kind);
+        let peer = from.and_then(|from| self.connections.get_mut(&from));
+        let key = peer.and_then(|peer| {
+            peer.rejected.add(kind);
+            peer.stage.key().copied()
+        });
+        self.report(Report::Rejected {
+            key,
+            rejection: Rejection {
+                time_ms,
+                kind,
+                reason,
+            },
+        });
+    }
+
+    fn rejected_by_member(&self) -> BTreeMap<MemberId, RejectionCounts> {
+        let joined = self.joined.iter();
+        let peers = joined.filter_map(|connection| self.connections.get(connection));
+        peers
+            .filter(|peer| peer.rejected != RejectionCounts::default())
+            .filter_map(|peer| Some((peer.stage.member()?.id, peer.rejected.clone())))
+            .collect()
     }
 
     fn numbers(&self) -> HashMap<PublicKey, MemberId> {

@@ -445,9 +445,17 @@ impl NetworkTask {
                 "a member has signed what contradicts itself"
             ),
             // Strangers can cause any number of these.
-            Report::Rejected(rejection) => {
-                metrics::rejected(network);
-                debug!(network, reason = rejection.reason, "something was refused");
+            Report::Rejected { key, rejection } => {
+                let kind = rejection.kind.name();
+                metrics::rejected(network, kind);
+                let key = key.map(|key| key.to_string());
+                debug!(
+                    network,
+                    kind,
+                    key,
+                    reason = rejection.reason,
+                    "something was refused"
+                );
             }
         }
     }

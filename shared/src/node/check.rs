@@ -13,6 +13,7 @@ use crate::keys::Signature;
 use crate::limits::CHECK_TIMEOUT_MS;
 use crate::merkle;
 use crate::message::{CheckAnswer, CheckQuery, CheckReport, MemberId, Message, Term};
+use crate::rejection::RejectionKind;
 use crate::replica::{StoredRange, certified_tree};
 use crate::store::{Row, Table, Write, number_key};
 use crate::transaction::{Action, Value};
@@ -194,10 +195,9 @@ impl Node {
         else {
             return;
         };
-        let network = ledger.replica.chain().network_id();
-        let statement = CheckAnswer::statement(&network, &answer.key, &answer.query, &answer.root);
-        if let Err(error) = answer.key.verify(&statement, &answer.signature) {
-            return self.reject(now_ms, format!("a check's answer was refused: {error}"));
+        if let Err(error) = answer.verify(&ledger.replica.chain().network_id()) {
+            let reason = format!("a check's answer was refused: {error}");
+            return self.reject(now_ms, RejectionKind::Check, reason);
         }
         let (start, end) = (answer.query.start, answer.query.end);
         let is_due = answer.query.check == check.check
@@ -297,10 +297,8 @@ impl Node {
             return;
         };
         if body.root() != sealed.header.tx_root {
-            return self.reject(
-                now_ms,
-                format!("the body that came to repair block {height} is not its own"),
-            );
+            let reason = format!("the body that came to repair block {height} is not its own");
+            return self.reject(now_ms, RejectionKind::Body, reason);
         }
         let writes = vec![
             Write::put(Table::Headers, number_key(height), &sealed),
@@ -363,7 +361,7 @@ impl Node {
             let reason = format!(
                 "{damaged} stored blocks are not those of the certified history: repair them"
             );
-            self.reject(now_ms, reason);
+            self.reject(now_ms, RejectionKind::Storage, reason);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::finality::{Proposal, Vote};
 use crate::hash::{BlockHash, Hash};
 use crate::keys::{PublicKey, Signature};
 use crate::message::{ErrorCode, Member, MemberId, Message};
+use crate::rejection::RejectionKind;
 use crate::replica::Replica;
 use crate::store::{Table, Write};
 use std::collections::VecDeque;
@@ -74,7 +75,8 @@ impl Node {
             })
         });
         if let Some(reason) = refused {
-            self.reject(now_ms, format!("a proposal was refused: {reason}"));
+            let reason = format!("a proposal was refused: {reason}");
+            self.reject(now_ms, RejectionKind::Proposal, reason);
         }
     }
 
@@ -87,7 +89,8 @@ impl Node {
             })
         });
         if let Some(reason) = refused {
-            self.reject(now_ms, format!("a vote was refused: {reason}"));
+            let reason = format!("a vote was refused: {reason}");
+            self.reject(now_ms, RejectionKind::Vote, reason);
         }
     }
 
@@ -95,10 +98,8 @@ impl Node {
     pub(super) fn marked(&mut self, now_ms: u64, mark: Option<VoteMark>) {
         let voter = self.ledger.as_mut().map(|ledger| &mut ledger.voter);
         if let Some(Err(error)) = voter.map(|voter| voter.on_marked(mark)) {
-            self.reject(
-                now_ms,
-                format!("the relay's account of this key's votes was refused: {error}"),
-            );
+            let reason = format!("the relay's account of this key's votes was refused: {error}");
+            self.reject(now_ms, RejectionKind::Vote, reason);
         }
     }
 
@@ -181,7 +182,8 @@ impl Node {
 
     pub(super) fn evidence(&mut self, now_ms: u64, evidence: &Evidence) {
         if let Err(error) = self.accuse(evidence) {
-            self.reject(now_ms, format!("evidence was refused: {error}"));
+            let reason = format!("evidence was refused: {error}");
+            self.reject(now_ms, RejectionKind::Evidence, reason);
         }
     }
 

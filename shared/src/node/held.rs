@@ -11,7 +11,11 @@ impl Node {
         let mut held = vec![
             Held::new("members", self.members.len(), MEMBERS_MAX),
             Held::new("members that left", self.left.len(), LEFT_MEMBERS_KEPT_MAX),
-            Held::new("rejections", self.rejections.len(), REJECTIONS_KEPT_MAX),
+            Held::new(
+                "rejections",
+                self.rejections.latest().count(),
+                REJECTIONS_KEPT_MAX,
+            ),
         ];
         if let Some(ledger) = &self.ledger {
             held.extend(ledger.replica.held());

@@ -11,6 +11,7 @@ use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
 use crate::receipt::{NoReceipt, VerifiedReceipt};
+use crate::rejection::{Rejection, RejectionCounts};
 use crate::replica::KeyProof;
 use crate::state::KeyEntry;
 use crate::store::{Query, Row, Write};
@@ -388,6 +389,8 @@ pub struct View {
     pub clock_offset_ms: i64,
     /// What was rejected lately, newest last, at most 20.
     pub rejections: Vec<Rejection>,
+    /// How much was rejected since the start, by kind.
+    pub rejected: RejectionCounts,
 }
 
 /// What a page shows of a network.
@@ -484,13 +487,4 @@ pub enum MiningPause {
     Undecided,
     /// No network is known yet.
     NoNetwork,
-}
-
-/// Something that a peer sent and that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Rejection {
-    /// When, milliseconds since 1970 UTC.
-    pub time_ms: u64,
-    /// What was expected and what came.
-    pub reason: String,
 }

@@ -14,6 +14,7 @@ use crate::limits::{
     REQUEST_TIMEOUT_MS,
 };
 use crate::message::{Admission, BlockAnnouncement, Message, Submission};
+use crate::rejection::RejectionKind;
 use crate::replica::{Announced, RefusedTransaction, Replica, Update};
 use crate::store::{Query, Row, Table, Write, key_number, number_key};
 use crate::transaction::{Action, SignedTransaction, Transaction};
@@ -107,7 +108,7 @@ impl Node {
             Message::CheckAnswer(answer) => self.check_answered(now_ms, &answer),
             Message::CheckReport(report) => self.check_reported(report),
             Message::Evidence(evidence) => self.evidence(now_ms, &evidence),
-            other => self.reject(now_ms, format!("a relay does not send this: {other:?}")),
+            _ => self.out_of_turn(now_ms, "a message came that members send, and no relay"),
         }
     }
 
@@ -215,7 +216,7 @@ impl Node {
             }
         }
         for reason in refused {
-            self.reject(now_ms, reason);
+            self.reject(now_ms, RejectionKind::Transaction, reason);
         }
         if !writes.is_empty() {
             self.write(writes, Vec::new());
@@ -244,7 +245,7 @@ impl Node {
             }
         }
         for reason in refused {
-            self.reject(now_ms, reason);
+            self.reject(now_ms, RejectionKind::Own, reason);
         }
         if !writes.is_empty() {
             self.write(writes, Vec::new());
@@ -262,7 +263,8 @@ impl Node {
             Announced::Orphan => ledger.sync.want_headers(),
             Announced::Known | Announced::Deferred => {}
             Announced::Refused(error) if error.is_forged() => {
-                self.reject(now_ms, format!("a block was refused: {error}"));
+                let reason = format!("a block was refused: {error}");
+                self.reject(now_ms, RejectionKind::Header, reason);
             }
             // It lost against a decision that its sender did not know yet.
             Announced::Refused(_) => {}
@@ -280,7 +282,8 @@ impl Node {
         for sealed in &headers {
             if let Err(error) = ledger.replica.insert_header(sealed, network_time_ms) {
                 ledger.sync.wants_headers = false;
-                self.reject(now_ms, format!("a header was refused: {error}"));
+                let reason = format!("a header was refused: {error}");
+                self.reject(now_ms, RejectionKind::Header, reason);
                 break;
             }
         }
@@ -316,7 +319,10 @@ impl Node {
         match ledger.replica.insert_body(hash, body) {
             // The block was found invalid since the body was asked for.
             Ok(()) | Err(BodyError::Condemned(_)) => {}
-            Err(error) => self.reject(now_ms, format!("a body was refused: {error}")),
+            Err(error) => {
+                let reason = format!("a body was refused: {error}");
+                self.reject(now_ms, RejectionKind::Body, reason);
+            }
         }
     }
 
@@ -344,7 +350,8 @@ impl Node {
             self.offer_pending();
         }
         for (hash, error) in &changes.condemned {
-            self.reject(now_ms, format!("block {hash} is invalid: {error}"));
+            let reason = format!("block {hash} is invalid: {error}");
+            self.reject(now_ms, RejectionKind::Block, reason);
         }
         if changes.moved_tip() {
             self.view_changed = true;
@@ -483,7 +490,8 @@ impl Node {
             }
         }
         if let Some(problem) = problem {
-            self.reject(now_ms, format!("the relay's log was refused: {problem}"));
+            let reason = format!("the relay's log was refused: {problem}");
+            self.reject(now_ms, RejectionKind::LogEntry, reason);
         }
         if let Some(proof) = proof {
             self.evidence(now_ms, &proof);
@@ -519,7 +527,10 @@ impl Node {
                 let announcement = Message::Block(Box::new(Replica::compact(block)));
                 self.advance_and(now_ms, vec![Followup::Send(announcement)]);
             }
-            Err(reason) => self.reject(now_ms, format!("an own block was refused: {reason}")),
+            Err(reason) => {
+                let reason = format!("an own block was refused: {reason}");
+                self.reject(now_ms, RejectionKind::Own, reason);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::message::{
     Presence, RegistrationStatement, Remembered, Tip, Welcome,
 };
 use crate::network::Admission;
+use crate::rejection::RejectionKind;
 use crate::store::{Table, Write};
 
 /// Where the connection stands.
@@ -202,7 +203,7 @@ impl Node {
             Err(error @ FrameError::Version(_)) => {
                 self.refuse(ErrorCode::Version, &error.to_string());
             }
-            Err(error) => self.reject(now_ms, error.to_string()),
+            Err(error) => self.reject(now_ms, RejectionKind::Frame, error.to_string()),
         }
     }
 
@@ -212,7 +213,7 @@ impl Node {
             Message::Welcome(welcome) => self.welcomed(now_ms, *welcome),
             Message::Error(error) => self.error(now_ms, error),
             _ if !self.session.is_joined() => {
-                self.reject(now_ms, "a message came before the welcome".to_owned());
+                self.out_of_turn(now_ms, "a message came before the welcome");
             }
             Message::Ping {
                 sequence,
@@ -229,7 +230,7 @@ impl Node {
 
     fn challenged(&mut self, now_ms: u64, challenge: Challenge) {
         let State::Greeted { nonce } = self.session.state else {
-            return self.reject(now_ms, "a challenge came out of turn".to_owned());
+            return self.out_of_turn(now_ms, "a challenge came out of turn");
         };
         let network = challenge.network.id();
         let own = self
@@ -289,7 +290,7 @@ impl Node {
 
     fn welcomed(&mut self, now_ms: u64, welcome: Welcome) {
         if !matches!(self.session.state, State::Proving) {
-            return self.reject(now_ms, "a welcome came out of turn".to_owned());
+            return self.out_of_turn(now_ms, "a welcome came out of turn");
         }
         self.session.state = State::Joined;
         self.session.attempts = 0;
@@ -316,8 +317,13 @@ impl Node {
         self.view_changed = true;
     }
 
+    pub(super) fn out_of_turn(&mut self, now_ms: u64, reason: &str) {
+        self.reject(now_ms, RejectionKind::OutOfTurn, reason.to_owned());
+    }
+
     fn error(&mut self, now_ms: u64, error: ErrorMessage) {
-        self.reject(now_ms, format!("the relay refused: {}", error.explanation));
+        let reason = format!("the relay refused: {}", error.explanation);
+        self.reject(now_ms, RejectionKind::Own, reason);
         if error.code.is_final() {
             self.refused_by(error);
         }

@@ -44,7 +44,8 @@ impl Node {
                 .filter(|ledger| ledger.voter.abstains())
                 .map(|_| Abstention::OldStorage),
             clock_offset_ms: self.clock_offset_ms(),
-            rejections: self.rejections.iter().cloned().collect(),
+            rejections: self.rejections.latest().cloned().collect(),
+            rejected: self.rejections.counts().clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What goes into the relay's core and what comes out: the contract with sockets, timers,
 //! storage and the simulator.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -10,8 +11,9 @@ use crate::finality::evidence::{Conviction, EvidenceKind};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::limits::{INVITATION_LABEL_BYTES_MAX, INVITATIONS_MAX};
-use crate::message::{Admission, ErrorCode, Leader, Member};
-use crate::node::interface::{Answer, ChainView, Command, Rejection};
+use crate::message::{Admission, ErrorCode, Leader, Member, MemberId};
+use crate::node::interface::{Answer, ChainView, Command};
+use crate::rejection::{Rejection, RejectionCounts};
 use crate::store::{Query, Row, Write};
 use crate::transaction::SignedTransaction;
 
@@ -190,7 +192,12 @@ pub enum Report {
     /// A member is proved to have signed what contradicts itself.
     Convicted(Conviction),
     /// Something was refused.
-    Rejected(Rejection),
+    Rejected {
+        /// Whose it was, where somebody has proved to have that key.
+        key: Option<PublicKey>,
+        /// What and why.
+        rejection: Rejection,
+    },
 }
 
 /// What REST and metrics show of a network.
@@ -211,6 +218,10 @@ pub struct RelayView {
     pub convicted: Vec<Conviction>,
     /// Log entries that the relay has signed and lost. It issues nothing until it has them again.
     pub lacking_entries: u64,
+    /// How much was refused since the start, of whomever.
+    pub rejected: RejectionCounts,
+    /// How much of it was sent by those who are here, each since it joined, by number.
+    pub rejected_by_member: BTreeMap<MemberId, RejectionCounts>,
 }
 
 impl RelayView {

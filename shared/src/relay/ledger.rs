@@ -13,6 +13,7 @@ use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
 use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
 use crate::network::Admission as NetworkAdmission;
+use crate::rejection::RejectionKind;
 use crate::replica::{Announced, RefusedTransaction, Replica, portions};
 use crate::store::{Query, Row, Table, key_number};
 use crate::transaction::{SignedTransaction, Verified};
@@ -59,11 +60,16 @@ impl Relay {
             Message::Certified(certified) => self.certified(now_ms, from, *certified),
             Message::RequestCheck => self.pass_check_request(now_ms, from),
             Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
-            Message::CheckAnswer(answer) => self.pass_answer(from, &answer, frame),
+            Message::CheckAnswer(answer) => self.pass_answer(now_ms, from, &answer, frame),
             Message::CheckReport(_) => self.pass_from_leader(now_ms, from, frame),
             Message::Log(entries) => self.recovered(now_ms, from, entries.into_vec()),
             Message::Evidence(evidence) => self.shown_evidence(now_ms, from, &evidence),
-            _ => self.refuse(now_ms, from, "only a relay sends this"),
+            _ => self.refuse(
+                now_ms,
+                from,
+                RejectionKind::OutOfTurn,
+                "only a relay sends this",
+            ),
         }
     }
 
@@ -143,7 +149,11 @@ impl Relay {
             Admission::Refused(Text::truncated(reason))
         };
         if !is_mined {
-            self.report_rejection(now_ms, reason.to_owned());
+            let from = match submitter {
+                Submitter::Connection(connection) => Some(connection),
+                Submitter::Rest(_) => None,
+            };
+            self.note_rejection(now_ms, from, RejectionKind::Transaction, reason.to_owned());
         }
         self.tell(submitter, id, admission);
     }
@@ -218,7 +228,7 @@ impl Relay {
                 let reason = error.to_string();
                 let is_invalid = matches!(error, RefusedTransaction::Invalid(_));
                 if let (true, Submitter::Connection(from)) = (is_invalid, submitter) {
-                    self.refuse(now_ms, from, &reason);
+                    self.refuse(now_ms, from, RejectionKind::Transaction, &reason);
                 }
                 self.tell(submitter, id, Admission::Refused(Text::truncated(&reason)));
             }
@@ -244,7 +254,8 @@ impl Relay {
             Announced::Orphan => self.ask_headers(now_ms, from),
             Announced::Known | Announced::Deferred => {}
             Announced::Refused(error) if error.is_forged() => {
-                self.refuse(now_ms, from, &format!("a block was refused: {error}"));
+                let reason = format!("a block was refused: {error}");
+                self.refuse(now_ms, from, RejectionKind::Header, &reason);
             }
             // A member that was away need not know yet what was decided meanwhile.
             Announced::Refused(_) => {}
@@ -292,8 +303,8 @@ impl Relay {
         for (hash, error) in update.changes.condemned {
             let reason = format!("block {hash} is invalid: {error}");
             match from {
-                Some(from) => self.refuse(now_ms, from, &reason),
-                None => self.report_rejection(now_ms, reason),
+                Some(from) => self.refuse(now_ms, from, RejectionKind::Block, &reason),
+                None => self.note_rejection(now_ms, None, RejectionKind::Block, reason),
             }
         }
         if !update.changes.applied.is_empty() {
@@ -360,7 +371,8 @@ impl Relay {
         for sealed in headers {
             if let Err(error) = self.replica.insert_header(sealed, network_time_ms) {
                 if error.is_forged() {
-                    self.refuse(now_ms, from, &format!("a header was refused: {error}"));
+                    let reason = format!("a header was refused: {error}");
+                    self.refuse(now_ms, from, RejectionKind::Header, &reason);
                 }
                 break;
             }
@@ -379,7 +391,10 @@ impl Relay {
                 Ok(()) => taken.push(hash),
                 // Nobody's fault: there is no room, or the block was found invalid meanwhile.
                 Err(BodyError::TooManySides | BodyError::Condemned(_)) => {}
-                Err(error) => self.refuse(now_ms, from, &format!("a body was refused: {error}")),
+                Err(error) => {
+                    let reason = format!("a body was refused: {error}");
+                    self.refuse(now_ms, from, RejectionKind::Body, &reason);
+                }
             }
         }
         let skipped = taken.len().saturating_sub(BLOCKS_ANNOUNCED_MAX);

@@ -14,6 +14,7 @@ use crate::hash::BlockHash;
 use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
 use crate::message::{Certified, CheckAnswer, CheckQuery, Message};
+use crate::rejection::RejectionKind;
 use crate::store::{Query, Row, Table, Write, number_key};
 
 impl Relay {
@@ -33,14 +34,15 @@ impl Relay {
             return;
         }
         if let Err(error) = proposal.verify() {
-            return self.refuse(now_ms, from, &format!("a proposal was refused: {error}"));
+            let reason = format!("a proposal was refused: {error}");
+            return self.refuse(now_ms, from, RejectionKind::Proposal, &reason);
         }
         if let Some(last) = self.last_proposal.clone() {
             let both = Evidence::Proposals(Box::new((*last, proposal.clone())));
             if both.verify(self.network()).is_ok() {
                 self.accuse(now_ms, None, &both);
                 let reason = "a proposal was refused: it contradicts an earlier one of its term";
-                return self.refuse(now_ms, from, reason);
+                return self.refuse(now_ms, from, RejectionKind::Proposal, reason);
             }
         }
         self.last_proposal = Some(Box::new(proposal.clone()));
@@ -76,8 +78,8 @@ impl Relay {
             Err(error) => {
                 let reason = format!("evidence was refused: {error}");
                 match from {
-                    Some(from) => self.refuse(now_ms, from, &reason),
-                    None => self.report_rejection(now_ms, reason),
+                    Some(from) => self.refuse(now_ms, from, RejectionKind::Evidence, &reason),
+                    None => self.note_rejection(now_ms, None, RejectionKind::Evidence, reason),
                 }
             }
         }
@@ -105,7 +107,8 @@ impl Relay {
             return;
         }
         if let Err(error) = vote.verify() {
-            return self.refuse(now_ms, from, &format!("a vote was refused: {error}"));
+            let reason = format!("a vote was refused: {error}");
+            return self.refuse(now_ms, from, RejectionKind::Vote, &reason);
         }
         let log_length = self.log.length();
         let Some(mark) = self.mark_mut(&vote.voter) else {
@@ -127,7 +130,7 @@ impl Relay {
                 let both = Evidence::Votes(Box::new((*first, *vote)));
                 self.accuse(now_ms, None, &both);
                 let reason = "a vote was refused: it contradicts an earlier one of its round";
-                self.refuse(now_ms, from, reason);
+                self.refuse(now_ms, from, RejectionKind::Vote, reason);
             }
         }
     }
@@ -157,7 +160,7 @@ impl Relay {
             .standing(decision.height, &decision.block);
         if standing == BlockStanding::Conflicting {
             let reason = "the certified block contradicts the last decision or is invalid";
-            return self.refuse(now_ms, from, reason);
+            return self.refuse(now_ms, from, RejectionKind::Decision, reason);
         }
         let block = decision.block;
         let time_ms = self.network_time_ms(now_ms);
@@ -171,7 +174,10 @@ impl Relay {
                 }
             }
             Err(LogError::Instance { .. }) => {}
-            Err(error) => self.refuse(now_ms, from, &format!("a decision was refused: {error}")),
+            Err(error) => {
+                let reason = format!("a decision was refused: {error}");
+                self.refuse(now_ms, from, RejectionKind::Decision, &reason);
+            }
         }
     }
 
@@ -313,7 +319,12 @@ impl Relay {
         if self.is_leader(from) {
             self.fan_out(Some(from), frame.into());
         } else {
-            self.refuse(now_ms, from, "only the leader sends this");
+            self.refuse(
+                now_ms,
+                from,
+                RejectionKind::OutOfTurn,
+                "only the leader sends this",
+            );
         }
     }
 
@@ -325,9 +336,23 @@ impl Relay {
     }
 
     /// A member's answer to the leader's question is passed on if it is its own.
-    pub(super) fn pass_answer(&mut self, from: ConnectionId, answer: &CheckAnswer, frame: &[u8]) {
-        if self.key_of(from) == Some(answer.key) {
-            self.pass_to_leader(frame);
+    pub(super) fn pass_answer(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        answer: &CheckAnswer,
+        frame: &[u8],
+    ) {
+        if self.key_of(from) != Some(answer.key) {
+            let reason = "an answer in a check was expected from its own member, another's came";
+            return self.refuse(now_ms, from, RejectionKind::Check, reason);
+        }
+        match answer.verify(&self.log.network()) {
+            Ok(()) => self.pass_to_leader(frame),
+            Err(error) => {
+                let reason = format!("an answer in a check was refused: {error}");
+                self.refuse(now_ms, from, RejectionKind::Check, &reason);
+            }
         }
     }
 
@@ -359,7 +384,9 @@ impl Relay {
                 self.append(now_ms, record);
                 self.elect_another(now_ms);
             }
-            Err(error) => self.report_rejection(now_ms, error.to_string()),
+            Err(error) => {
+                self.note_rejection(now_ms, None, RejectionKind::LogEntry, error.to_string())
+            }
         }
     }
 
@@ -370,7 +397,7 @@ impl Relay {
             record,
         };
         if let Err(error) = self.log.append(&entry) {
-            return self.report_rejection(now_ms, error.to_string());
+            return self.note_rejection(now_ms, None, RejectionKind::LogEntry, error.to_string());
         }
         match &entry.record.event {
             LogEvent::Decided { decision, .. } => {

@@ -15,6 +15,7 @@ use crate::keys::PublicKey;
 use crate::limits::CLAIM_AHEAD_MAX;
 use crate::message::{ErrorCode, MemberId};
 use crate::network::Admission;
+use crate::rejection::RejectionKind;
 use crate::store::{Query, Row, Table, Write};
 
 /// A row of [`Table::Members`].
@@ -90,7 +91,8 @@ impl Relay {
                     }
                     Err(error) => {
                         let reason = error.to_string();
-                        self.expel(now_ms, connection, ErrorCode::Invitation, &reason);
+                        let refused = (RejectionKind::Registration, ErrorCode::Invitation);
+                        self.turn_away(now_ms, connection, refused, &reason);
                     }
                 }
             }
@@ -136,7 +138,8 @@ impl Relay {
     /// A key's row cannot be read: nobody knows its number, so nobody gets in with it.
     pub(super) fn member_lost(&mut self, now_ms: u64, key: PublicKey, reason: &str) {
         self.held.remove(&key);
-        self.report_rejection(now_ms, format!("member {key} could not be read: {reason}"));
+        let reason = format!("member {key} could not be read: {reason}");
+        self.note_rejection(now_ms, None, RejectionKind::Storage, reason);
         for (connection, _) in self.applicants(&key) {
             let reason = "the relay's storage failed: try again later";
             self.expel(now_ms, connection, ErrorCode::ShuttingDown, reason);

@@ -13,6 +13,7 @@ use crate::finality::log::Appended;
 use crate::finality::{LogEntry, LogEvent};
 use crate::limits::{CLAIM_AHEAD_MAX, REQUEST_TIMEOUT_MS};
 use crate::message::{ErrorCode, Message, Remembered};
+use crate::rejection::RejectionKind;
 use crate::store::{Query, Row, Table, Write, number_key};
 
 /// What is lacking, and who was asked for it.
@@ -62,9 +63,14 @@ impl Relay {
             // The next leader gets a later term than any that a member knows.
             self.term += ahead;
         } else {
-            self.report_rejection(
+            let reason = format!(
+                "a term at most {CLAIM_AHEAD_MAX} ahead was expected, one {ahead} ahead came"
+            );
+            self.note_rejection(
                 now_ms,
-                format!("a member claims to know term {ahead} terms ahead"),
+                Some(connection),
+                RejectionKind::Registration,
+                reason,
             );
         }
         Ok(())
@@ -174,7 +180,8 @@ impl Relay {
     /// Entries that a member was asked for: verified like a stranger's, written, and told to all.
     pub(super) fn recovered(&mut self, now_ms: u64, from: ConnectionId, entries: Vec<LogEntry>) {
         if self.lacking_entries() == 0 {
-            return self.refuse(now_ms, from, "log entries came that are not lacking");
+            let reason = "log entries came that are not lacking";
+            return self.refuse(now_ms, from, RejectionKind::OutOfTurn, reason);
         }
         if self.recovery.asked == Some(from) {
             self.recovery.asked = None;
@@ -202,7 +209,8 @@ impl Relay {
             if let Some(evidence) = self.log.contradiction(&error) {
                 return self.accuse(now_ms, None, &evidence);
             }
-            self.refuse(now_ms, from, &format!("a log entry was refused: {error}"));
+            let reason = format!("a log entry was refused: {error}");
+            self.refuse(now_ms, from, RejectionKind::LogEntry, &reason);
         }
         if self.lacking_entries() > 0 {
             return self.recover(now_ms);

@@ -2,7 +2,7 @@
 
 use super::interface::{ConnectionId, Report};
 use super::recovery::FORKED;
-use super::{Followup, Peer, Relay};
+use super::{Followup, OUT_OF_TURN, Peer, Relay};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::limits::MEMBERS_MAX;
@@ -10,7 +10,11 @@ use crate::message::{
     Challenge, ErrorCode, Hello, Member, MemberId, Message, NodeStatus, PROTOCOL_VERSION,
     RegistrationStatement, Remembered, Welcome,
 };
+use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
 use crate::store::Write;
+
+/// What is refused of a node that does not prove what it says, and how its connection ends.
+const UNPROVED: (RejectionKind, ErrorCode) = (RejectionKind::Registration, ErrorCode::Registration);
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -58,13 +62,13 @@ impl Stage {
 }
 
 impl Relay {
-    pub(super) fn opened(&mut self, now_ms: u64, connection: ConnectionId, nonce: [u8; 32]) {
+    pub(super) fn opened(&mut self, connection: ConnectionId, nonce: [u8; 32]) {
         let peer = Peer {
             stage: Stage::Opened { nonce },
             misses: 0,
             is_ping_open: false,
-            errors: 0,
-            errors_since_ms: now_ms,
+            errors: ErrorBudget::default(),
+            rejected: RejectionCounts::default(),
             headers_asked_ms: None,
             bodies_asked_ms: None,
             check_asked_ms: None,
@@ -79,12 +83,7 @@ impl Relay {
         let Some(Stage::Opened { nonce }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
         else {
-            return self.expel(
-                now_ms,
-                connection,
-                ErrorCode::Malformed,
-                "a second hello came",
-            );
+            return self.turn_away(now_ms, connection, OUT_OF_TURN, "a second hello came");
         };
         let nonce = *nonce;
         if self.evidence.convicts_relay() {
@@ -96,7 +95,8 @@ impl Relay {
                  older of the two",
                 hello.protocol_version
             );
-            return self.expel(now_ms, connection, ErrorCode::Version, &reason);
+            let refused = (RejectionKind::Registration, ErrorCode::Version);
+            return self.turn_away(now_ms, connection, refused, &reason);
         }
         let network = self.network().clone();
         let id = network.id();
@@ -106,7 +106,8 @@ impl Relay {
                  afresh there, or connect to the other relay",
                 network.name
             );
-            return self.expel(now_ms, connection, ErrorCode::Network, &reason);
+            let refused = (RejectionKind::Registration, ErrorCode::Network);
+            return self.turn_away(now_ms, connection, refused, &reason);
         }
         let statement = RegistrationStatement {
             network: id,
@@ -138,16 +139,12 @@ impl Relay {
         let Some(Stage::Challenged { hello, statement }) =
             self.connections.get(&connection).map(|peer| &peer.stage)
         else {
-            return self.expel(
-                now_ms,
-                connection,
-                ErrorCode::Malformed,
-                "a registration came out of turn",
-            );
+            let reason = "a registration came out of turn";
+            return self.turn_away(now_ms, connection, OUT_OF_TURN, reason);
         };
         if let Err(error) = hello.key.verify(&statement.by_node(), signature) {
             let reason = error.to_string();
-            return self.expel(now_ms, connection, ErrorCode::Registration, &reason);
+            return self.turn_away(now_ms, connection, UNPROVED, &reason);
         }
         let returns = self.members().any(|member| member.key == hello.key);
         if self.joined.len() >= MEMBERS_MAX && !returns {
@@ -165,7 +162,7 @@ impl Relay {
         }
         match self.compare(now_ms, connection, remembered) {
             Ok(()) => self.find_member(now_ms, key),
-            Err(reason) => self.expel(now_ms, connection, ErrorCode::Registration, &reason),
+            Err(reason) => self.turn_away(now_ms, connection, UNPROVED, &reason),
         }
     }
 

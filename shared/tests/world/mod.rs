@@ -354,13 +354,22 @@ impl World {
 
     /// Finds a nonce for what a node mines now.
     pub fn find_block(&mut self, index: usize) {
-        let work = self.nodes[index].work.clone().expect("it mines");
+        let work = self.work(index);
         let nonce = search(&work);
         let found = node::Event::NonceFound {
             work: work.work,
             nonce,
         };
         self.queue.push_back(Event::ToNode(index, found));
+    }
+
+    /// What a node mines.
+    pub fn work(&self, index: usize) -> MiningWork {
+        self.nodes[index].work.clone().expect("it mines")
+    }
+
+    pub fn secret(&self, index: usize) -> &SecretKey {
+        &self.nodes[index].secret
     }
 
     /// A message to a node, behind the relay's back.
@@ -521,7 +530,7 @@ impl World {
     }
 }
 
-fn search(work: &MiningWork) -> u64 {
+pub fn search(work: &MiningWork) -> u64 {
     let target = Target::from_compact(work.header.bits).unwrap();
     (0..)
         .find(|&nonce| {

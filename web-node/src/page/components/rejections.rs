@@ -1,6 +1,6 @@
 //! What peers sent and this node refused.
 
-use shared::node::interface::Rejection;
+use shared::rejection::Rejection;
 use yew::prelude::*;
 
 use super::text::Ago;
