@@ -256,6 +256,7 @@ fn status(script: &mut Unstructured<'_>) -> Result<NodeStatus> {
         synced: script.arbitrary()?,
         visible: script.arbitrary()?,
         abstains: script.arbitrary()?,
+        stays: script.arbitrary()?,
         hashes_per_second: script.arbitrary()?,
     })
 }

@@ -15,7 +15,7 @@ use shared::limits::{
 use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
 use shared::node::Node;
-use shared::node::interface::{self as node, MiningWork};
+use shared::node::interface::{self as node, MiningWork, Profile};
 use shared::relay::Relay;
 use shared::relay::interface as relay;
 use shared::store::{Query, Row, Rows, Table, Write};
@@ -35,6 +35,14 @@ pub(crate) fn secret(number: u8) -> SecretKey {
 }
 
 /// The network that all inputs play in: four hashes a block.
+fn profile(secret: &SecretKey) -> Profile<'static> {
+    Profile {
+        key: secret.public_key(),
+        agent: "fuzz",
+        stays: true,
+    }
+}
+
 pub(crate) fn network() -> NetworkParameters {
     let easy = Target::of_expected_hashes(2).to_compact();
     NetworkParameters {
@@ -99,7 +107,7 @@ impl World {
         world.relay_effects(effects);
         for number in [1, 2] {
             let secret = secret(number);
-            let (node, effects) = Node::new(secret.public_key(), "fuzz", &Rows::default(), now_ms);
+            let (node, effects) = Node::new(profile(&secret), &Rows::default(), now_ms);
             world.nodes.push(Member {
                 node,
                 secret,
@@ -185,8 +193,8 @@ impl World {
         let member = &mut self.nodes[index];
         member.inbox.clear();
         member.work = None;
-        let key = member.secret.public_key();
-        let (node, effects) = Node::new(key, "fuzz", &member.store.rows(), self.now_ms);
+        let profile = profile(&member.secret);
+        let (node, effects) = Node::new(profile, &member.store.rows(), self.now_ms);
         member.node = node;
         self.node_effects(index, effects);
     }

@@ -240,6 +240,9 @@ pub struct NodeStatus {
     pub visible: bool,
     /// Whether it abstains, since its storage is older than its key's last votes.
     pub abstains: bool,
+    /// Whether it means to stay. One that does not, such as a program that does one thing and
+    /// leaves, is in no roster and does not lead.
+    pub stays: bool,
     /// Its hash rate in hashes a second; 0 when it does not mine.
     pub hashes_per_second: u64,
 }

@@ -35,7 +35,7 @@ mod view;
 pub(crate) use view::chain_view;
 
 use check::Checks;
-use interface::{Answer, Effect, Event, RequestId};
+use interface::{Answer, Effect, Event, Profile, RequestId};
 use ledger::Sync;
 use mining::Mining;
 use session::Session;
@@ -49,6 +49,7 @@ const NUMBER_ROW: &[u8] = b"number";
 pub struct Node {
     key: PublicKey,
     agent: Text<AGENT_BYTES_MAX>,
+    stays: bool,
     ledger: Option<Ledger>,
     session: Session,
     members: LiteMap<MemberId, Member>,
@@ -133,10 +134,12 @@ enum Loading {
 impl Node {
     /// The node of a key, with what its store holds. The effects begin its life.
     #[must_use]
-    pub fn new(key: PublicKey, agent: &str, rows: &Rows, now_ms: u64) -> (Self, Vec<Effect>) {
+    pub fn new(profile: Profile<'_>, rows: &Rows, now_ms: u64) -> (Self, Vec<Effect>) {
+        let Profile { key, agent, stays } = profile;
         let mut node = Self {
             key,
             agent: Text::truncated(agent),
+            stays,
             ledger: None,
             session: Session::default(),
             members: LiteMap::new(),

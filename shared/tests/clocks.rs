@@ -11,7 +11,7 @@ mod world;
 
 use shared::keys::SecretKey;
 use shared::node::Node;
-use shared::node::interface::{Connection, Effect, Event};
+use shared::node::interface::{Connection, Effect, Event, Profile};
 use shared::store::Rows;
 use world::World;
 
@@ -21,8 +21,12 @@ const SET_BACK_MS: u64 = 300_000;
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 fn a_node_that_waits_to_connect_again_does_not_wait_for_longer() {
     let now_ms = 1_700_000_000_000;
-    let key = SecretKey::from_seed(&[1; 32]).public_key();
-    let (mut node, _) = Node::new(key, "test", &Rows::default(), now_ms);
+    let profile = Profile {
+        key: SecretKey::from_seed(&[1; 32]).public_key(),
+        agent: "test",
+        stays: true,
+    };
+    let (mut node, _) = Node::new(profile, &Rows::default(), now_ms);
     let effects = node.handle(now_ms, Event::Disconnected { chance: 0 });
     let wait_ms = wake_ms(&effects).expect("it wants to be woken") - now_ms;
 

@@ -17,6 +17,7 @@ use shared::message::{Member, Message};
 use shared::node::Node;
 use shared::node::interface::{
     Abstention, Answer, Command, CommandError, Connection, Effect, Event, ImportStep, MiningWork,
+    Profile,
 };
 use shared::receipt::Receipt;
 use shared::transaction::Expect;
@@ -42,7 +43,12 @@ fn a_block_that_is_found_while_registering_is_not_sent_before_the_welcome() {
     let mut world = World::new(1);
     world.pass(1_000);
     let (key, rows, now_ms) = (world.view(0).key, world.nodes[0].store.rows(), world.now_ms);
-    let (mut node, _) = Node::new(key, "test", &rows, now_ms);
+    let profile = Profile {
+        key,
+        agent: "test",
+        stays: true,
+    };
+    let (mut node, _) = Node::new(profile, &rows, now_ms);
     let nonce = [1; 32];
     let mut effects = node.handle(now_ms, Event::Connected { nonce });
     let once = Command::StartMining { once: true };

@@ -15,7 +15,7 @@ use shared::hash::BlockHash;
 use shared::keys::{PublicKey, SecretKey};
 use shared::network::NetworkParameters;
 use shared::node::Node;
-use shared::node::interface::{Answer, Command, View};
+use shared::node::interface::{Answer, Command, Profile, View};
 use sqlite_store::{ReplicaNumber, Store, StoreClient, StoreError};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle};
@@ -148,7 +148,12 @@ impl OwnNode {
     ) -> Result<Self, StoreError> {
         let rows = store.rows(REPLICA).await?;
         let key = secret.public_key();
-        let (node, effects) = Node::new(key, AGENT, &rows, task::now_ms());
+        let profile = Profile {
+            key,
+            agent: AGENT,
+            stays: true,
+        };
+        let (node, effects) = Node::new(profile, &rows, task::now_ms());
         drop(rows);
         let (client, store) = store.start();
         let (completions, reports) = mpsc::unbounded_channel();

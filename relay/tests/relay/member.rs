@@ -8,7 +8,7 @@ use shared::difficulty::Target;
 use shared::keys::{PublicKey, SecretKey};
 use shared::node::Node;
 use shared::node::interface::{
-    Answer, Command, Connection, Effect, Event, MiningWork, RequestId, View,
+    Answer, Command, Connection, Effect, Event, MiningWork, Profile, RequestId, View,
 };
 use shared::store::{Query, Row, Rows, Table, Write};
 use shared::transaction::{Expect, Key, Value};
@@ -136,7 +136,12 @@ impl Task {
     fn new(seed: u8, port: u16, path: String, storage: Storage) -> Self {
         let secret = SecretKey::from_seed(&[seed; 32]);
         let rows = storage.rows();
-        let (node, effects) = Node::new(secret.public_key(), "test", &rows, wire::now_ms());
+        let profile = Profile {
+            key: secret.public_key(),
+            agent: "test",
+            stays: true,
+        };
+        let (node, effects) = Node::new(profile, &rows, wire::now_ms());
         Self {
             node,
             secret,

@@ -76,7 +76,7 @@ impl FinalityPolicy {
     pub fn judge(&mut self, now_ms: u64, facts: &Facts<'_>) -> Verdict {
         self.note(now_ms, facts);
         if facts.log.length() == 0 {
-            return match synced(facts.present) {
+            return match next_roster(facts.present) {
                 Some(roster) => Verdict::ReplaceRoster(roster),
                 None => Verdict::Wait { until_ms: None },
             };
@@ -92,7 +92,7 @@ impl FinalityPolicy {
             // Locks are on a block that was lost: only a roster without them decides another one.
             if now_ms >= waiting_since_ms.saturating_add(DEADLOCK_MS)
                 && facts.log.forced_changes_allowed()
-                && let Some(roster) = synced(facts.present)
+                && let Some(roster) = next_roster(facts.present)
             {
                 return Verdict::ReplaceRoster(roster);
             }
@@ -106,7 +106,7 @@ impl FinalityPolicy {
             };
             return due(now_ms, due_ms, Verdict::NewTerm);
         }
-        match synced(facts.present) {
+        match next_roster(facts.present) {
             Some(roster) if facts.log.forced_changes_allowed() => due(
                 now_ms,
                 waiting_since_ms.saturating_add(FORCED_CHANGE_MS),
@@ -159,9 +159,12 @@ fn note_change<T: PartialEq>(known: &mut T, now: T, changed_at_ms: &mut u64, now
     }
 }
 
-fn synced(present: &[PresentMember]) -> Option<Roster> {
-    let synced = present.iter().filter(|member| member.synced);
-    Some(Roster::of(synced.map(|member| member.key))).filter(Roster::is_well_formed)
+/// Everyone who follows the chain and means to stay.
+fn next_roster(present: &[PresentMember]) -> Option<Roster> {
+    let able = present
+        .iter()
+        .filter(|member| member.synced && member.stays);
+    Some(Roster::of(able.map(|member| member.key))).filter(Roster::is_well_formed)
 }
 
 fn due(now_ms: u64, due_ms: u64, verdict: Verdict) -> Verdict {

@@ -46,6 +46,9 @@ pub trait ChainOracle {
     /// Whether a member is present or left so recently that others may not know it yet.
     fn is_present(&self, member: &PublicKey) -> bool;
 
+    /// Whether this member means to stay.
+    fn means_to_stay(&self) -> bool;
+
     /// The members present, this one included.
     fn present(&self) -> Vec<PresentMember>;
 }
@@ -70,6 +73,8 @@ pub struct PresentMember {
     pub synced: bool,
     /// Whether it abstains from votes for the present decision.
     pub abstains: bool,
+    /// Whether it means to stay. One that does not is in no roster.
+    pub stays: bool,
 }
 
 /// What a voter has bound itself to. It is durable before a vote that follows from it is signed:

@@ -30,6 +30,7 @@ pub(super) fn checkpoint(log: &DecisionLog) -> Option<Checkpoint> {
 struct Surroundings<'a> {
     replica: &'a Replica,
     key: PublicKey,
+    stays: bool,
     members: &'a LiteMap<MemberId, Member>,
     left: &'a VecDeque<(u64, PublicKey)>,
 }
@@ -53,6 +54,10 @@ impl ChainOracle for Surroundings<'_> {
             || self.left.iter().any(|(_, left)| left == member)
     }
 
+    fn means_to_stay(&self) -> bool {
+        self.stays
+    }
+
     fn present(&self) -> Vec<PresentMember> {
         self.members
             .values()
@@ -60,6 +65,7 @@ impl ChainOracle for Surroundings<'_> {
                 key: member.key,
                 synced: member.status.synced || member.key == self.key,
                 abstains: member.status.abstains,
+                stays: member.status.stays,
             })
             .collect()
     }
@@ -156,6 +162,7 @@ impl Node {
         let oracle = Surroundings {
             replica,
             key: self.key,
+            stays: self.stays,
             members: &self.members,
             left: &self.left,
         };

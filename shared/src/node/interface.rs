@@ -20,6 +20,18 @@ use crate::transaction::{Expect, Key, Outcome, SignedTransaction, TransactionErr
 /// Pairs an effect with the event that reports on it.
 pub type RequestId = u64;
 
+/// Who a node is, and what it means to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile<'a> {
+    /// Its public key; the secret one stays with whoever carries out [`Effect::Sign`].
+    pub key: PublicKey,
+    /// The program, for people who look at the member list.
+    pub agent: &'a str,
+    /// Whether it means to stay. A node that does one thing and leaves says that it does not: then
+    /// nobody counts on its vote, and it never leads.
+    pub stays: bool,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {

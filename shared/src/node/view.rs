@@ -51,7 +51,10 @@ impl Node {
 
     pub(super) fn status(&self) -> NodeStatus {
         let Some(ledger) = &self.ledger else {
-            return NodeStatus::default();
+            return NodeStatus {
+                stays: self.stays,
+                ..NodeStatus::default()
+            };
         };
         let chain = ledger.replica.chain();
         NodeStatus {
@@ -61,6 +64,7 @@ impl Node {
             synced: self.is_synced(),
             visible: self.is_visible,
             abstains: ledger.voter.abstains(),
+            stays: self.stays,
             hashes_per_second: self.mining.hashes_per_second,
         }
     }

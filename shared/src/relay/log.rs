@@ -237,6 +237,7 @@ impl Relay {
                 key: member.key,
                 synced: member.status.synced,
                 abstains: member.status.abstains,
+                stays: member.status.stays,
             })
             .collect();
         let verdict = self.policy.judge(

@@ -119,7 +119,7 @@ impl Relay {
         }
         let candidate = self
             .members()
-            .filter(|member| member.status.synced)
+            .filter(|member| member.status.synced && member.status.stays)
             .min_by_key(|member| {
                 (
                     Some(member.id) == except,

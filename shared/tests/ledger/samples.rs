@@ -338,6 +338,7 @@ fn status() -> NodeStatus {
         synced: true,
         visible: false,
         abstains: true,
+        stays: true,
         hashes_per_second: 1_000_000,
     }
 }

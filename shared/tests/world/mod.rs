@@ -15,7 +15,7 @@ use shared::keys::SecretKey;
 use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
 use shared::node::Node;
-use shared::node::interface::{self as node, Answer, Command, MiningWork, View};
+use shared::node::interface::{self as node, Answer, Command, MiningWork, Profile, View};
 use shared::relay::Relay;
 use shared::relay::interface as relay;
 use shared::store::{Query, Row, Rows, Table, Write};
@@ -91,6 +91,8 @@ pub struct TestNode {
     pub store: MemoryStore,
     /// Of its secret key.
     seed: u8,
+    /// Whether it means to stay, from its next start on.
+    pub stays: bool,
     secret: SecretKey,
     connection: Option<u64>,
     work: Option<MiningWork>,
@@ -179,23 +181,31 @@ impl World {
 
     pub fn add_node(&mut self) -> usize {
         let seed = u8::try_from(self.nodes.len()).unwrap() + 10;
-        self.add(seed, MemoryStore::default())
+        self.add(seed, MemoryStore::default(), true)
+    }
+
+    /// A node that does not mean to stay.
+    pub fn add_visitor(&mut self) -> usize {
+        let seed = u8::try_from(self.nodes.len()).unwrap() + 10;
+        self.add(seed, MemoryStore::default(), false)
     }
 
     /// Another node with the key of this one, and a copy of what it has stored.
     pub fn clone_node(&mut self, index: usize) -> usize {
         let original = &self.nodes[index];
-        self.add(original.seed, original.store.clone())
+        self.add(original.seed, original.store.clone(), true)
     }
 
-    fn add(&mut self, seed: u8, store: MemoryStore) -> usize {
+    fn add(&mut self, seed: u8, store: MemoryStore, stays: bool) -> usize {
         let index = self.nodes.len();
         let secret = SecretKey::from_seed(&[seed; 32]);
-        let (node, effects) = Node::new(secret.public_key(), "test", &store.rows(), self.now_ms);
+        let profile = profile(&secret, stays);
+        let (node, effects) = Node::new(profile, &store.rows(), self.now_ms);
         self.nodes.push(TestNode {
             node,
             store,
             seed,
+            stays,
             secret,
             connection: None,
             work: None,
@@ -223,8 +233,8 @@ impl World {
     pub fn start_node(&mut self, index: usize) {
         let now_ms = self.now_ms;
         let node = &mut self.nodes[index];
-        let (restarted, effects) =
-            Node::new(node.secret.public_key(), "test", &node.store.rows(), now_ms);
+        let profile = profile(&node.secret, node.stays);
+        let (restarted, effects) = Node::new(profile, &node.store.rows(), now_ms);
         node.node = restarted;
         node.is_running = true;
         self.node_effects(index, effects);
@@ -527,6 +537,14 @@ impl World {
         self.nodes
             .iter()
             .position(|node| node.connection == Some(connection))
+    }
+}
+
+fn profile(secret: &SecretKey, stays: bool) -> Profile<'static> {
+    Profile {
+        key: secret.public_key(),
+        agent: "test",
+        stays,
     }
 }
 

@@ -22,7 +22,12 @@ impl World {
             return;
         }
         let rows = sim.disk.rows();
-        let (node, effects) = Node::new(sim.key, "sim", &rows, now_ms);
+        let profile = node::Profile {
+            key: sim.key,
+            agent: "sim",
+            stays: true,
+        };
+        let (node, effects) = Node::new(profile, &rows, now_ms);
         sim.node = Some(node);
         sim.life += 1;
         sim.is_disk_full = false;

@@ -1,7 +1,7 @@
 //! From a greeting to a node: a slot, its storage, its key, its replica.
 
 use shared::node::Node;
-use shared::node::interface::Effect;
+use shared::node::interface::{Effect, Profile};
 use shared::store::Rows;
 
 use super::environment;
@@ -62,7 +62,12 @@ pub(super) async fn boot(
         },
         kernel: environment::kernel(),
     };
-    let (node, effects) = Node::new(identity.public_key(), AGENT, &opened.rows, now_ms());
+    let profile = Profile {
+        key: identity.public_key(),
+        agent: AGENT,
+        stays: true,
+    };
+    let (node, effects) = Node::new(profile, &opened.rows, now_ms());
     let store = match opened.database {
         Some(database) => queue(database, inbox),
         None => queue(MemoryStore::default(), inbox),

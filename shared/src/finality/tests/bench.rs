@@ -51,6 +51,10 @@ impl ChainOracle for Sight {
         self.present.contains(member)
     }
 
+    fn means_to_stay(&self) -> bool {
+        true
+    }
+
     fn present(&self) -> Vec<PresentMember> {
         let present = self.present.iter();
         present
@@ -58,6 +62,7 @@ impl ChainOracle for Sight {
                 key,
                 synced: true,
                 abstains: false,
+                stays: true,
             })
             .collect()
     }

@@ -469,6 +469,7 @@ impl Cluster {
                 key: member.secret.public_key(),
                 synced: true,
                 abstains: false,
+                stays: true,
             })
             .collect()
     }

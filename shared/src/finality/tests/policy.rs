@@ -19,6 +19,7 @@ fn present(roster: &Roster, synced: bool) -> Vec<PresentMember> {
             key,
             synced,
             abstains: false,
+            stays: true,
         })
         .collect()
 }

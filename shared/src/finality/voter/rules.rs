@@ -109,12 +109,12 @@ impl Voter {
         })
     }
 
-    /// Those of the roster who are here, and then as many others as fit.
+    /// Those of the roster who are here, and then as many others as fit. Who does not mean to stay
+    /// is in neither: its leaving would be missed.
     fn next_roster(&self, oracle: &dyn ChainOracle) -> Roster {
-        let present = oracle.present();
-        let (staying, others): (Vec<_>, Vec<_>) = present
-            .into_iter()
-            .partition(|member| self.log.roster.index_of(&member.key).is_some());
+        let lasting = oracle.present().into_iter().filter(|member| member.stays);
+        let (staying, others): (Vec<_>, Vec<_>) =
+            lasting.partition(|member| self.log.roster.index_of(&member.key).is_some());
         let joining = others.into_iter().filter(|member| member.synced);
         let chosen: List<PublicKey, ROSTER_MEMBERS_MAX> =
             List::truncated(staying.into_iter().chain(joining).map(|member| member.key));
@@ -223,10 +223,10 @@ impl Voter {
         }
     }
 
-    /// A member agrees to nothing that leaves it out, nor to members that are not here: those
-    /// could not decide what follows.
+    /// A member that stays agrees to nothing that leaves it out, and none does to members that are
+    /// not here: those could not decide what follows.
     fn judge_roster(&self, roster: &Roster, oracle: &dyn ChainOracle) -> Judgement {
-        if roster.index_of(&self.key).is_none() {
+        if roster.index_of(&self.key).is_none() && oracle.means_to_stay() {
             return Judgement::Refused;
         }
         let mut others = roster.members.iter().filter(|&member| *member != self.key);

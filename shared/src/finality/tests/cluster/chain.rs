@@ -90,6 +90,10 @@ impl ChainOracle for Oracle<'_> {
         self.1.iter().any(|present| present.key == *member)
     }
 
+    fn means_to_stay(&self) -> bool {
+        true
+    }
+
     fn present(&self) -> Vec<PresentMember> {
         self.1.to_vec()
     }
