@@ -292,6 +292,7 @@ impl Node {
             Some(_) => {
                 let reason = format!("the storage could not be read: {reason}");
                 self.reject(now_ms, RejectionKind::Storage, reason);
+                self.read_next();
             }
             None => {}
         }

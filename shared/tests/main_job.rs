@@ -565,30 +565,6 @@ fn assert_nobody_voted_twice(world: &World) {
 
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 #[cfg_attr(not(target_arch = "wasm32"), test)]
-fn a_check_that_is_asked_for_again_at_once_is_run_again() {
-    let mut world = World::new(3);
-    world.pass(1_000);
-    put(&mut world, 0, "k", "1");
-    world.mine(1);
-    world.pass(1_000);
-    assert_eq!(world.ask(2, Command::CheckConsistency), Answer::Done);
-    assert_eq!(world.view(2).check.unwrap().agree.len(), 3);
-    assert_eq!(world.ask(1, Command::Tamper { height: 1 }), Answer::Done);
-    assert_eq!(world.ask(2, Command::CheckConsistency), Answer::Done);
-    world.pass(1_000);
-    assert_eq!(world.view(2).check.unwrap().differ.to_vec(), [(2, 1)]);
-
-    for index in [0, 1, 2] {
-        world.command(index, Command::CheckConsistency);
-    }
-    let before = world.view(0).check.unwrap().check.1;
-    world.pass(1_000);
-    let report = world.view(0).check.unwrap();
-    assert_eq!(report.check.1, before + 2, "those meanwhile share one");
-}
-
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
 fn a_term_that_a_quorum_refuses_ends_at_once() {
     let mut world = World::new(3);
     world.pass(1_000);

@@ -25,6 +25,10 @@ pub(super) struct Checks {
     running: Option<Check>,
     /// Somebody has asked for another one meanwhile: what it is to find may be newer.
     is_wanted_again: bool,
+    /// What is read next: stored blocks are read for one purpose at a time, and once more for
+    /// whatever came meanwhile.
+    next_answer: Option<CheckQuery>,
+    next_search: Option<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -60,6 +64,8 @@ impl Checks {
     pub(super) fn clear(&mut self) {
         self.running = None;
         self.is_wanted_again = false;
+        self.next_answer = None;
+        self.next_search = None;
     }
 
     pub(super) fn due_ms(&self) -> Option<u64> {
@@ -133,10 +139,8 @@ impl Node {
                 .max(ledger.log.last().height)
         });
         if is_for_me && query.start < query.end && query.end <= height + 1 {
-            self.read_for_check(Reading {
-                purpose: Purpose::Answer(*query),
-                range: StoredRange::new(query.start, query.end),
-            });
+            self.checks.next_answer = Some(*query);
+            self.read_next();
         }
     }
 
@@ -160,6 +164,32 @@ impl Node {
                 self.view_changed = true;
                 self.tell_damage(now_ms);
             }
+        }
+        self.read_next();
+    }
+
+    /// Reads what is wanted, unless it is being read for the same purpose: then after that, once,
+    /// however often it is wanted meanwhile.
+    pub(super) fn read_next(&mut self) {
+        let is_running = |is_it: fn(&Purpose) -> bool| {
+            let mut loading = self.after_load.values();
+            loading.any(
+                |loading| matches!(loading, Loading::Check(reading) if is_it(&reading.purpose)),
+            )
+        };
+        let is_answering = is_running(|purpose| matches!(purpose, Purpose::Answer(_)));
+        let is_searching = is_running(|purpose| matches!(purpose, Purpose::FindDamage));
+        if !is_answering && let Some(query) = self.checks.next_answer.take() {
+            self.read_for_check(Reading {
+                purpose: Purpose::Answer(query),
+                range: StoredRange::new(query.start, query.end),
+            });
+        }
+        if !is_searching && let Some((start, end)) = self.checks.next_search.take() {
+            self.read_for_check(Reading {
+                purpose: Purpose::FindDamage,
+                range: StoredRange::new(start, end),
+            });
         }
     }
 
@@ -257,10 +287,8 @@ impl Node {
         // than it has.
         if let Some(start) = first {
             let end = report.height.min(height).saturating_add(1);
-            self.read_for_check(Reading {
-                purpose: Purpose::FindDamage,
-                range: StoredRange::new(start, end),
-            });
+            self.checks.next_search = Some((start, end));
+            self.read_next();
         }
         self.report = Some(report);
         self.view_changed = true;

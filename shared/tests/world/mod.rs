@@ -101,6 +101,8 @@ pub struct TestNode {
     pub is_running: bool,
     /// It does not give the relay the log entries that it asks for.
     pub withholds_log: bool,
+    /// How often its store was read.
+    pub reads: usize,
 }
 
 enum Event {
@@ -213,6 +215,7 @@ impl World {
             answers: BTreeMap::new(),
             is_running: true,
             withholds_log: false,
+            reads: 0,
         });
         self.node_effects(index, effects);
         index
@@ -462,6 +465,7 @@ impl World {
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Load(id, query) => {
+                    node.reads += 1;
                     Some(node::Event::Loaded(id, node.store.read(&query)))
                 }
                 node::Effect::Sign(id, statement) => {
