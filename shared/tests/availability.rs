@@ -1,4 +1,5 @@
-//! What is final can be had: no decision is logged for a block that nobody has.
+//! What is final can be had: no decision is logged for a block that nobody has. What was
+//! acknowledged can be mined: whoever mines has it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,7 @@ mod world;
 use shared::limits::DEADLOCK_MS;
 use shared::message::Message;
 use shared::node::interface::{Answer, Command};
+use shared::transaction::{Expect, Key, Value};
 use world::World;
 
 /// A lone member mines a block and certifies it, and nothing of that arrives.
@@ -61,4 +63,28 @@ fn a_decision_is_logged_once_its_block_is_here() {
     world.pass(40_000);
     assert_eq!(world.relay.log().last().height, 2);
     assert_eq!(world.view(1).chain.final_height, 2);
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn who_brings_a_better_branch_is_told_what_it_takes_back() {
+    let mut world = World::new(2);
+    world.pass(1_000);
+    world.mine(0);
+    world.ask(1, Command::Disconnect);
+    let put = Command::Put {
+        key: Key::truncated("key"),
+        value: Value::truncated("value"),
+        expect: Expect::Anything,
+    };
+    assert!(matches!(world.ask(0, put), Answer::Submitted(_)));
+    world.mine(0);
+    assert_eq!(world.view(0).pending, 0, "it is mined");
+    world.stop_node(0);
+    world.mine(1);
+    world.mine(1);
+    world.command(1, Command::Reconnect);
+    world.pass(5_000);
+    assert_eq!(world.relay.replica().chain().height(), 3);
+    assert_eq!(world.view(1).pending, 1);
 }

@@ -286,11 +286,18 @@ impl Relay {
             .iter()
             .map(|(hash, _)| *hash)
             .collect();
-        let followups: Vec<_> = frames
+        let mut followups: Vec<_> = frames
             .into_iter()
             .filter(|(hash, _)| !condemned.contains(hash))
             .map(|(_, frame)| Followup::FanOut(from, frame))
             .collect();
+        // Whoever came with the better branch need not have seen what this one had.
+        let mempool = self.replica.mempool();
+        let returned = update.changes.returned.iter().filter_map(|signed| {
+            let pending = mempool.get(&signed.hash())?;
+            Some((pending.submitter, &pending.verified))
+        });
+        followups.extend(passed_on(None, returned));
         for (height, _, transactions) in &update.changes.applied {
             self.report(Report::Block {
                 height: *height,
