@@ -73,6 +73,28 @@ impl Lie {
     ];
 }
 
+impl Lie {
+    /// What is counted of it.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::DoubleVotes => "members that vote twice",
+            Self::Withhold { .. } => "members that withhold",
+            Self::BadSignature
+            | Self::BadTxRoot
+            | Self::BadStateRoot
+            | Self::BadWork
+            | Self::FutureTime
+            | Self::WrongBody => "forged blocks",
+            Self::EmptyVotes => "votes in others' names",
+            Self::ForeignCertificate | Self::RepeatedSigner | Self::TooFewSigners => {
+                "forged certificates"
+            }
+            Self::FalseProposal => "false proposals",
+            Self::Garbage => "frames of noise",
+        }
+    }
+}
+
 /// What a lying member keeps in mind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Liar {

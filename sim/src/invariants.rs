@@ -5,6 +5,7 @@
 //! set back to an older backup; then others take their place: see [`RelayStanding`].
 
 mod end;
+mod evidence;
 mod finality;
 mod ledger;
 mod receipts;
@@ -22,6 +23,7 @@ use shared::replica::Replica;
 
 use crate::world::{Concerned, Observation, World};
 pub(crate) use end::not_settled;
+use evidence::Equivocators;
 use finality::Finality;
 use ledger::Ledger;
 use receipts::Receipts;
@@ -85,6 +87,7 @@ pub(crate) struct Invariants {
     finality: Finality,
     transactions: Transactions,
     receipts: Receipts,
+    equivocators: Equivocators,
     /// What was checked of each replica last, so that only news is checked.
     checked: BTreeMap<Who, News>,
 }
@@ -99,6 +102,7 @@ impl Invariants {
             finality: Finality::default(),
             transactions: Transactions::default(),
             receipts: Receipts::default(),
+            equivocators: Equivocators::default(),
             checked: BTreeMap::new(),
         }
     }
@@ -147,6 +151,11 @@ impl Invariants {
                 is_durable,
             } => self.finality.signs(world, node, &ballot, is_durable),
             Observation::PassedOn { vote } => self.finality.passed_on(world, &vote),
+            Observation::Received {
+                relay,
+                log_length,
+                vote,
+            } => self.equivocators.received(world, relay, log_length, &vote),
             Observation::Logged { relay, entry } => self.finality.logged(relay, &entry, self.relay),
             Observation::Evicted { up_ms } => nobody_is_evicted_while_finding_back(up_ms),
             Observation::Accused { node, why } => no_honest_node_is_accused(node, &why),

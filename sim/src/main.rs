@@ -9,6 +9,12 @@ use std::thread;
 use clap::Parser;
 use sim::{Met, Plan, Scenario, Violation, Watch, run, shrink};
 
+/// Prints what happens.
+const TRACED: Watch = Watch {
+    is_traced: true,
+    is_hashed: false,
+};
+
 /// Many nodes and the relay in one thread, on virtual time, under faults.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
@@ -52,11 +58,7 @@ fn replay(seed: u64) -> u64 {
         "seed {seed}: {:?}, {} nodes, {} of them lie",
         plan.scenario, plan.nodes, plan.liars
     );
-    let watch = Watch {
-        is_traced: true,
-        ..Watch::default()
-    };
-    let outcome = run(&plan, watch);
+    let outcome = run(&plan, TRACED);
     println!("met: {}", outcome.met);
     match outcome.violation {
         None => {
@@ -119,13 +121,13 @@ fn report(plan: &Plan, violation: Violation, is_shrunk: bool) {
     if !is_shrunk {
         return;
     }
-    let (smallest, violation) = shrink(plan, violation);
+    let (smallest, _) = shrink(plan, violation);
     println!(
-        "    shrunk from {} deeds to {}: {violation}",
+        "shrunk from {} deeds to {}, by which this happens:",
         plan.steps.len(),
         smallest.steps.len()
     );
-    for step in &smallest.steps {
-        println!("    {:>9} ms  {:?}", step.at_ms, step.deed);
+    if let Some(violation) = run(&smallest, TRACED).violation {
+        println!("    {violation}");
     }
 }

@@ -43,7 +43,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::General,
         Self::Finality,
         Self::Swings,
@@ -55,6 +55,7 @@ impl Scenario {
         Self::Clocks,
         Self::Checks,
         Self::Links,
+        Self::RelayRestored,
     ];
 
     /// The scenario of a seed.

@@ -102,6 +102,12 @@ pub(crate) enum Observation {
     },
     /// A relay has passed a vote on: others may count it now.
     PassedOn { vote: Box<Vote> },
+    /// A relay has got a lying member's vote for the decision that is due.
+    Received {
+        relay: usize,
+        log_length: u64,
+        vote: Box<Vote>,
+    },
     /// A log entry is durable in a relay's store.
     Logged { relay: usize, entry: Box<LogEntry> },
     /// A member was removed by a relay that had started this long before.
@@ -368,6 +374,7 @@ impl World {
                 let is_lost = matches!(&event, relay::Event::Frame { connection, .. }
                     if self.severed.contains(connection));
                 if !is_lost {
+                    self.observe_received(relay, &event);
                     return self.relay_event(relay, event);
                 }
             }

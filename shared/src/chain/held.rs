@@ -20,10 +20,11 @@ impl Chain {
 
     /// What is kept of blocks that are not final.
     pub(crate) fn held(&self) -> [Held; 2] {
-        // A reorganisation leaves branches of accepted blocks beside those that came as such.
-        let headers_max = SIDE_HEADERS_MAX + index_of(UNDECIDED_BLOCKS_MAX);
-        // The body that is executed next is taken in any case.
-        let bodies_max = Self::bodies_max() + 1;
+        // A reorganisation leaves a branch beside those that came as such, and the body that is
+        // executed next is taken in any case.
+        let branch_max = index_of(UNDECIDED_BLOCKS_MAX);
+        let headers_max = SIDE_HEADERS_MAX + branch_max;
+        let bodies_max = Self::bodies_max() + branch_max;
         [
             Held::new("side headers", self.side_headers(), headers_max),
             Held::new("bodies", self.bodies.len(), bodies_max),

@@ -67,9 +67,8 @@ impl Invariants {
     /// A relay that shows two views, or is proved to have signed two logs, settles nothing: nodes
     /// that have the proof stay away from it.
     fn may_stand_still(&self, world: &World) -> bool {
-        let mut cores = world.relays.iter().filter_map(|relay| relay.core.as_ref());
         self.relay == RelayStanding::Lying
-            || self.relay == RelayStanding::SetBack && cores.any(|core| core.view().is_forked())
+            || self.relay == RelayStanding::SetBack && is_forked(world)
     }
 
     /// The relay's head, which all are to have.
@@ -84,6 +83,9 @@ impl Invariants {
     /// when nobody mines any more.
     pub(crate) fn check_end(&self, world: &World) -> Result<(), Broken> {
         self.finality.two_views_are_detectable(world)?;
+        if self.relay == RelayStanding::SetBack && !is_forked(world) {
+            self.finality.nobody_contradicts(world)?;
+        }
         if self.may_stand_still(world) {
             return Ok(());
         }
@@ -99,6 +101,7 @@ impl Invariants {
                 return Err((LIVENESS, what));
             }
             all_is_answered(&format!("node {index}"), node.unanswered())?;
+            self.equivocators.are_known_to(index, &view.convicted)?;
             if chain.final_height + 2 < chain.height {
                 let what = format!(
                     "node {index} has height {}, {} are final",
@@ -126,6 +129,12 @@ fn all_is_answered(who: &str, unanswered: usize) -> Result<(), Broken> {
             format!("{who} still waits for {unanswered} answers"),
         )),
     }
+}
+
+/// Whether the relay knows that it has signed two logs, and has stopped.
+fn is_forked(world: &World) -> bool {
+    let mut cores = world.relays.iter().filter_map(|relay| relay.core.as_ref());
+    cores.any(|core| core.view().is_forked())
 }
 
 fn is_distrusting(connection: &Connection) -> bool {

@@ -80,7 +80,7 @@ impl Finality {
                 let what = format!("{who:?} has {hash} at final height {height}, it had {own}");
                 return Err(("a final block is never left", what));
             }
-            if relay == RelayStanding::Lying {
+            if relay != RelayStanding::Honest {
                 continue;
             }
             let agreed = *self.agreed.entry(height).or_insert(hash);
@@ -299,6 +299,25 @@ impl Finality {
             .take_while(|(index, _)| sim.disk.durable(Table::Log, &number_key(*index)).is_some());
         let kept = stored.count();
         entries.truncate(kept);
+        let height = entries.last().map_or(0, |entry| entry.last.0);
+        let who = Who::Relay(relay);
+        self.finals
+            .retain(|(held_by, at), _| *held_by != who || *at <= height);
+    }
+
+    /// A relay that was set back and has not stopped has got back what it had logged.
+    pub(super) fn nobody_contradicts(&self, world: &World) -> Result<(), Broken> {
+        for (one, other) in pairs_of_honest(world) {
+            if self.contradict(one, other) {
+                return Err((
+                    "a relay that was set back recovers its log, or stops",
+                    format!(
+                        "nodes {one} and {other} hold different blocks for final, and it goes on"
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The second view begins with what the first has.
@@ -309,17 +328,12 @@ impl Finality {
 
     /// Honest nodes that hold different blocks for final hold logs that show it.
     pub(super) fn two_views_are_detectable(&self, world: &World) -> Result<(), Broken> {
-        let honest: Vec<_> = (0..world.nodes.len())
-            .filter(|index| world.honest(*index).is_some())
-            .collect();
-        for (place, &one) in honest.iter().enumerate() {
-            for &other in honest.iter().skip(place + 1) {
-                if self.contradict(one, other) && !fingerprints_differ(world, one, other) {
-                    return Err((
-                        "fingerprints of the logs show that a relay has two views",
-                        format!("nodes {one} and {other} hold different blocks for final"),
-                    ));
-                }
+        for (one, other) in pairs_of_honest(world) {
+            if self.contradict(one, other) && !fingerprints_differ(world, one, other) {
+                return Err((
+                    "fingerprints of the logs show that a relay has two views",
+                    format!("nodes {one} and {other} hold different blocks for final"),
+                ));
             }
         }
         Ok(())
@@ -410,6 +424,15 @@ fn certificate_holds(
             roster.members.len()
         ),
     ))
+}
+
+fn pairs_of_honest(world: &World) -> impl Iterator<Item = (usize, usize)> {
+    let is_honest = |index: &usize| world.honest(*index).is_some();
+    let all = 0..world.nodes.len();
+    all.clone().filter(is_honest).flat_map(move |one| {
+        let others = all.clone().skip(one + 1).filter(is_honest);
+        others.map(move |other| (one, other))
+    })
 }
 
 fn fingerprints_differ(world: &World, one: usize, other: usize) -> bool {

@@ -31,17 +31,19 @@ impl Receipts {
             |what: String| Err((PROMISE, format!("node {node}, transaction {id}: {what}")));
         let file = match answer {
             Answer::Receipt(file) => file,
-            // Its stored bytes were edited.
+            // Its stored bytes were edited, or it cannot store any.
             Answer::Failed(CommandError::NoReceipt(_))
                 if world
                     .nodes
                     .get(node)
-                    .is_some_and(|sim| !sim.tampered.is_empty()) =>
+                    .is_some_and(|sim| sim.is_disk_full || !sim.tampered.is_empty()) =>
             {
                 return Ok(());
             }
-            // Its log is ahead of its blocks.
-            Answer::Failed(CommandError::NoReceipt(NoReceipt::Fetching(_))) => return Ok(()),
+            // Its log is ahead of its blocks, or it gave its replica up meanwhile.
+            Answer::Failed(
+                CommandError::NoReceipt(NoReceipt::Fetching(_)) | CommandError::NoNetwork,
+            ) => return Ok(()),
             other => return broken(format!("{other:?}")),
         };
         let verified = match Receipt::from_file(file).and_then(|receipt| receipt.verify()) {

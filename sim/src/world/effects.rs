@@ -14,6 +14,8 @@ use shared::store::Table;
 use super::miners::exponential_ms;
 use super::{Action, Concerned, Observation, World, network};
 
+/// The number of a vote in the protocol.
+const VOTE: u8 = 18;
 /// How long a batch takes to become durable; batches do so in order.
 const FLUSH_MS: u64 = 20;
 
@@ -205,8 +207,34 @@ impl World {
         });
     }
 
+    /// A vote of a liar that the relay has to judge: of its member, for the decision that is due.
+    pub(super) fn observe_received(&mut self, relay: usize, event: &relay::Event) {
+        let relay::Event::Frame { connection, frame } = event else {
+            return;
+        };
+        let core = self.relays.get(relay).and_then(|sim| sim.core.as_ref());
+        let Some(core) = core.filter(|core| core.has_joined(*connection)) else {
+            return;
+        };
+        let log = core.log();
+        if frame.get(1) == Some(&VOTE)
+            && let Ok(Message::Vote(vote)) = Message::from_frame(frame)
+            && vote.ballot.instance == log.next_instance()
+            && vote.ballot.roster == log.roster_hash()
+            && log.roster().index_of(&vote.voter).is_some()
+            && self.liars().contains(&vote.voter)
+            && vote.verify().is_ok()
+        {
+            let (log_length, vote) = (log.length(), Box::new(vote));
+            self.observed.push(Observation::Received {
+                relay,
+                log_length,
+                vote,
+            });
+        }
+    }
+
     fn observe_vote(&mut self, frame: &[u8]) {
-        const VOTE: u8 = 18;
         if frame.get(1) == Some(&VOTE)
             && let Ok(Message::Vote(vote)) = Message::from_frame(frame)
         {

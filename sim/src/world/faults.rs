@@ -241,6 +241,7 @@ impl World {
         };
         let frames = liar.tell(lie, node, &sim.secret, now_ms, chance);
         self.met.note("lies");
+        self.met.note(lie.kind());
         for frame in frames {
             self.send_up(index, frame);
         }

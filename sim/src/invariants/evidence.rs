@@ -1,0 +1,78 @@
+//! Promises on members that vote twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::finality::evidence::Conviction;
+use shared::finality::{Step, Vote};
+use shared::hash::Hash;
+use shared::keys::PublicKey;
+
+use super::Broken;
+use crate::world::World;
+
+const PROMISE: &str = "who votes twice is convicted";
+
+/// Which relay, when its life began, who voted, in which step.
+type Place = (usize, u64, PublicKey, Step);
+/// Length of the log, round, value.
+type Cast = (u64, u64, Option<Hash>);
+
+#[derive(Debug, Default)]
+pub(super) struct Equivocators {
+    /// The newest vote of each lying member and step that a relay has got in a life.
+    newest: BTreeMap<Place, Cast>,
+    /// Who has voted twice before a relay's eyes.
+    guilty: BTreeSet<PublicKey>,
+}
+
+impl Equivocators {
+    /// A relay that gets two votes of one round knows who cast them.
+    pub(super) fn received(
+        &mut self,
+        world: &World,
+        relay: usize,
+        log_length: u64,
+        vote: &Vote,
+    ) -> Result<(), Broken> {
+        let Some(sim) = world.relays.get(relay) else {
+            return Ok(());
+        };
+        let Some(core) = sim.core.as_ref() else {
+            return Ok(());
+        };
+        let place = (relay, sim.started_ms, vote.voter, vote.ballot.step);
+        let came = (log_length, vote.ballot.round, vote.ballot.value);
+        let newest = self.newest.entry(place).or_insert(came);
+        if (newest.0, newest.1) < (came.0, came.1) {
+            *newest = came;
+        }
+        let is_second = (newest.0, newest.1) == (came.0, came.1) && newest.2 != came.2;
+        if !is_second {
+            return Ok(());
+        }
+        self.guilty.insert(vote.voter);
+        convicts(&core.view().convicted, &vote.voter, || {
+            "the relay".to_owned()
+        })
+    }
+
+    /// In the end every honest node knows.
+    pub(super) fn are_known_to(&self, node: usize, convicted: &[Conviction]) -> Result<(), Broken> {
+        let who = || format!("node {node}");
+        self.guilty
+            .iter()
+            .try_for_each(|key| convicts(convicted, key, who))
+    }
+}
+
+fn convicts(
+    convicted: &[Conviction],
+    key: &PublicKey,
+    who: impl Fn() -> String,
+) -> Result<(), Broken> {
+    if convicted.iter().any(|conviction| conviction.key == *key) {
+        return Ok(());
+    }
+    let what = format!("{} has no evidence against {key}, who voted twice", who());
+    Err((PROMISE, what))
+}
