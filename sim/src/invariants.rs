@@ -156,6 +156,10 @@ impl Invariants {
                 log_length,
                 vote,
             } => self.equivocators.received(world, relay, log_length, &vote),
+            Observation::Convicted { key } => {
+                self.equivocators.convicted(key);
+                Ok(())
+            }
             Observation::Logged { relay, entry } => self.finality.logged(relay, &entry, self.relay),
             Observation::Evicted { up_ms } => nobody_is_evicted_while_finding_back(up_ms),
             Observation::Accused { node, why } => no_honest_node_is_accused(node, &why),

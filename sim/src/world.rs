@@ -108,6 +108,8 @@ pub(crate) enum Observation {
         log_length: u64,
         vote: Box<Vote>,
     },
+    /// Evidence against a key is durable in a relay's store.
+    Convicted { key: PublicKey },
     /// A log entry is durable in a relay's store.
     Logged { relay: usize, entry: Box<LogEntry> },
     /// A member was removed by a relay that had started this long before.

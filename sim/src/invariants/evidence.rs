@@ -21,8 +21,8 @@ type Cast = (u64, u64, Option<Hash>);
 pub(super) struct Equivocators {
     /// The newest vote of each lying member and step that a relay has got in a life.
     newest: BTreeMap<Place, Cast>,
-    /// Who has voted twice before a relay's eyes.
-    guilty: BTreeSet<PublicKey>,
+    /// Against whom a relay's store has evidence.
+    convicted: BTreeSet<PublicKey>,
 }
 
 impl Equivocators {
@@ -50,16 +50,20 @@ impl Equivocators {
         if !is_second {
             return Ok(());
         }
-        self.guilty.insert(vote.voter);
         convicts(&core.view().convicted, &vote.voter, || {
             "the relay".to_owned()
         })
     }
 
+    /// Evidence is durable: a crash does not undo it.
+    pub(super) fn convicted(&mut self, key: PublicKey) {
+        self.convicted.insert(key);
+    }
+
     /// In the end every honest node knows.
     pub(super) fn are_known_to(&self, node: usize, convicted: &[Conviction]) -> Result<(), Broken> {
         let who = || format!("node {node}");
-        self.guilty
+        self.convicted
             .iter()
             .try_for_each(|key| convicts(convicted, key, who))
     }

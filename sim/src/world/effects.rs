@@ -3,6 +3,7 @@
 use shared::block::SealedHeader;
 use shared::chain::Chain;
 use shared::encoding::decode;
+use shared::finality::evidence::Evidence;
 use shared::finality::voter::VoteState;
 use shared::finality::{Ballot, LogEntry};
 use shared::hash::Tag;
@@ -148,8 +149,16 @@ impl World {
             return None;
         }
         for write in sim.disk.flush(id)? {
+            let Some(value) = write.value else {
+                continue;
+            };
+            if write.table == Table::Evidence
+                && let Ok(evidence) = decode::<Evidence>("evidence", &value)
+            {
+                let (key, _) = evidence.accused(&network().relay);
+                self.observed.push(Observation::Convicted { key });
+            }
             if write.table == Table::Log
-                && let Some(value) = write.value
                 && let Ok(entry) = decode::<LogEntry>("log entry", &value)
             {
                 let entry = Box::new(entry);
