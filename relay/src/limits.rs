@@ -32,8 +32,10 @@ pub const SOCKET_QUEUE_FRAMES_MAX: usize = 1024;
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
 /// Bytes that are read from a socket at once.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of frames after which no more are taken for one write to a socket.
+pub const SOCKET_BATCH_BYTES: usize = 64 * 1024;
 /// Bytes of frames that are gathered before they are written to a socket.
-pub const SOCKET_WRITE_BUFFER_BYTES: usize = 16 * 1024;
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = SOCKET_BATCH_BYTES;
 /// Bytes of a socket's write buffer: what is gathered, one frame, and its header.
 pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = SOCKET_WRITE_BUFFER_BYTES + 2 * FRAME_BYTES_MAX;
 
@@ -58,6 +60,9 @@ pub const CHECKED_BLOCKS_MAX: u32 = 1000;
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Pending transactions on one page of a list.
 pub const PENDING_PER_PAGE_MAX: u32 = 500;
+
+/// Time after which single measurements are summed up. Memory holds so many of them.
+pub const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time in which members must have been told when the relay stops.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(3_500);

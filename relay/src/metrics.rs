@@ -9,8 +9,11 @@ use axum::http::header::CONTENT_TYPE;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use shared::message::ErrorCode;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use crate::context::Context;
+use crate::limits::METRICS_INTERVAL;
 use crate::rest::problem::{Kind, Problem};
 
 /// Upper bounds of the buckets of delays, in seconds.
@@ -31,6 +34,17 @@ pub(crate) fn start() {
         metrics::set_global_recorder(recorder).ok()?;
         Some(handle)
     });
+}
+
+/// Sums up what was recorded, for as long as it is not cancelled: the recorder keeps each single
+/// delay until then, and nobody need ever scrape.
+pub(crate) async fn sum_up() {
+    loop {
+        sleep(METRICS_INTERVAL).await;
+        if let Some(Some(recorder)) = RECORDER.get() {
+            recorder.run_upkeep();
+        }
+    }
 }
 
 /// A connection of a network was closed by the relay.
@@ -67,6 +81,7 @@ pub(crate) async fn scrape(
     State(context): State<Context>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     gauge!("tabchain_networks").set(as_f64(context.networks().all().len()));
+    gauge!("tabchain_tasks").set(as_f64(Handle::current().metrics().num_alive_tasks()));
     for network in context.networks().all() {
         let name = network.parameters().name.to_string();
         let Ok(measured) = network.measure().await else {

@@ -3,15 +3,16 @@
 //! Queueing never waits: a socket that reads too slowly overflows its own queue, is closed, and
 //! costs nobody else anything.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::message::ErrorCode;
-use tokio::sync::{mpsc, watch};
 
-use crate::limits::{SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX};
+use crate::limits::{SOCKET_BATCH_BYTES, SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX};
 
 /// Why a socket is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,135 +32,162 @@ pub(crate) struct Full;
 
 /// The core's end of the queue.
 #[derive(Debug)]
-pub(crate) struct Outbox {
-    queue: mpsc::Sender<(Instant, Outgoing)>,
-    queued_bytes: Arc<AtomicUsize>,
-    cut: watch::Sender<Option<Closing>>,
-}
+pub(crate) struct Outbox(Arc<Mutex<Queue>>);
 
 /// The socket's end of the queue.
 #[derive(Debug)]
-pub(crate) struct OutboxReader {
-    queue: mpsc::Receiver<(Instant, Outgoing)>,
-    /// When what was taken last had been queued.
-    taken_from: Option<Instant>,
-    queued_bytes: Arc<AtomicUsize>,
-    cut: watch::Receiver<Option<Closing>>,
-}
+pub(crate) struct OutboxReader(Arc<Mutex<Queue>>);
 
-/// What a socket has to do next.
-#[derive(Debug)]
-pub(crate) enum Outgoing {
-    /// Send this frame.
-    Frame(Bytes),
-    /// Close.
-    Close(Closing),
+/// Locked for some instructions at a time.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Each with the time at which it was queued.
+    frames: VecDeque<(Instant, Bytes)>,
+    bytes: usize,
+    /// How it ends, behind the last frame.
+    end: Option<Closing>,
+    /// The end overtakes what is queued.
+    is_cut: bool,
+    /// The socket has ended: nothing is queued any more.
+    is_abandoned: bool,
+    /// The socket, while it waits for something to send.
+    idle: Option<Waker>,
+    /// The socket, while it is sending.
+    busy: Option<Waker>,
 }
 
 /// An empty queue.
 #[must_use]
 pub(crate) fn outbox() -> (Outbox, OutboxReader) {
-    // One place more than frames may take: for the close frame.
-    let (sender, receiver) = mpsc::channel(SOCKET_QUEUE_FRAMES_MAX + 1);
-    let (cut, cut_receiver) = watch::channel(None);
-    let queued_bytes = Arc::new(AtomicUsize::new(0));
-    let outbox = Outbox {
-        queue: sender,
-        queued_bytes: Arc::clone(&queued_bytes),
-        cut,
-    };
-    let reader = OutboxReader {
-        queue: receiver,
-        taken_from: None,
-        queued_bytes,
-        cut: cut_receiver,
-    };
-    (outbox, reader)
+    let queue = Arc::new(Mutex::default());
+    (Outbox(Arc::clone(&queue)), OutboxReader(queue))
 }
 
 impl Outbox {
     /// How many frames wait, and how many bytes they have.
     pub(crate) fn queued(&self) -> (usize, usize) {
-        let frames = self.queue.max_capacity() - self.queue.capacity();
-        (frames, self.queued_bytes.load(Ordering::Relaxed))
+        let queue = lock(&self.0);
+        (queue.frames.len(), queue.bytes)
     }
 
     /// Queues a frame.
-    pub(crate) fn send(&self, frame: Bytes) -> Result<(), Full> {
-        let bytes = frame.len();
-        let queued = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let has_room = queued + bytes <= SOCKET_QUEUE_BYTES_MAX && self.queue.capacity() > 1;
-        if !has_room {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn send(&self, frame: Bytes, now: Instant) -> Result<(), Full> {
+        let mut queue = lock(&self.0);
+        // A socket that has ended reports that by itself.
+        if queue.is_abandoned || queue.end.is_some() {
+            return Ok(());
+        }
+        let bytes = queue.bytes + frame.len();
+        if bytes > SOCKET_QUEUE_BYTES_MAX || queue.frames.len() >= SOCKET_QUEUE_FRAMES_MAX {
             return Err(Full);
         }
-        // A socket that has ended reports that by itself.
-        let _ = self
-            .queue
-            .try_send((Instant::now(), Outgoing::Frame(frame)));
+        queue.bytes = bytes;
+        queue.frames.push_back((now, frame));
+        let idle = queue.idle.take();
+        drop(queue);
+        if let Some(idle) = idle {
+            idle.wake();
+        }
         Ok(())
     }
 
-    /// Closes the socket once what is queued has been sent.
+    /// Closes the socket once what is queued has been sent. The second of two changes nothing.
     pub(crate) fn close(&self, closing: Closing) {
-        // The place for it is kept free; the second of two changes nothing.
-        let _ = self
-            .queue
-            .try_send((Instant::now(), Outgoing::Close(closing)));
+        self.end(closing, false);
     }
 
     /// Closes the socket without sending what is queued.
     pub(crate) fn cut(&self, closing: Closing) {
-        self.cut.send_replace(Some(closing));
+        self.end(closing, true);
+    }
+
+    fn end(&self, closing: Closing, is_cut: bool) {
+        let mut queue = lock(&self.0);
+        if is_cut {
+            queue.drain();
+            queue.is_cut = true;
+            queue.end = Some(closing);
+        } else {
+            queue.end.get_or_insert(closing);
+        }
+        let waiting = [queue.idle.take(), queue.busy.take()];
+        drop(queue);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        // Of a core that has ended; else the end was told before.
+        self.close(Closing::shutting_down());
     }
 }
 
 impl OutboxReader {
-    /// The next thing to do; a close once the core has dropped its end.
-    pub(crate) async fn next(&mut self) -> Outgoing {
-        tokio::select! {
-            biased;
-            closing = cut(&mut self.cut) => Outgoing::Close(closing),
-            queued = self.queue.recv() => self.taken(queued),
-        }
-    }
-
-    /// The next thing to do, if something waits.
-    pub(crate) fn try_next(&mut self) -> Option<Outgoing> {
-        let queued = self.queue.try_recv().ok();
-        queued.map(|queued| self.taken(Some(queued)))
-    }
-
-    /// Completes when what is queued is not to be sent any more.
-    pub(crate) async fn cut(&mut self) -> Closing {
-        cut(&mut self.cut).await
-    }
-
-    /// How long what was taken last had waited.
-    pub(crate) fn waited(&self) -> Option<Duration> {
-        self.taken_from.map(|queued| queued.elapsed())
-    }
-
-    fn taken(&mut self, queued: Option<(Instant, Outgoing)>) -> Outgoing {
-        self.taken_from = queued.as_ref().map(|(at, _)| *at);
-        match queued.map(|(_, outgoing)| outgoing) {
-            Some(Outgoing::Frame(frame)) => {
-                self.queued_bytes.fetch_sub(frame.len(), Ordering::Relaxed);
-                Outgoing::Frame(frame)
+    /// Waits for something to send, and takes up to [`SOCKET_BATCH_BYTES`] of it, one frame at
+    /// least; returns how long the oldest had waited. Or the end, when everything was taken.
+    pub(crate) async fn next(&mut self, batch: &mut Vec<Bytes>) -> Result<Duration, Closing> {
+        poll_fn(|context| {
+            let mut queue = lock(&self.0);
+            if let Some((queued, _)) = queue.frames.front() {
+                let waited = queued.elapsed();
+                queue.take(batch);
+                Poll::Ready(Ok(waited))
+            } else if let Some(closing) = &queue.end {
+                Poll::Ready(Err(closing.clone()))
+            } else {
+                queue.idle = Some(context.waker().clone());
+                Poll::Pending
             }
-            Some(close) => close,
-            None => Outgoing::Close(Closing::shutting_down()),
-        }
+        })
+        .await
+    }
+
+    /// Completes when what is queued, or was taken, is not to be sent any more.
+    pub(crate) async fn cut(&mut self) -> Closing {
+        poll_fn(|context| {
+            let mut queue = lock(&self.0);
+            match &queue.end {
+                Some(closing) if queue.is_cut => Poll::Ready(closing.clone()),
+                _ => {
+                    queue.busy = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
     }
 }
 
-async fn cut(cut: &mut watch::Receiver<Option<Closing>>) -> Closing {
-    let closing = cut.wait_for(Option::is_some).await;
-    match closing.map(|closing| closing.clone()) {
-        Ok(Some(closing)) => closing,
-        // The core's end is gone: the queue says so after its last frame.
-        _ => core::future::pending().await,
+impl Drop for OutboxReader {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        queue.is_abandoned = true;
+        queue.drain();
     }
+}
+
+impl Queue {
+    fn take(&mut self, batch: &mut Vec<Bytes>) {
+        let mut taken = 0;
+        while taken < SOCKET_BATCH_BYTES
+            && let Some((_, frame)) = self.frames.pop_front()
+        {
+            taken += frame.len();
+            batch.push(frame);
+        }
+        self.bytes -= taken;
+    }
+
+    fn drain(&mut self) {
+        self.frames = VecDeque::new();
+        self.bytes = 0;
+    }
+}
+
+/// Nothing that is done under the lock can panic.
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Closing {
@@ -184,62 +212,108 @@ impl Closing {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::Context;
+
     use super::*;
 
-    #[tokio::test]
-    async fn frames_come_out_in_order_and_the_close_last() {
-        let (outbox, mut reader) = outbox();
-        outbox.send(Bytes::from_static(b"one")).unwrap();
-        outbox.send(Bytes::from_static(b"two")).unwrap();
-        outbox.close(Closing::shutting_down());
+    fn send(outbox: &Outbox, frame: &'static [u8]) -> Result<(), Full> {
+        outbox.send(Bytes::from_static(frame), Instant::now())
+    }
 
-        assert!(matches!(reader.next().await, Outgoing::Frame(frame) if frame == "one"));
-        assert!(matches!(reader.next().await, Outgoing::Frame(frame) if frame == "two"));
-        assert!(matches!(reader.next().await, Outgoing::Close(_)));
+    /// What is taken until the end.
+    async fn all(reader: &mut OutboxReader) -> (Vec<Bytes>, Closing) {
+        let mut frames = Vec::new();
+        loop {
+            if let Err(closing) = reader.next(&mut frames).await {
+                return (frames, closing);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_come_out_in_order_and_the_first_close_last() {
+        let (outbox, mut reader) = outbox();
+        send(&outbox, b"one").unwrap();
+        send(&outbox, b"two").unwrap();
+        outbox.close(Closing::too_slow());
+        outbox.close(Closing::shutting_down());
+        send(&outbox, b"never sent").unwrap();
+        let expected = (vec!["one".into(), "two".into()], Closing::too_slow());
+        assert_eq!(all(&mut reader).await, expected);
     }
 
     #[tokio::test]
     async fn frames_are_bounded_and_a_close_still_fits() {
         let (outbox, mut reader) = outbox();
         for _ in 0..SOCKET_QUEUE_FRAMES_MAX {
-            outbox.send(Bytes::from_static(b"x")).unwrap();
+            send(&outbox, b"x").unwrap();
         }
-        assert_eq!(outbox.send(Bytes::from_static(b"x")), Err(Full));
+        assert_eq!(send(&outbox, b"x"), Err(Full));
         outbox.close(Closing::too_slow());
-        for _ in 0..SOCKET_QUEUE_FRAMES_MAX {
-            assert!(matches!(reader.next().await, Outgoing::Frame(_)));
-        }
-        assert!(matches!(reader.next().await, Outgoing::Close(_)));
+        let (frames, _) = all(&mut reader).await;
+        assert_eq!(frames.len(), SOCKET_QUEUE_FRAMES_MAX);
     }
 
     #[tokio::test]
     async fn bytes_are_bounded_and_given_back() {
         let (outbox, mut reader) = outbox();
         let half = Bytes::from(vec![0; SOCKET_QUEUE_BYTES_MAX / 2]);
-        outbox.send(half.clone()).unwrap();
-        outbox.send(half.clone()).unwrap();
-        assert_eq!(outbox.send(Bytes::from_static(b"x")), Err(Full));
-        reader.next().await;
-        outbox.send(half).unwrap();
+        let now = Instant::now();
+        outbox.send(half.clone(), now).unwrap();
+        outbox.send(half.clone(), now).unwrap();
+        assert_eq!(send(&outbox, b"x"), Err(Full));
+        let mut batch = Vec::new();
+        reader.next(&mut batch).await.unwrap();
+        assert_eq!(batch.len(), 1, "more than a batch was taken");
+        assert_eq!(outbox.queued(), (1, half.len()));
+        outbox.send(half, now).unwrap();
     }
 
     #[tokio::test]
-    async fn a_cut_overtakes_what_is_queued() {
+    async fn a_cut_overtakes_what_is_queued_and_what_is_being_sent() {
         let (outbox, mut reader) = outbox();
-        outbox.send(Bytes::from_static(b"never sent")).unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(reader.cut()).poll(&mut context).is_pending());
+        send(&outbox, b"never sent").unwrap();
         outbox.cut(Closing::too_slow());
-        assert!(matches!(
-            reader.next().await,
-            Outgoing::Close(closing) if closing == Closing::too_slow()
-        ));
+        assert_eq!(reader.cut().await, Closing::too_slow());
+        assert_eq!(all(&mut reader).await, (vec![], Closing::too_slow()));
     }
 
     #[tokio::test]
     async fn a_core_that_is_gone_closes_after_the_last_frame() {
         let (outbox, mut reader) = outbox();
-        outbox.send(Bytes::from_static(b"last")).unwrap();
+        send(&outbox, b"last").unwrap();
         drop(outbox);
-        assert!(matches!(reader.next().await, Outgoing::Frame(_)));
-        assert!(matches!(reader.next().await, Outgoing::Close(_)));
+        let expected = (vec!["last".into()], Closing::shutting_down());
+        assert_eq!(all(&mut reader).await, expected);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_by_frames_closes_and_cuts() {
+        for happens in [
+            |outbox: &Outbox| send(outbox, b"frame").unwrap(),
+            |outbox: &Outbox| outbox.close(Closing::shutting_down()),
+            |outbox: &Outbox| outbox.cut(Closing::too_slow()),
+        ] {
+            let (outbox, mut reader) = outbox();
+            let reading = tokio::spawn(async move { reader.next(&mut Vec::new()).await });
+            while lock(&outbox.0).idle.is_none() {
+                tokio::task::yield_now().await;
+            }
+            happens(&outbox);
+            // It completes, or the test does not.
+            let _ = reading.await.unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_socket_that_has_ended() {
+        let (outbox, reader) = outbox();
+        send(&outbox, b"waits").unwrap();
+        drop(reader);
+        send(&outbox, b"comes late").unwrap();
+        assert_eq!(outbox.queued(), (0, 0));
     }
 }

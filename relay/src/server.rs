@@ -116,6 +116,7 @@ pub struct Server {
     context: Context,
     handle: Handle<SocketAddr>,
     http: JoinHandle<io::Result<()>>,
+    metrics: JoinHandle<()>,
     new_token: Option<Token>,
     /// Until it has ended.
     keeper: Option<JoinHandle<Result<(), JoinError>>>,
@@ -172,6 +173,7 @@ impl Server {
             context,
             handle,
             http,
+            metrics: tokio::spawn(metrics::sum_up()),
             new_token,
             keeper: Some(tokio::spawn(keeper.run())),
             store: Some(store_task),
@@ -236,6 +238,7 @@ impl Server {
             keeper.abort();
         }
         self.handle.shutdown();
+        self.metrics.abort();
         // The store ends with its last client, after its last commit.
         match timeout(STORE_STOP_TIMEOUT, ended(&mut self.store)).await {
             Ok(result) => result?.map_err(RunError::from),

@@ -22,7 +22,7 @@ use crate::limits::{
 };
 use crate::metrics;
 use crate::network::NetworkHandle;
-use crate::outbox::{Closing, OutboxReader, Outgoing, outbox};
+use crate::outbox::{Closing, OutboxReader, outbox};
 use crate::rest::problem::{Kind, Problem};
 use crate::rest::query::Network;
 
@@ -129,28 +129,23 @@ async fn send(
     sink: &mut SplitSink<WebSocket, Message>,
     outbox: &mut OutboxReader,
 ) -> Option<Closing> {
+    let mut batch = Vec::new();
     loop {
-        let mut next = Some(outbox.next().await);
-        if let Some(waited) = outbox.waited() {
-            metrics::delivered_after(waited);
+        match outbox.next(&mut batch).await {
+            Ok(waited) => metrics::delivered_after(waited),
+            Err(closing) => return Some(closing),
         }
         // Whatever waits goes out together.
-        while let Some(outgoing) = next {
-            let frame = match outgoing {
-                Outgoing::Frame(frame) => frame,
-                Outgoing::Close(closing) => return Some(closing),
-            };
-            tokio::select! {
-                biased;
-                closing = outbox.cut() => return Some(closing),
-                fed = sink.feed(Message::Binary(frame)) => fed.ok()?,
+        let write = async {
+            for frame in batch.drain(..) {
+                sink.feed(Message::Binary(frame)).await?;
             }
-            next = outbox.try_next();
-        }
+            sink.flush().await
+        };
         tokio::select! {
             biased;
+            written = write => written.ok()?,
             closing = outbox.cut() => return Some(closing),
-            flushed = sink.flush() => flushed.ok()?,
         }
     }
 }

@@ -368,11 +368,12 @@ impl NetworkTask {
         events: &mut VecDeque<Event>,
     ) {
         let frame = Bytes::from_owner(frame);
+        let now = std::time::Instant::now();
         for &connection in connections {
             let Some(open) = self.connections.get(&connection) else {
                 continue;
             };
-            if !open.is_closing && open.outbox.send(frame.clone()).is_err() {
+            if !open.is_closing && open.outbox.send(frame.clone(), now).is_err() {
                 open.outbox.cut(Closing::too_slow());
                 metrics::closed(&self.name, ErrorCode::TooSlow);
                 self.connections.remove(&connection);
