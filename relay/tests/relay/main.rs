@@ -10,6 +10,7 @@ mod deploy;
 mod document;
 mod dumps;
 mod durability;
+mod honest;
 mod hostile;
 mod joining;
 mod member;

@@ -86,8 +86,18 @@ impl Program {
         Self::start_with_errors_to(data, port, Stdio::inherit())
     }
 
+    /// The same on any port, with more arguments.
+    pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let arguments = [&["--port", "0"], arguments].concat();
+        Self::spawn(&mut command(data, &arguments), Stdio::inherit())
+    }
+
     pub(crate) fn start_with_errors_to(data: &Path, port: u16, errors: Stdio) -> Self {
-        let mut child = command(data, &["--port", &port.to_string()])
+        Self::spawn(&mut command(data, &["--port", &port.to_string()]), errors)
+    }
+
+    fn spawn(command: &mut Command, errors: Stdio) -> Self {
+        let mut child = command
             .args(QUICK)
             .stdout(Stdio::piped())
             .stderr(errors)

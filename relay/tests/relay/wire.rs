@@ -1,17 +1,18 @@
 //! Sockets as a stranger opens them, and frames written by hand.
 
+use std::net::Ipv4Addr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
 use shared::encoding::Text;
 use shared::keys::SecretKey;
 use shared::message::{Hello, Message, PROTOCOL_VERSION, RegistrationStatement, Welcome};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::{self, Error};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::program::PATIENCE;
 
@@ -34,6 +35,17 @@ pub(crate) async fn connect_to(
     headers: &[(&'static str, &str)],
 ) -> Result<Socket, Error> {
     let (socket, _) = connect_async(request(port, path, headers)).await?;
+    Ok(socket)
+}
+
+/// From another address than 127.0.0.1, the connection's own one.
+pub(crate) async fn connect_from(address: Ipv4Addr, port: u16) -> Result<Socket, Error> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((address, 0).into())?;
+    let stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await?;
+    let headers = [("sec-websocket-protocol", relay::SUBPROTOCOL)];
+    let request = request(port, "/api/v1/socket", &headers);
+    let (socket, _) = client_async(request, MaybeTlsStream::Plain(stream)).await?;
     Ok(socket)
 }
 
