@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use dump::testing::{PostgresServer, ServerOptions, TestReplica, network};
-use dump::{Dumper, State, Target};
+use dump::{Dumper, Handle, State, Target};
 use tokio::time::sleep;
 
 const BLOCKS: u64 = 500;
@@ -92,14 +92,30 @@ async fn dump(server: &PostgresServer, replica: &TestReplica) -> Duration {
     let target = Target::parse(&server.url("ledger")).unwrap();
     let begun = Instant::now();
     let handle = Dumper::start(target, replica.clone()).await.unwrap();
-    while handle.status().state != State::Following {
-        assert!(!handle.status().state.has_ended(), "{:?}", handle.status());
-        sleep(Duration::from_millis(1)).await;
-    }
+    following(&handle).await;
     let elapsed = begun.elapsed();
     assert_eq!(handle.status().height, Some(replica.height()));
     handle.stop().await;
     elapsed
+}
+
+async fn following(handle: &Handle) {
+    while handle.status().state != State::Following {
+        assert!(!handle.status().state.has_ended(), "{:?}", handle.status());
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// All indexes and constraints: both sides have the same.
+fn definitions(server: &PostgresServer, database: &str) -> String {
+    let query = format!(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = '{0}'
+         UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+             WHERE connamespace = '{0}'::regnamespace
+         ORDER BY 1",
+        schema()
+    );
+    server.psql(database, &query)
 }
 
 /// How long psql takes to put the same rows into tables that were made in the same way.
@@ -125,7 +141,10 @@ async fn copy(server: &PostgresServer) -> Duration {
     server.psql("postgres", "CREATE DATABASE copied");
     let empty = TestReplica::new(network("bench"));
     let target = Target::parse(&server.url("copied")).unwrap();
-    Dumper::start(target, empty).await.unwrap().stop().await;
+    let handle = Dumper::start(target, empty).await.unwrap();
+    following(&handle).await;
+    handle.stop().await;
+    assert_eq!(definitions(server, "copied"), definitions(server, "ledger"));
     server.psql("copied", "CHECKPOINT");
     let begun = Instant::now();
     server.psql_script("copied", &script("FROM"));

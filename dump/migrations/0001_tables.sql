@@ -1,4 +1,5 @@
--- Run once, in the schema of one network, in the transaction that makes the schema.
+-- Run once, in the schema of one network, in the transaction that makes the schema. What is not
+-- needed to write rows follows in indexes.sql.
 
 CREATE TABLE network (
     id             bytea PRIMARY KEY CHECK (length(id) = 32),
@@ -45,8 +46,6 @@ CREATE TABLE blocks (
     transaction_count integer NOT NULL,
     sealed            bytea NOT NULL
 );
-CREATE INDEX blocks_timestamp ON blocks ("timestamp");
-CREATE INDEX blocks_producer ON blocks (producer, height);
 COMMENT ON TABLE blocks IS 'The blocks of the best chain, from the genesis block at height 0.';
 COMMENT ON COLUMN blocks.height IS 'Distance from the genesis block.';
 COMMENT ON COLUMN blocks.hash IS 'The hash that names the block, in the order in which people see it: encode(hash, ''hex'') is what pages show.';
@@ -63,9 +62,9 @@ COMMENT ON COLUMN blocks.transaction_count IS 'Number of rows in transactions of
 COMMENT ON COLUMN blocks.sealed IS 'Header and seal: exact bytes (Borsh). Behind the domain tag, the first 160 are what is hashed.';
 
 CREATE TABLE transactions (
-    height      bigint NOT NULL REFERENCES blocks ON DELETE CASCADE,
+    height      bigint NOT NULL,
     position    integer NOT NULL,
-    id          bytea NOT NULL UNIQUE,
+    id          bytea NOT NULL,
     sender      bytea NOT NULL,
     sequence    numeric(20, 0) NOT NULL,
     valid_until numeric(20, 0),
@@ -81,9 +80,6 @@ CREATE TABLE transactions (
     signed      bytea NOT NULL,
     PRIMARY KEY (height, position)
 );
-CREATE INDEX transactions_sender ON transactions (sender, height);
-CREATE INDEX transactions_key ON transactions (key, height) WHERE key IS NOT NULL;
-CREATE INDEX transactions_recipient ON transactions (recipient, height) WHERE recipient IS NOT NULL;
 COMMENT ON TABLE transactions IS 'The transactions of the blocks, in the order of their execution, also those that took no effect.';
 COMMENT ON COLUMN transactions.height IS 'Height of the block.';
 COMMENT ON COLUMN transactions.position IS 'Position in the block, from 0.';
@@ -124,7 +120,6 @@ CREATE TABLE accounts (
     state_bytes   numeric(20, 0) NOT NULL,
     entry         bytea NOT NULL
 );
-CREATE INDEX accounts_address ON accounts (address);
 COMMENT ON TABLE accounts IS 'Everyone who ever wrote, received or produced.';
 COMMENT ON COLUMN accounts.owner IS 'Public key (Ed25519).';
 COMMENT ON COLUMN accounts.address IS 'The same as people see it (Bech32m).';
@@ -164,7 +159,6 @@ CREATE TABLE decisions (
     next_roster  bytea[] NOT NULL,
     entry        bytea NOT NULL
 );
-CREATE INDEX decisions_height ON decisions (height);
 COMMENT ON TABLE decisions IS 'The decision log that the relay signs: which blocks are final, and who votes.';
 COMMENT ON COLUMN decisions.index IS 'Position in the log, from 0.';
 COMMENT ON COLUMN decisions.record IS 'Hash of the record; the next record and the head of the log name it.';

@@ -7,19 +7,21 @@ use shared::network::NetworkParameters;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::task::JoinError;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
+use crate::batch::Portion;
 use crate::error::DumpError;
-use crate::follower::{Batch, Follower};
+use crate::follower::Follower;
 use crate::limits::{
-    BATCH_TIMEOUT, BLOCKS_PER_ANSWER_MAX, CLAIM_ATTEMPTS, CLAIM_INTERVAL, IDLE_CHECK_INTERVAL,
-    RETRY_MAX, RETRY_MIN,
+    BATCH_DURATION_MAX, BATCH_TIMEOUT, BLOCKS_PER_ANSWER_MAX, CLAIM_ATTEMPTS, CLAIM_INTERVAL,
+    IDLE_CHECK_INTERVAL, INDEXES_TIMEOUT, RETRY_MAX, RETRY_MIN,
 };
 use crate::progress::{Progress, State, Status};
 use crate::source::{Position, Source, SourceError};
 use crate::target::Target;
-use crate::{loader, schema, writer};
+use crate::writer::Writer;
+use crate::{loader, schema};
 
 /// Starts dumps. It needs a tokio runtime.
 #[derive(Debug)]
@@ -235,26 +237,73 @@ impl<S: Source> Task<S> {
         retries: &mut Retries,
     ) -> Result<std::convert::Infallible, End> {
         self.check_log(&follower).await?;
-        let (mut follower, mut ready) = self.gather(follower).await?;
+        let (mut follower, mut portion) = self.gather(follower).await?;
         loop {
-            let Some(batch) = ready else {
-                self.progress.enter(State::Following);
+            (follower, portion) = if portion.from == portion.to {
+                self.caught_up(connection).await?;
                 self.idle(connection).await?;
-                (follower, ready) = self.gather(follower).await?;
-                continue;
+                self.gather(follower).await?
+            } else {
+                let next = self.write_batch(connection, follower, portion).await?;
+                retries.reset();
+                next?
             };
-            let (rows, head) = (batch.rows(), batch.to);
-            // While PostgreSQL takes one batch in, the next is made.
-            let mut positions = self.positions.clone();
-            let (written, gathered) = tokio::join!(
-                self.write(connection, batch),
-                gather(&self.source, &mut positions, &self.stopped, follower),
+        }
+    }
+
+    /// The tables have everything: from now on they are for queries.
+    async fn caught_up(&self, connection: &mut PgConnection) -> Result<(), End> {
+        if self.progress.state() != State::Following {
+            let made = timeout(
+                INDEXES_TIMEOUT,
+                schema::make_indexes(connection, &self.target),
             );
-            written?;
+            let made = self.stopped.or(made).await.ok_or(End::Stopped)?;
+            made.map_err(|_| self.too_slow())??;
+            self.progress.enter(State::Following);
+        }
+        Ok(())
+    }
+
+    /// Writes a batch, from its first portion to the one that ends it. Yields what comes next.
+    ///
+    /// Where the dump is told to stop, the batch is given up, unless its commit is under way: that
+    /// is waited for.
+    async fn write_batch(
+        &mut self,
+        connection: &mut PgConnection,
+        mut follower: Follower,
+        mut portion: Portion,
+    ) -> Result<Result<(Follower, Portion), End>, End> {
+        let begun = Instant::now();
+        let target = self.target.clone();
+        let writer = Writer::begin(connection, &target, &portion.from);
+        let mut writer = self.in_time(writer).await?;
+        loop {
+            let (rows, head, is_last) = (portion.rows(), portion.to, portion.state.is_some());
+            let must_end = begun.elapsed() >= BATCH_DURATION_MAX;
+            // While PostgreSQL takes one portion in, the next is made.
+            let mut positions = self.positions.clone();
+            let (sent, gathered) = tokio::join!(
+                self.in_time(writer.send(portion)),
+                gather(
+                    &self.source,
+                    &mut positions,
+                    &self.stopped,
+                    follower,
+                    must_end
+                ),
+            );
+            sent?;
             self.positions = positions;
-            self.progress.wrote(rows, head);
-            retries.reset();
-            (follower, ready) = gathered?;
+            self.progress.sent(rows, head.height);
+            if is_last {
+                let committed = timeout(BATCH_TIMEOUT, writer.commit()).await;
+                committed.map_err(|_| self.too_slow())??;
+                self.progress.committed(head);
+                return Ok(gathered);
+            }
+            (follower, portion) = gathered?;
         }
     }
 
@@ -305,43 +354,45 @@ impl<S: Source> Task<S> {
         }
     }
 
-    async fn gather(&mut self, follower: Follower) -> Result<(Follower, Option<Batch>), End> {
-        gather(&self.source, &mut self.positions, &self.stopped, follower).await
+    async fn gather(&mut self, follower: Follower) -> Result<(Follower, Portion), End> {
+        gather(
+            &self.source,
+            &mut self.positions,
+            &self.stopped,
+            follower,
+            false,
+        )
+        .await
     }
 
-    /// Writes a batch. Where the dump is told to stop, the batch is given up, unless its commit is
-    /// under way: that is waited for.
-    async fn write(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), End> {
-        let sending = timeout(BATCH_TIMEOUT, writer::send(connection, &self.target, batch));
-        let prepared = match self.stopped.or(sending).await {
-            None => return Err(End::Stopped),
-            Some(Ok(sent)) => sent?,
-            Some(Err(_)) => return Err(self.too_slow()),
-        };
-        match timeout(BATCH_TIMEOUT, prepared.commit()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(DumpError::of_statement(&self.target, error).into()),
-            Err(_) => Err(self.too_slow()),
+    /// Does something with the database, unless the dump is told to stop.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, DumpError>>) -> Result<T, End> {
+        match self.stopped.or(timeout(BATCH_TIMEOUT, work)).await {
+            None => Err(End::Stopped),
+            Some(Ok(done)) => Ok(done?),
+            Some(Err(_)) => Err(self.too_slow()),
         }
     }
 
     fn too_slow(&self) -> End {
         End::Failed(DumpError::Unreachable {
             target: self.target.to_string(),
-            reason: format!("no answer within {} s", BATCH_TIMEOUT.as_secs()),
+            reason: "no answer for a long time".to_owned(),
         })
     }
 }
 
-/// Takes from the source what there is, up to one batch.
+/// Takes from the source what there is, up to one portion. It ends its batch where there is no
+/// more, or where the batch must end.
 async fn gather<S: Source>(
     source: &S,
     positions: &mut watch::Receiver<Position>,
     stopped: &Stopped,
     follower: Follower,
-) -> Result<(Follower, Option<Batch>), End> {
+    must_end: bool,
+) -> Result<(Follower, Portion), End> {
     stopped
-        .or(gather_all(source, positions, follower))
+        .or(gather_all(source, positions, follower, must_end))
         .await
         .ok_or(End::Stopped)?
         .map_err(End::Failed)
@@ -351,13 +402,13 @@ async fn gather_all<S: Source>(
     source: &S,
     positions: &mut watch::Receiver<Position>,
     mut follower: Follower,
-) -> Result<(Follower, Option<Batch>), DumpError> {
+    must_end: bool,
+) -> Result<(Follower, Portion), DumpError> {
     let blocks_max = u64::try_from(BLOCKS_PER_ANSWER_MAX).unwrap_or(u64::MAX);
     loop {
         let position = *positions.borrow_and_update();
         while follower.head().log_length < position.log_length
             && !follower.knows_decisions_for(blocks_max)
-            && !follower.is_batch_full()
         {
             let entries = source.log_from(follower.head().log_length).await?;
             if entries.is_empty() {
@@ -372,15 +423,15 @@ async fn gather_all<S: Source>(
             Ok((follower, has_more))
         })
         .await?;
-        if follower.is_batch_full() || !has_more {
-            break;
+        if follower.has_portion() || !has_more {
+            let is_last = must_end || !has_more;
+            return off_the_runtime(move || {
+                let portion = follower.take_portion(is_last);
+                Ok((follower, portion))
+            })
+            .await;
         }
     }
-    off_the_runtime(move || {
-        let batch = follower.take_batch();
-        Ok((follower, batch))
-    })
-    .await
 }
 
 /// Executing blocks takes a while: other tasks go on meanwhile.
@@ -416,7 +467,44 @@ impl Retries {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, VecDeque};
+
+    use shared::chain::Chain;
+    use shared::hash::Hash;
+
     use super::*;
+    use crate::limits::PORTION_BLOCKS_MAX;
+    use crate::testing::{TestReplica, network};
+
+    #[tokio::test]
+    async fn a_batch_ends_where_it_must_or_where_there_is_no_more() {
+        let replica = TestReplica::new(network("test"));
+        let portion = u64::try_from(PORTION_BLOCKS_MAX).unwrap();
+        for height in 1..=portion + 100 {
+            replica.mine(1, &[]);
+            replica.decide(height);
+        }
+        for must_end in [false, true] {
+            let chain = Chain::new(network("test"));
+            let log = (0, Hash::ZERO);
+            let mut follower = Follower::new(chain, HashMap::new(), log, VecDeque::new());
+            let mut positions = replica.positions();
+            let mut portions = Vec::new();
+            loop {
+                let gathered = gather_all(&replica, &mut positions, follower, must_end).await;
+                let (so_far, portion) = gathered.unwrap();
+                if portion.from == portion.to {
+                    break;
+                }
+                portions.push((portion.blocks.count(), portion.state.is_some()));
+                follower = so_far;
+            }
+            let (first, last) = (portions[0], portions[1]);
+            assert!((portion..portion + 100).contains(&first.0), "{first:?}");
+            assert_eq!(first.0 + last.0, portion + 100);
+            assert_eq!((first.1, last.1), (must_end, true));
+        }
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_begin_anew() {

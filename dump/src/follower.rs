@@ -1,7 +1,6 @@
-//! The replica that a dump is: a chain that stands where the tables stand, and the batches by
-//! which it moves them on.
+//! The replica that a dump is: a chain that stands where the tables stand, and moves them on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use shared::block::{Block, Body, SealedHeader};
@@ -9,48 +8,12 @@ use shared::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError};
 use shared::finality::{LogEntry, LogEvent};
 use shared::hash::{BlockHash, Hash};
 use shared::keys::PublicKey;
-use shared::state::{Entry, Path};
-use shared::store::{Table, Write, key_number};
-use shared::transaction::{Action, Key, SignedTransaction};
 
+use crate::batch::{Head, News, Portion, StateChanges};
 use crate::error::DumpError;
-use crate::limits::{BATCH_BLOCKS_MAX, BATCH_TRANSACTIONS_MAX};
-use crate::rows;
-use crate::tuple::{Rows, saturated};
-
-/// Where the tables stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) height: u64,
-    pub(crate) hash: BlockHash,
-    pub(crate) final_height: u64,
-    pub(crate) log_length: u64,
-    pub(crate) log_head: Hash,
-}
-
-/// What one transaction of the database changes, from one head to the next.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) from: Head,
-    pub(crate) to: Head,
-    /// Blocks above this height leave the tables.
-    pub(crate) kept_height: u64,
-    pub(crate) blocks: Rows,
-    pub(crate) transactions: Rows,
-    /// Keys whose rows are replaced by `keys`, or only removed; likewise the next ones.
-    pub(crate) replaced_keys: Vec<String>,
-    pub(crate) keys: Rows,
-    pub(crate) replaced_accounts: Vec<Vec<u8>>,
-    pub(crate) accounts: Rows,
-    pub(crate) replaced_consensus_state: Vec<Vec<u8>>,
-    pub(crate) consensus_state: Rows,
-    pub(crate) replaced_undo: Vec<i64>,
-    pub(crate) undo: Rows,
-    pub(crate) decisions: Rows,
-}
 
 /// A chain that stands where the tables stand, or ahead of them by what was taken from it as
-/// batches and is being written.
+/// portions and is being written.
 #[derive(Debug)]
 pub(crate) struct Follower {
     chain: Chain,
@@ -62,24 +25,12 @@ pub(crate) struct Follower {
     decisions: VecDeque<Checkpoint>,
     /// The last block that came, while it is not on the best chain: the rest of its branch follows.
     last_on_side: Option<BlockHash>,
-    pending: Pending,
-}
-
-/// What has happened since the last batch was taken.
-#[derive(Debug)]
-struct Pending {
-    from: Head,
-    kept_height: u64,
-    blocks: BTreeMap<u64, (SealedHeader, Arc<Body>)>,
-    transactions: usize,
-    /// Places in the state that were changed.
-    touched: HashSet<Path>,
-    /// What blocks that were taken back may have brought into the state. Where it is not there any
-    /// more, no entry tells its name.
-    gone_keys: BTreeSet<Key>,
-    gone_accounts: BTreeSet<PublicKey>,
-    undo: BTreeMap<u64, Option<Vec<u8>>>,
-    entries: Vec<LogEntry>,
+    /// Where the last portion ended.
+    taken: Head,
+    news: News,
+    /// Where the last batch ended.
+    batch_from: Head,
+    state_changes: StateChanges,
 }
 
 impl Follower {
@@ -107,7 +58,10 @@ impl Follower {
             log_head,
             decisions,
             last_on_side: None,
-            pending: Pending::new(head),
+            taken: head,
+            news: News::default(),
+            batch_from: head,
+            state_changes: StateChanges::default(),
         }
     }
 
@@ -129,10 +83,9 @@ impl Follower {
         self.last_on_side.into_iter().chain(best).collect()
     }
 
-    /// Whether enough has come for one transaction of the database.
-    pub(crate) fn is_batch_full(&self) -> bool {
-        self.pending.transactions >= BATCH_TRANSACTIONS_MAX
-            || self.pending.blocks.len() >= BATCH_BLOCKS_MAX
+    /// Whether enough has come for a portion.
+    pub(crate) fn has_portion(&self) -> bool {
+        self.news.is_portion()
     }
 
     /// Whether the decisions that are known reach beyond this many more blocks. Blocks are taken
@@ -164,7 +117,7 @@ impl Follower {
             }
             self.log_length += 1;
             self.log_head = record.hash();
-            self.pending.entries.push(entry);
+            self.news.add_entry(entry);
         }
         Ok(())
     }
@@ -267,158 +220,92 @@ impl Follower {
             .collect()
     }
 
-    /// Adds what an advance changed to what the next batch writes. `before` are the producers of
+    /// Adds what an advance changed to what is to be written. `before` are the producers of
     /// the blocks that it may have taken back.
     fn note(&mut self, before: &BTreeMap<u64, PublicKey>, changes: Changes) {
-        let pending = &mut self.pending;
         if changes.reverted > 0 {
-            let kept = match changes.applied.first() {
+            let kept_height = match changes.applied.first() {
                 Some((lowest, _, _)) => lowest - 1,
                 None => self.chain.height(),
             };
-            pending.kept_height = pending.kept_height.min(kept);
-            pending.blocks.split_off(&(kept + 1));
-            pending
-                .gone_accounts
-                .extend(before.range(kept + 1..).map(|(_, producer)| *producer));
+            self.news.take_back(kept_height);
+            let state = &mut self.state_changes;
+            let producers = before.range(kept_height + 1..);
+            producers.for_each(|(_, producer)| state.add_gone_producer(*producer));
             changes
                 .returned
                 .iter()
-                .for_each(|signed| pending.note_gone(signed));
+                .for_each(|signed| state.add_gone(signed));
         }
-        for (height, hash, transactions) in &changes.applied {
-            let whole = self.chain.header_by_hash(hash).zip(self.bodies.get(hash));
-            let whole = whole.map(|(sealed, body)| (sealed.clone(), Arc::clone(body)));
-            pending.blocks.extend(whole.map(|whole| (*height, whole)));
-            pending.transactions += transactions;
+        for (height, hash, _) in &changes.applied {
+            if let Some(sealed) = self.chain.header_by_hash(hash)
+                && let Some(body) = self.bodies.get(hash)
+            {
+                self.news
+                    .add_block(*height, sealed.clone(), Arc::clone(body));
+            }
         }
-        changes
-            .writes
-            .into_iter()
-            .for_each(|write| pending.note_write(write));
+        for write in changes.writes {
+            self.state_changes.add_write(write);
+        }
     }
 
-    /// What has to be written so that the tables stand where the chain stands; nothing where they
-    /// do already.
-    pub(crate) fn take_batch(&mut self) -> Option<Batch> {
+    /// What has come since the last portion. It is the last one of its batch where `is_last` says
+    /// so, or where the batch has grown large; then it brings the state.
+    pub(crate) fn take_portion(&mut self, is_last: bool) -> Portion {
         let to = self.head();
-        if to == self.pending.from {
-            return None;
-        }
-        let pending = core::mem::replace(&mut self.pending, Pending::new(to));
-        Some(pending.into_batch(to, &self.chain))
+        let state = (is_last || self.state_changes.is_batch()).then(|| {
+            let from = core::mem::replace(&mut self.batch_from, to);
+            core::mem::take(&mut self.state_changes).into_rows(&from, self.chain.state())
+        });
+        let from = core::mem::replace(&mut self.taken, to);
+        core::mem::take(&mut self.news).into_portion(from, to, state)
     }
 }
 
-impl Pending {
-    fn new(from: Head) -> Self {
-        Self {
-            from,
-            kept_height: from.height,
-            blocks: BTreeMap::new(),
-            transactions: 0,
-            touched: HashSet::new(),
-            gone_keys: BTreeSet::new(),
-            gone_accounts: BTreeSet::new(),
-            undo: BTreeMap::new(),
-            entries: Vec::new(),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestReplica, network};
+
+    #[test]
+    fn a_reorganisation_within_a_batch_takes_back_what_former_portions_brought() {
+        let replica = TestReplica::new(network("test"));
+        let chain = Chain::new(network("test"));
+        let mut follower = Follower::new(chain, HashMap::new(), (0, Hash::ZERO), VecDeque::new());
+        replica.mine(60, &[replica.put(61, 0, "only/here", "x")]);
+        follower.take_blocks(replica.blocks(1, 1)).unwrap();
+        let first = follower.take_portion(false);
+        assert_eq!((first.to.height, first.blocks.count()), (1, 1));
+        assert!(first.state.is_none(), "the batch goes on");
+
+        replica.reorganise(1, |at| vec![at.put(62, 0, "only/there", "y")]);
+        follower.take_blocks(replica.blocks(1, 2)).unwrap();
+        let last = follower.take_portion(true);
+        assert_eq!((last.from, last.to), (first.to, follower.head()));
+        assert_eq!(last.kept_height, 0, "block 1 is replaced");
+        assert_eq!((last.blocks.count(), last.transactions.count()), (2, 1));
+        let state = last.state.unwrap();
+        assert_eq!(state.replaced_keys, ["only/here", "only/there"]);
+        assert_eq!(state.keys.count(), 1, "what is gone is only removed");
     }
 
-    fn note_gone(&mut self, signed: &SignedTransaction) {
-        let transaction = &signed.transaction;
-        self.gone_accounts.insert(transaction.sender);
-        match &transaction.action {
-            Action::Put { key, .. } => {
-                self.gone_keys.insert(key.clone());
-            }
-            Action::Transfer { to, .. } => {
-                self.gone_accounts.insert(*to);
-            }
+    #[test]
+    fn an_entry_that_changes_in_each_block_of_a_batch_is_written_once() {
+        let replica = TestReplica::new(network("test"));
+        let chain = Chain::new(network("test"));
+        let mut follower = Follower::new(chain, HashMap::new(), (0, Hash::ZERO), VecDeque::new());
+        for value in ["1", "2", "3"] {
+            replica.mine(60, &[replica.put(61, 0, "k", value)]);
+            let height = replica.height();
+            follower
+                .take_blocks(replica.blocks(height, height))
+                .unwrap();
+            assert!(follower.take_portion(false).state.is_none());
         }
-    }
-
-    fn note_write(&mut self, write: Write) {
-        match write.table {
-            Table::State => {
-                if let Ok(path) = <[u8; 32]>::try_from(write.key) {
-                    self.touched.insert(Hash(path));
-                }
-            }
-            Table::Undo => {
-                if let Some(height) = key_number(&write.key) {
-                    self.undo.insert(height, write.value);
-                }
-            }
-            // The other rows are made of the blocks.
-            _ => {}
-        }
-    }
-
-    fn into_batch(self, to: Head, chain: &Chain) -> Batch {
-        let mut batch = Batch {
-            from: self.from,
-            to,
-            kept_height: self.kept_height,
-            blocks: Rows::default(),
-            transactions: Rows::default(),
-            replaced_keys: self.gone_keys.iter().map(Key::to_string).collect(),
-            keys: Rows::default(),
-            replaced_accounts: self
-                .gone_accounts
-                .iter()
-                .map(|key| key.0.to_vec())
-                .collect(),
-            accounts: Rows::default(),
-            replaced_consensus_state: Vec::new(),
-            consensus_state: Rows::default(),
-            replaced_undo: self.undo.keys().copied().map(saturated).collect(),
-            undo: Rows::default(),
-            decisions: Rows::default(),
-        };
-        for (sealed, body) in self.blocks.values() {
-            rows::push_block(&mut batch.blocks, &mut batch.transactions, sealed, body);
-        }
-        for path in self.touched {
-            batch.add_state(&path, chain.state().entry(&path));
-        }
-        for (height, undo) in &self.undo {
-            if let Some(undo) = undo {
-                batch.undo.push_row(&rows::undo(*height, undo));
-            }
-        }
-        for entry in &self.entries {
-            batch.decisions.push_row(&rows::decision(entry));
-        }
-        batch
-    }
-}
-
-impl Batch {
-    /// Blocks, transactions and log entries of the batch.
-    pub(crate) fn rows(&self) -> u64 {
-        self.blocks.count() + self.transactions.count() + self.decisions.count()
-    }
-
-    /// Replaces the row of an entry of the state.
-    fn add_state(&mut self, path: &Path, entry: Option<&Entry>) {
-        let Some(entry) = entry else {
-            return self.replaced_consensus_state.push(path.0.to_vec());
-        };
-        let (_, row) = rows::state_row(path, entry);
-        match entry {
-            Entry::Key(entry) => {
-                self.replaced_keys.push(entry.key.to_string());
-                self.keys.push_row(&row);
-            }
-            Entry::Account(owner, _) => {
-                self.replaced_accounts.push(owner.0.to_vec());
-                self.accounts.push_row(&row);
-            }
-            Entry::Difficulty(_) => {
-                self.replaced_consensus_state.push(path.0.to_vec());
-                self.consensus_state.push_row(&row);
-            }
-        }
+        let state = follower.take_portion(true).state.unwrap();
+        assert_eq!((state.keys.count(), state.accounts.count()), (1, 2));
+        let nothing = follower.take_portion(true);
+        assert_eq!(nothing.from, nothing.to);
     }
 }

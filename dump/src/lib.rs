@@ -6,6 +6,7 @@
 //!
 //! docs/postgres.md describes the tables for those who query them.
 
+mod batch;
 mod dumper;
 mod error;
 mod follower;

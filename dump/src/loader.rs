@@ -17,8 +17,9 @@ use shared::store::{Row, Rows, Table, number_key};
 use shared::transaction::{Key, SignedTransaction, Value};
 use sqlx::PgConnection;
 
+use crate::batch::Head;
 use crate::error::DumpError;
-use crate::follower::{Follower, Head};
+use crate::follower::Follower;
 use crate::rows;
 use crate::target::Target;
 use crate::tuple::saturated;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::batch::Head;
 use crate::error::DumpError;
-use crate::follower::Head;
 use crate::limits::{RATE_SAMPLES_MAX, RATE_WINDOW};
 
 /// What a dump is doing.
@@ -57,6 +57,8 @@ pub struct Status {
     pub final_height: Option<u64>,
     /// Blocks that the replica has beyond that.
     pub lag_blocks: Option<u64>,
+    /// Height of the last block that was sent. Those beyond `height` count with the next commit.
+    pub sent_height: Option<u64>,
     /// Blocks, transactions and log entries written since the start.
     pub rows: u64,
     /// The same per second, over the last [`RATE_WINDOW`].
@@ -74,7 +76,9 @@ struct Inner {
     state: State,
     head: Option<Head>,
     rows: u64,
-    /// When how many rows were written, oldest first.
+    /// Rows that were sent since the last commit, and up to which block.
+    sent: (u64, u64),
+    /// When how many rows were sent, oldest first.
     samples: VecDeque<(Instant, u64)>,
     last_error: Option<Arc<DumpError>>,
 }
@@ -85,29 +89,44 @@ impl Progress {
             state: State::Connecting,
             head: None,
             rows: 0,
+            sent: (0, 0),
             samples: VecDeque::new(),
             last_error: None,
         }))
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().state
     }
 
     pub(crate) fn enter(&self, state: State) {
         self.lock().state = state;
     }
 
-    /// The tables stand here.
+    /// The tables stand here; what was sent and not committed is lost.
     pub(crate) fn stand(&self, head: Head) {
-        self.lock().head = Some(head);
+        let mut inner = self.lock();
+        inner.head = Some(head);
+        inner.sent = (0, head.height);
     }
 
-    pub(crate) fn wrote(&self, rows: u64, head: Head) {
+    /// Rows up to a block were sent, and count once they are committed.
+    pub(crate) fn sent(&self, rows: u64, height: u64) {
         let mut inner = self.lock();
-        inner.rows += rows;
-        inner.head = Some(head);
-        inner.last_error = None;
+        inner.sent = (inner.sent.0 + rows, height);
         inner.samples.push_back((Instant::now(), rows));
         if inner.samples.len() > RATE_SAMPLES_MAX {
             inner.samples.pop_front();
         }
+    }
+
+    /// What was sent counts.
+    pub(crate) fn committed(&self, head: Head) {
+        let mut inner = self.lock();
+        inner.rows += inner.sent.0;
+        inner.sent = (0, head.height);
+        inner.head = Some(head);
+        inner.last_error = None;
     }
 
     pub(crate) fn failed(&self, error: Arc<DumpError>, state: State) {
@@ -133,6 +152,7 @@ impl Progress {
             lag_blocks: inner
                 .head
                 .map(|head| replica_height.saturating_sub(head.height)),
+            sent_height: inner.head.map(|_| inner.sent.1),
             rows: inner.rows,
             rows_per_second: recent_rows / RATE_WINDOW.as_secs_f64(),
             last_error: inner.last_error.clone(),

@@ -17,8 +17,8 @@ use shared::store::{self, Write, key_number, number_key};
 use shared::transaction::Key;
 use sqlx::PgConnection;
 
+use crate::batch::Head;
 use crate::error::DumpError;
-use crate::follower::Head;
 use crate::limits::{BATCH_LOG_ENTRIES_MAX, REBUILD_BLOCKS_MAX};
 use crate::rows::{
     self, ACCOUNTS, BLOCKS, CONSENSUS_STATE, DECISIONS, KEYS, TRANSACTIONS, Table, UNDO,

@@ -17,6 +17,10 @@ use crate::tuple::Rows;
 /// The statements that bring the tables from each version to the next, from none to the first on.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_tables.sql")];
 
+/// What is made once the tables have caught up, and a name in it.
+const INDEXES: &str = include_str!("../migrations/indexes.sql");
+const LAST_OF_INDEXES: &str = "transactions_block";
+
 /// The version of the tables that this program writes.
 pub(crate) const TABLES_VERSION: i32 = 1;
 
@@ -74,6 +78,30 @@ pub(crate) async fn open_for_writing(
     }
     enter(&mut connection, &schema).await.map_err(refused)?;
     Ok(connection)
+}
+
+/// Makes the indexes and constraints that rows in bulk do better without, where they are not there.
+pub(crate) async fn make_indexes(
+    connection: &mut PgConnection,
+    target: &Target,
+) -> Result<(), DumpError> {
+    let made = async {
+        let is_there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_constraint
+                 WHERE conname = $1 AND connamespace = current_schema()::regnamespace)",
+        )
+        .bind(LAST_OF_INDEXES)
+        .fetch_one(&mut *connection)
+        .await?;
+        if is_there {
+            return Ok(());
+        }
+        let mut transaction = connection.begin().await?;
+        sqlx::raw_sql(INDEXES).execute(&mut *transaction).await?;
+        transaction.commit().await
+    };
+    made.await
+        .map_err(|error| DumpError::of_statement(target, error))
 }
 
 /// Connects to read a network's schema, in a transaction that sees one moment and writes nothing.
@@ -476,6 +504,13 @@ mod tests {
     #[test]
     fn the_newest_migration_leads_to_the_present_version() {
         assert_eq!(MIGRATIONS.len(), usize::try_from(TABLES_VERSION).unwrap());
+    }
+
+    #[test]
+    fn the_name_by_which_indexes_are_found_is_the_last_one_made() {
+        let statements = INDEXES.trim().trim_end_matches(';');
+        let (_, last) = statements.rsplit_once(';').unwrap();
+        assert!(last.contains(LAST_OF_INDEXES), "{last}");
     }
 
     #[test]

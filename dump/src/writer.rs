@@ -3,112 +3,138 @@
 use shared::hash::BlockHash;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
+use crate::batch::{Head, Portion, StateRows};
 use crate::error::DumpError;
-use crate::follower::{Batch, Head};
 use crate::rows::{
     self, ACCOUNTS, BLOCKS, CONSENSUS_STATE, DECISIONS, KEYS, TRANSACTIONS, Table, UNDO,
 };
 use crate::target::Target;
 use crate::tuple::{Rows, saturated};
 
-/// A transaction in which a batch stands, and which is not committed.
-pub(crate) struct Prepared<'c> {
+/// A transaction of the database that takes portions in. Where it is given up, the tables stay as
+/// they were.
+pub(crate) struct Writer<'c> {
     transaction: Transaction<'c, Postgres>,
+    target: &'c Target,
 }
 
-/// Sends everything of a batch but the commit. Where this is given up, the tables stay as they were.
-pub(crate) async fn send<'c>(
-    connection: &'c mut PgConnection,
-    target: &Target,
-    batch: Batch,
-) -> Result<Prepared<'c>, DumpError> {
-    let refused = |error| DumpError::of_statement(target, error);
-    let mut transaction = connection.begin().await.map_err(refused)?;
-    if !move_head(&mut transaction, &batch.from, &batch.to)
-        .await
-        .map_err(refused)?
-    {
-        return Err(DumpError::Altered {
-            what: "the table head".into(),
-            reason: "somebody else changed it".into(),
-        });
+impl<'c> Writer<'c> {
+    /// Begins where the tables stand, and keeps everyone else from moving them.
+    pub(crate) async fn begin(
+        connection: &'c mut PgConnection,
+        target: &'c Target,
+        from: &Head,
+    ) -> Result<Self, DumpError> {
+        let refused = |error| DumpError::of_statement(target, error);
+        let mut transaction = connection.begin().await.map_err(refused)?;
+        if !stands_at(&mut transaction, from).await.map_err(refused)? {
+            return Err(DumpError::Altered {
+                what: "the table head".into(),
+                reason: "somebody else changed it".into(),
+            });
+        }
+        Ok(Self {
+            transaction,
+            target,
+        })
     }
-    change(&mut transaction, batch).await.map_err(refused)?;
-    Ok(Prepared { transaction })
-}
 
-impl Prepared<'_> {
+    /// Sends a portion; with the last one of a batch, where the tables stand after it.
+    pub(crate) async fn send(&mut self, portion: Portion) -> Result<(), DumpError> {
+        let sent = send(&mut self.transaction, portion).await;
+        sent.map_err(|error| DumpError::of_statement(self.target, error))
+    }
+
     /// Makes the batch count. Where this fails, it may count all the same.
-    pub(crate) async fn commit(self) -> sqlx::Result<()> {
-        self.transaction.commit().await
+    pub(crate) async fn commit(self) -> Result<(), DumpError> {
+        let committed = self.transaction.commit().await;
+        committed.map_err(|error| DumpError::of_statement(self.target, error))
     }
 }
 
-/// False where the tables do not stand where the batch begins.
-async fn move_head(
-    transaction: &mut Transaction<'_, Postgres>,
-    from: &Head,
-    to: &Head,
-) -> sqlx::Result<bool> {
-    let moved = sqlx::query(
+async fn stands_at(transaction: &mut Transaction<'_, Postgres>, head: &Head) -> sqlx::Result<bool> {
+    let found = sqlx::query(
+        "SELECT FROM head WHERE height = $1 AND hash = $2 AND log_length = $3 AND log_head = $4
+         FOR UPDATE",
+    )
+    .bind(saturated(head.height))
+    .bind(shown(&head.hash))
+    .bind(saturated(head.log_length))
+    .bind(head.log_head.0.as_slice())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(found.is_some())
+}
+
+async fn move_head(transaction: &mut Transaction<'_, Postgres>, to: &Head) -> sqlx::Result<()> {
+    sqlx::query(
         "UPDATE head SET height = $1, hash = $2, final_height = $3, log_length = $4,
-             log_head = $5, written_at = now()
-         WHERE height = $6 AND hash = $7 AND log_length = $8 AND log_head = $9",
+             log_head = $5, written_at = now()",
     )
     .bind(saturated(to.height))
     .bind(shown(&to.hash))
     .bind(saturated(to.final_height))
     .bind(saturated(to.log_length))
     .bind(to.log_head.0.as_slice())
-    .bind(saturated(from.height))
-    .bind(shown(&from.hash))
-    .bind(saturated(from.log_length))
-    .bind(from.log_head.0.as_slice())
     .execute(&mut **transaction)
-    .await?;
-    Ok(moved.rows_affected() == 1)
+    .await
+    .map(drop)
 }
 
-async fn change(transaction: &mut Transaction<'_, Postgres>, batch: Batch) -> sqlx::Result<()> {
-    if batch.kept_height < batch.from.height {
-        sqlx::query("DELETE FROM blocks WHERE height > $1")
-            .bind(saturated(batch.kept_height))
-            .execute(&mut **transaction)
-            .await?;
+async fn send(transaction: &mut Transaction<'_, Postgres>, portion: Portion) -> sqlx::Result<()> {
+    if portion.kept_height < portion.from.height {
+        for taken_back in [
+            "DELETE FROM transactions WHERE height > $1",
+            "DELETE FROM blocks WHERE height > $1",
+        ] {
+            sqlx::query(taken_back)
+                .bind(saturated(portion.kept_height))
+                .execute(&mut **transaction)
+                .await?;
+        }
     }
-    copy(transaction, BLOCKS, batch.blocks).await?;
-    copy(transaction, TRANSACTIONS, batch.transactions).await?;
+    copy(transaction, BLOCKS, portion.blocks).await?;
+    copy(transaction, TRANSACTIONS, portion.transactions).await?;
+    copy(transaction, DECISIONS, portion.decisions).await?;
+    if let Some(state) = portion.state {
+        send_state(transaction, state).await?;
+        move_head(transaction, &portion.to).await?;
+    }
+    Ok(())
+}
 
-    if !batch.replaced_keys.is_empty() {
+async fn send_state(
+    transaction: &mut Transaction<'_, Postgres>,
+    state: StateRows,
+) -> sqlx::Result<()> {
+    if !state.replaced_keys.is_empty() {
         sqlx::query("DELETE FROM keys WHERE key = ANY($1)")
-            .bind(&batch.replaced_keys)
+            .bind(&state.replaced_keys)
             .execute(&mut **transaction)
             .await?;
     }
-    copy(transaction, KEYS, batch.keys).await?;
-    if !batch.replaced_accounts.is_empty() {
+    copy(transaction, KEYS, state.keys).await?;
+    if !state.replaced_accounts.is_empty() {
         sqlx::query("DELETE FROM accounts WHERE owner = ANY($1)")
-            .bind(&batch.replaced_accounts)
+            .bind(&state.replaced_accounts)
             .execute(&mut **transaction)
             .await?;
     }
-    copy(transaction, ACCOUNTS, batch.accounts).await?;
-    if !batch.replaced_consensus_state.is_empty() {
+    copy(transaction, ACCOUNTS, state.accounts).await?;
+    if !state.replaced_consensus_state.is_empty() {
         sqlx::query("DELETE FROM consensus_state WHERE path = ANY($1)")
-            .bind(&batch.replaced_consensus_state)
+            .bind(&state.replaced_consensus_state)
             .execute(&mut **transaction)
             .await?;
     }
-    copy(transaction, CONSENSUS_STATE, batch.consensus_state).await?;
-
-    if !batch.replaced_undo.is_empty() {
+    copy(transaction, CONSENSUS_STATE, state.consensus_state).await?;
+    if !state.replaced_undo.is_empty() {
         sqlx::query("DELETE FROM undo WHERE height = ANY($1)")
-            .bind(&batch.replaced_undo)
+            .bind(&state.replaced_undo)
             .execute(&mut **transaction)
             .await?;
     }
-    copy(transaction, UNDO, batch.undo).await?;
-    copy(transaction, DECISIONS, batch.decisions).await
+    copy(transaction, UNDO, state.undo).await
 }
 
 async fn copy(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dump::limits::PORTION_BLOCKS_MAX;
 use dump::testing::PostgresServer;
 use dump::{DumpError, Dumper, State};
 use shared::transaction::{Action, Expect};
@@ -27,6 +28,24 @@ async fn dumping_twice_changes_nothing_and_rebuilds_the_original() {
     caught_up(&handle, &replica).await;
     handle.stop().await;
     assert_eq!(counts(&server), once);
+    assert_rebuilt(&target(&server), &replica).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catching_up_takes_one_transaction_of_the_database_for_several_portions() {
+    let server = PostgresServer::start();
+    let replica = replica();
+    for height in 1..=3 * u64::try_from(PORTION_BLOCKS_MAX).unwrap() {
+        replica.mine(1, &[replica.put(2, 0, "k", &height.to_string())]);
+        replica.decide(height);
+    }
+    let handle = start(&server, &replica).await;
+    caught_up(&handle, &replica).await;
+    let status = handle.status();
+    assert_eq!(status.sent_height, status.height);
+    handle.stop().await;
+    let transactions = "SELECT count(DISTINCT xmin::text) FROM blocks WHERE height > 0";
+    assert_eq!(ask(&server, transactions), "1");
     assert_rebuilt(&target(&server), &replica).await;
 }
 
