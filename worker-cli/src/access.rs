@@ -117,7 +117,7 @@ pub async fn interrupted() {
     }
 }
 
-fn too_late(patience: Duration) -> Failure {
+pub(crate) fn too_late(patience: Duration) -> Failure {
     Failure::new(
         Class::TimedOut,
         format!(
@@ -234,7 +234,7 @@ fn check(seen: &Seen) -> Result<(), Failure> {
             "the worker is leaving: try again",
         )),
         _ => match &seen.trouble {
-            Some(trouble) => Err(Failure::new(trouble.class, trouble.message.clone())),
+            Some(trouble) => Err(trouble.clone().into()),
             None => Ok(()),
         },
     }

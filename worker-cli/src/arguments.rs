@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod relay;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -8,12 +10,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use shared::hash::TransactionId;
-use shared::invitation::Invitation;
 use shared::transaction::{Key, Value};
 
+use self::relay::{Admission, Network, Server};
 use crate::failure::Class;
 use crate::folder::{Folder, FolderError};
-use crate::relay_url::{Fingerprint, RelayUrl, Trust};
 
 /// A Tabchain node for servers, scripts and the back row.
 ///
@@ -89,6 +90,9 @@ impl Global {
 pub enum Command {
     /// Become a member of a network, and remember its relay
     Register(Register),
+    /// Make, list and join networks of the relay
+    #[command(subcommand)]
+    Network(Network),
     /// Write a value under a key; returns when the relay has stored it
     #[command(name = "add_transaction", alias = "add-transaction")]
     AddTransaction(AddTransaction),
@@ -161,47 +165,12 @@ pub struct Register {
     /// The relay.
     #[command(flatten)]
     pub server: Server,
+    /// How this member is let in.
+    #[command(flatten)]
+    pub admission: Admission,
     /// Forget the replica, but not the key, and fetch it anew
     #[arg(long)]
     pub afresh: bool,
-}
-
-/// Where the relay is.
-#[derive(Clone, Debug, Args)]
-pub struct Server {
-    /// Address of the relay
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "http://localhost:18000",
-        env = "BLOCK_CHAIN_WORKER_SERVER"
-    )]
-    pub server: RelayUrl,
-    /// Certificates to trust beside those of public authorities, in PEM
-    #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
-    pub ca: Option<PathBuf>,
-    /// The one certificate to trust, by the SHA-256 that the relay prints
-    #[arg(long, value_name = "HEX")]
-    pub fingerprint: Option<Fingerprint>,
-    /// An invitation, where the network asks for one
-    #[arg(
-        long,
-        value_name = "INVITATION",
-        env = "BLOCK_CHAIN_WORKER_INVITATION",
-        hide_env_values = true
-    )]
-    pub invitation: Option<Invitation>,
-}
-
-impl Server {
-    /// Whose certificates are trusted.
-    #[must_use]
-    pub fn trust(&self) -> Trust {
-        Trust {
-            ca: self.ca.clone(),
-            fingerprint: self.fingerprint,
-        }
-    }
 }
 
 /// Options of `add_transaction`.

@@ -10,6 +10,7 @@ mod get_chain;
 mod lookup;
 mod members;
 mod mine_block;
+mod network;
 mod rebuild;
 mod register;
 mod run;
@@ -23,6 +24,7 @@ use clap::CommandFactory;
 use clap_complete::generate;
 
 use crate::access::{self, Access, Place};
+use crate::arguments::relay::Network;
 use crate::arguments::{Arguments, Command, Global};
 use crate::failure::{Class, Failure};
 use crate::output::{Output, Report};
@@ -33,6 +35,13 @@ pub async fn run(arguments: Arguments, output: &Output) -> Result<Option<Class>,
     let output = *output;
     let report = match command {
         Command::Register(options) => register::run(&global, output, &options).await?,
+        Command::Network(Network::List { server }) => network::list(&global, &server).await?,
+        Command::Network(Network::Create(options)) => network::create(&global, &options).await?,
+        Command::Network(Network::Join {
+            name,
+            server,
+            admission,
+        }) => network::join(&global, output, name, &server, &admission).await?,
         Command::AddTransaction(options) => {
             let act = async |node: &mut Access| add_transaction::run(node, output, options).await;
             on_a_node(&global, output, act).await?

@@ -234,6 +234,15 @@ impl Class {
     }
 }
 
+/// A failure as it is told from one process or part to another.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Trouble {
+    /// Its class.
+    pub class: Class,
+    /// What happened, and what to do.
+    pub message: String,
+}
+
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -264,24 +273,25 @@ pub enum Failure {
     /// The node did not do it.
     #[error("{0}")]
     Command(#[from] CommandError),
-    /// A failure as the running worker, or the node's connection, told it.
-    #[error("{message}")]
-    Told {
-        /// Its class.
-        class: Class,
-        /// What happened, and what to do.
-        message: String,
-    },
+    /// A failure as the running worker, the node's connection or the relay told it.
+    #[error("{}", .0.message)]
+    Told(Trouble),
     /// The user ended it.
     #[error("ended by Ctrl-C")]
     Interrupted,
+}
+
+impl From<Trouble> for Failure {
+    fn from(told: Trouble) -> Self {
+        Self::Told(told)
+    }
 }
 
 impl Failure {
     /// A failure that is one sentence.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::Told { class, message }
+        Self::Told(Trouble { class, message })
     }
 
     /// What the relay said when it refused this node.
@@ -299,7 +309,7 @@ impl Failure {
             }
             _ => error.explanation.to_string(),
         };
-        Self::Told { class, message }
+        Self::new(class, message)
     }
 
     /// Its class, which is the exit code.
@@ -326,7 +336,7 @@ impl Failure {
                 _ => Class::Storage,
             },
             Self::Dump(error) => of_dump(error),
-            Self::Told { class, .. } => *class,
+            Self::Told(told) => told.class,
             Self::Interrupted => Class::Interrupted,
         }
     }

@@ -141,7 +141,7 @@ impl Folder {
 }
 
 /// A network's name as that of a folder: as it is where that is harmless, else in hexadecimal.
-fn file_name(network: &str) -> String {
+pub(crate) fn file_name(network: &str) -> String {
     let is_harmless = !network.is_empty()
         && !network.starts_with('.')
         && network

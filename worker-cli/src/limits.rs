@@ -10,6 +10,8 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const OUTGOING_FRAMES_MAX: usize = 256;
 /// Frames that may wait for the node. The socket waits.
 pub const INCOMING_FRAMES_MAX: usize = 64;
+/// Bytes of an answer over REST.
+pub const REST_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the socket's write buffer.
 pub const WRITE_BUFFER_BYTES_MAX: usize = 4 * shared::limits::FRAME_BYTES_MAX;
 /// Requests to the node that may wait. Their senders wait.

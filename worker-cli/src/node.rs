@@ -24,7 +24,7 @@ pub use connection::Endpoint;
 pub use dump_source::DumpSource;
 pub(crate) use task::now_ms;
 
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, Failure, Trouble};
 use crate::limits::REQUESTS_MAX;
 
 /// There is one replica in a worker's file.
@@ -63,15 +63,6 @@ pub struct Seen {
     pub view: View,
     /// Why the last attempt to connect failed, until one succeeds.
     pub trouble: Option<Trouble>,
-}
-
-/// Why there is no connection.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Trouble {
-    /// Its class.
-    pub class: Class,
-    /// What happened, and what to do.
-    pub message: String,
 }
 
 /// Something asked of the node's task.

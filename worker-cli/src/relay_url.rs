@@ -96,6 +96,12 @@ impl RelayUrl {
         self.0.port_or_known_default().unwrap_or(80)
     }
 
+    /// Host and port, as HTTP's `Host` names them.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.0.authority()
+    }
+
     /// Where members of the named network connect; of the relay's default one without a name.
     #[must_use]
     pub fn socket(&self, network: Option<&str>) -> Url {

@@ -1,27 +1,22 @@
 //! The WebSocket to the relay: one task for each connection.
 
-use std::io;
 use std::sync::Arc;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use shared::limits::FRAME_BYTES_MAX;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::Trouble;
-use crate::failure::Class;
+use crate::dial::{Problem, Stream, dial, no_relay, unreachable};
+use crate::failure::{Class, Trouble};
 use crate::limits::{
     CLOSE_TIMEOUT, CONNECT_TIMEOUT, INCOMING_FRAMES_MAX, OUTGOING_FRAMES_MAX,
     WRITE_BUFFER_BYTES_MAX,
@@ -53,9 +48,6 @@ pub(super) enum Happening {
 }
 
 pub(super) type Happenings = mpsc::Receiver<(u64, Happening)>;
-
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Socket = WebSocketStream<Box<dyn Stream>>;
 
@@ -153,7 +145,7 @@ async fn serve(
             Happening::Closed
         }
         Ok(Err(trouble)) => Happening::Failed(trouble),
-        Err(_) => Happening::Failed(unreachable(&endpoint, "it did not answer in time")),
+        Err(_) => Happening::Failed(unreachable(&endpoint.server, "it did not answer in time")),
     };
     let _ = happenings.send((number, end)).await;
 }
@@ -209,20 +201,7 @@ async fn send(
 
 async fn connect(endpoint: &Endpoint) -> Result<Socket, Trouble> {
     let server = &endpoint.server;
-    let tcp = TcpStream::connect((server.host(), server.port()))
-        .await
-        .map_err(|error| unreachable(endpoint, &error.to_string()))?;
-    // Votes and pongs are small and urgent. Without this they are a little slower.
-    let _ = tcp.set_nodelay(true);
-    let stream: Box<dyn Stream> = if server.is_tls() {
-        let name = ServerName::try_from(server.host().to_owned())
-            .map_err(|error| unreachable(endpoint, &error.to_string()))?;
-        let connector = TlsConnector::from(Arc::clone(&endpoint.tls));
-        let tls = connector.connect(name, tcp).await;
-        Box::new(tls.map_err(|error| no_tls(endpoint, &error))?)
-    } else {
-        Box::new(tcp)
-    };
+    let stream = dial(server, &endpoint.tls).await?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))
@@ -233,77 +212,30 @@ async fn connect(endpoint: &Endpoint) -> Result<Socket, Trouble> {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
         request
     });
-    let request = request.map_err(|error| no_relay(endpoint, &error.to_string()))?;
+    let request = request.map_err(|error| no_relay(server, &error.to_string()))?;
     let opened = client_async_with_config(request, stream, Some(config)).await;
     let (socket, _) = opened.map_err(|error| not_upgraded(endpoint, &error))?;
     Ok(socket)
 }
 
-fn unreachable(endpoint: &Endpoint, reason: &str) -> Trouble {
-    Trouble {
-        class: Class::Unreachable,
-        message: format!(
-            "the relay at {} is not reached ({reason}): start it, or name another with `register --server URL`",
-            endpoint.server
-        ),
-    }
-}
-
-fn no_relay(endpoint: &Endpoint, reason: &str) -> Trouble {
-    Trouble {
-        class: Class::NotARelay,
-        message: format!(
-            "what answers at {} is no Tabchain relay ({reason}): name the relay's address with `register --server URL`",
-            endpoint.server
-        ),
-    }
-}
-
-/// A certificate that is not trusted is another matter than a port that speaks no TLS.
-fn no_tls(endpoint: &Endpoint, error: &io::Error) -> Trouble {
-    let of_tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match of_tls {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::General(_)) => Trouble {
-            class: Class::Certificate,
-            message: format!(
-                "the certificate of {} is not trusted ({error}): compare its fingerprint with what the relay has printed, and register with --fingerprint or --ca",
-                endpoint.server
-            ),
-        },
-        Some(_) => no_relay(endpoint, &format!("it speaks no TLS that fits: {error}")),
-        None => unreachable(endpoint, &error.to_string()),
-    }
-}
-
 fn not_upgraded(endpoint: &Endpoint, error: &tungstenite::Error) -> Trouble {
+    let server = &endpoint.server;
     let tungstenite::Error::Http(response) = error else {
         return match error {
-            tungstenite::Error::Io(error) => unreachable(endpoint, &error.to_string()),
-            error => no_relay(endpoint, &error.to_string()),
+            tungstenite::Error::Io(error) => unreachable(server, &error.to_string()),
+            error => no_relay(server, &error.to_string()),
         };
     };
     let body = response.body().as_deref().unwrap_or_default();
-    let problem = serde_json::from_slice::<Problem>(body).ok();
-    match (problem, &endpoint.network) {
+    match (Problem::read(body), &endpoint.network) {
         (Some(problem), Some(network)) if response.status() == StatusCode::NOT_FOUND => Trouble {
             class: Class::Network,
             message: format!(
-                "{} says: {}; {}/api/v1/networks lists those that it serves, and {network:?} is not among them",
-                endpoint.server, problem.detail, endpoint.server
+                "{server} says: {}; `block-chain-worker network list` shows those that it serves, and {network:?} is not among them",
+                problem.detail
             ),
         },
-        (Some(problem), _) => Trouble {
-            class: Class::Refused,
-            message: format!("{} says: {}", endpoint.server, problem.detail),
-        },
-        (None, _) => no_relay(endpoint, &format!("it answers {}", response.status())),
+        (Some(problem), _) => problem.refusal(server),
+        (None, _) => no_relay(server, &format!("it answers {}", response.status())),
     }
-}
-
-/// A problem document (RFC 9457), as relays answer.
-#[derive(serde::Deserialize)]
-struct Problem {
-    detail: String,
 }

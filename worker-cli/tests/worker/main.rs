@@ -11,5 +11,6 @@ mod bad_input;
 mod commands;
 mod dumping;
 mod files;
+mod networks;
 mod programs;
 mod running;

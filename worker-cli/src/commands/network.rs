@@ -1,0 +1,133 @@
+//! `network`: networks of the relay made, listed and joined.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::register::{self, Joining};
+use crate::access::too_late;
+use crate::arguments::Global;
+use crate::arguments::relay::{Admission, Create, Rules, Server};
+use crate::failure::Failure;
+use crate::folder::file_name;
+use crate::output::{FAINT, GOOD, Output, Report, plain, short, table, time};
+use crate::rest::Rest;
+use crate::token::{Token, TokenFile};
+
+/// What the relay answers to a look at its networks.
+#[derive(Deserialize)]
+struct Networks {
+    networks: Vec<Listed>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Listed {
+    id: String,
+    name: String,
+    kind: String,
+    admission: String,
+    created_at_ms: u64,
+    is_default: bool,
+}
+
+pub(super) async fn list(global: &Global, server: &Server) -> Result<Report, Failure> {
+    let rest = rest(global, server)?;
+    let Networks { networks } = in_time(global, rest.get("/networks")).await?;
+    let mut rows = table(["name", "id", "blocks by", "open to", "made (UTC)"]);
+    for network in &networks {
+        let default = if network.is_default { " *" } else { "" };
+        rows.add_row([
+            format!("{}{default}", plain(&network.name)),
+            short(&network.id),
+            plain(&network.kind),
+            plain(&network.admission),
+            time(network.created_at_ms),
+        ]);
+    }
+    let text = format!("{rows}\n{FAINT}* where none is named{FAINT:#}");
+    Ok(Report::new(json!({ "networks": networks }), text))
+}
+
+#[derive(Serialize)]
+struct NewNetwork<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    rules: &'a Rules,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    network: MadeNetwork,
+    administrator_token: Token,
+}
+
+#[derive(Deserialize)]
+struct MadeNetwork {
+    id: String,
+    name: String,
+}
+
+pub(super) async fn create(global: &Global, options: &Create) -> Result<Report, Failure> {
+    let rest = rest(global, &options.server)?;
+    let token = options.token()?;
+    let out = options.out.clone();
+    // The token is told once: there must be a place for it before there is a network.
+    let file = TokenFile::create(
+        out.unwrap_or_else(|| PathBuf::from(format!("{}.token", file_name(&options.name)))),
+    )?;
+    let new = NewNetwork {
+        name: &options.name,
+        rules: &options.rules,
+    };
+    let made: Made = in_time(global, rest.post("/networks", token.as_ref(), &new)).await?;
+    let file = file.keep(&made.administrator_token)?;
+    let MadeNetwork { id, name } = made.network;
+    let text = format!(
+        "{GOOD}made{GOOD:#} {}\n  id     {}\n  token  {}, which administers it\n  join:  block-chain-worker network join '{}'",
+        plain(&name),
+        plain(&id),
+        file.display(),
+        plain(&name)
+    );
+    let json = json!({ "id": id, "name": name, "token_file": file });
+    Ok(Report::new(json, text))
+}
+
+pub(super) async fn join(
+    global: &Global,
+    output: Output,
+    name: String,
+    server: &Server,
+    admission: &Admission,
+) -> Result<Report, Failure> {
+    let (server, trust) = server.named_or(global.folder()?.membership()?)?;
+    let joining = Joining {
+        server,
+        trust,
+        invitation: admission.invitation()?,
+        is_afresh: false,
+    };
+    let global = Global {
+        network: Some(name),
+        ..global.clone()
+    };
+    register::join(&global, output, joining).await
+}
+
+/// The relay that is named, else the one that is remembered here.
+fn rest(global: &Global, server: &Server) -> Result<Rest, Failure> {
+    let (server, trust) = server.named_or(global.folder()?.membership()?)?;
+    let tls = trust.client_config()?;
+    Ok(Rest::new(server, tls))
+}
+
+async fn in_time<T>(
+    global: &Global,
+    answer: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let patience = global.timeout();
+    let answered = timeout(patience, answer).await;
+    answered.unwrap_or_else(|_| Err(too_late(patience)))
+}
