@@ -1,8 +1,12 @@
 //! `run`: stay a member, and serve the other commands.
 
-use ::dump::{Handle, State};
+use std::time::Duration;
+
+use ::dump::{Handle, State, Status};
+use indicatif::ProgressBar;
 use shared::node::interface::{Command, Connection};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::dump::{self, Progress};
 use super::events;
@@ -12,6 +16,9 @@ use crate::control::{Server, Wish};
 use crate::failure::{Class, Failure};
 use crate::node::{NodeHandle, OwnNode, Seen};
 use crate::output::Output;
+
+/// Time between two looks at how far a dump is.
+const BAR_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What a worker stays for.
 pub(super) enum Purpose {
@@ -79,11 +86,15 @@ async fn stay(
             output.report(&Progress::of(begun).report());
         }
     }
-    let mut reports = core::pin::pin!(report(node.handle(), output));
+    let bar = match purpose {
+        Purpose::Dump(_) => output.progress("dumping blocks"),
+        Purpose::Member { .. } => ProgressBar::hidden(),
+    };
+    let mut reports = core::pin::pin!(report(node.handle(), output, &bar));
     loop {
         let wish = tokio::select! {
             ended = &mut reports => return ended,
-            () = ended(dump.as_ref()) => None,
+            () = ended(dump.as_ref(), &bar) => None,
             Some(wish) = wished.recv() => Some(wish),
         };
         match wish {
@@ -147,10 +158,34 @@ async fn start_dump(
     Ok(Progress::of(begun))
 }
 
-async fn ended(dump: Option<&Handle>) {
-    match dump {
-        Some(dump) => dump.ended().await,
-        None => core::future::pending().await,
+/// Completes when there is a dump and it has ended; shows until then how far it is.
+async fn ended(dump: Option<&Handle>, bar: &ProgressBar) {
+    let Some(dump) = dump else {
+        return core::future::pending().await;
+    };
+    while timeout(BAR_INTERVAL, dump.ended()).await.is_err() {
+        show(bar, &dump.status());
+    }
+    bar.finish_and_clear();
+}
+
+/// Shows how far a dump is, until it has caught up for the first time.
+fn show(bar: &ProgressBar, status: &Status) {
+    if bar.is_finished() {
+        return;
+    }
+    if status.state == State::Following {
+        return bar.finish_and_clear();
+    }
+    if let (Some(height), Some(lag), Some(sent)) =
+        (status.height, status.lag_blocks, status.sent_height)
+    {
+        bar.set_length(height + lag);
+        bar.set_position(sent);
+        bar.set_message(format!(
+            "dumping blocks, {:.0} rows/s",
+            status.rows_per_second
+        ));
     }
 }
 
@@ -162,7 +197,7 @@ async fn joined(node: &NodeHandle) -> Result<(), Failure> {
             return Err(Failure::refused(error));
         }
         if let Some(trouble) = seen.trouble {
-            return Err(Failure::new(trouble.class, trouble.message));
+            return Err(trouble.into());
         }
         if seen.view.connection == Connection::Joined {
             return Ok(());
@@ -172,7 +207,7 @@ async fn joined(node: &NodeHandle) -> Result<(), Failure> {
 }
 
 /// Prints what happens, until the relay refuses this node for good.
-async fn report(node: &NodeHandle, output: Output) -> Result<(), Failure> {
+async fn report(node: &NodeHandle, output: Output, bar: &ProgressBar) -> Result<(), Failure> {
     let mut before: Option<Seen> = None;
     loop {
         let seen = node
@@ -180,11 +215,37 @@ async fn report(node: &NodeHandle, output: Output) -> Result<(), Failure> {
             .await?;
         for event in events::between(before.as_ref(), &seen) {
             // A worker goes on where nobody reads.
-            output.report(&event);
+            bar.suspend(|| output.report(&event));
         }
         if let Connection::Refused(error) = &seen.view.connection {
             return Err(Failure::refused(error));
         }
         before = Some(seen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_of_a_dump_shows_what_was_sent_until_the_dump_has_caught_up() {
+        let bar = ProgressBar::hidden();
+        let mut status = Status {
+            state: State::Backfilling,
+            height: Some(10),
+            final_height: Some(8),
+            lag_blocks: Some(90),
+            sent_height: Some(40),
+            rows: 11,
+            rows_per_second: 12.0,
+            last_error: None,
+        };
+        show(&bar, &status);
+        assert_eq!((bar.position(), bar.length()), (40, Some(100)));
+        assert_eq!(bar.message(), "dumping blocks, 12 rows/s");
+        status.state = State::Following;
+        show(&bar, &status);
+        assert!(bar.is_finished());
     }
 }
