@@ -360,3 +360,45 @@ pub(crate) fn of_dump(error: &DumpError) -> Class {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_class_has_a_name_and_an_exit_code_of_its_own() {
+        let codes: BTreeSet<_> = Class::ALL
+            .iter()
+            .map(|(class, ..)| class.exit_code())
+            .collect();
+        let names: BTreeSet<_> = Class::ALL.iter().map(|(_, name, _)| name).collect();
+        assert_eq!(
+            (codes.len(), names.len()),
+            (Class::ALL.len(), Class::ALL.len())
+        );
+        assert!(!codes.contains(&0), "0 is success");
+        let document = include_str!("../../docs/worker.md");
+        for (class, name, _) in Class::ALL {
+            let row = match class {
+                Class::Usage => "| 2 | |".to_owned(),
+                class => format!("| {} | `{name}` |", class.exit_code()),
+            };
+            assert!(document.contains(&row), "docs/worker.md lacks {row}");
+        }
+    }
+
+    #[test]
+    fn databases_that_cannot_be_had_in_a_test_have_their_classes_too() {
+        let came = "11.22".to_owned();
+        let error = DumpError::ServerTooOld { came };
+        assert_eq!(of_dump(&error), Class::DatabaseVersion);
+        let target = "postgresql://standby/ledger".to_owned();
+        let error = DumpError::ReadOnly { target };
+        assert_eq!(of_dump(&error), Class::DatabaseRights);
+        let came = "SQL_ASCII".to_owned();
+        let error = DumpError::Encoding { came };
+        assert_eq!(of_dump(&error), Class::DatabaseForeign);
+    }
+}

@@ -1,6 +1,8 @@
 //! `dump_data` and `stop_dump_data` into a real PostgreSQL, and what can be wrong with it.
 
 use dump::testing::PostgresServer;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::programs::{Relay, Worker, until};
 
@@ -74,31 +76,140 @@ fn stop_dump_data_means_no_row_more_and_starting_again_leaves_no_gap() {
     until_height(&server, 4);
 }
 
+/// Schemas in the database that dumps have made, or that have such a name.
+fn schemas(server: &PostgresServer) -> String {
+    let find = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tabchain%'";
+    server.psql("ledger", find).trim().to_owned()
+}
+
 #[test]
-fn a_wrong_database_has_its_own_exit_code() {
+fn a_wrong_database_has_its_own_message_and_exit_code_and_stays_as_it_was() {
     let server = PostgresServer::start();
     let relay = Relay::start();
     let worker = Worker::registered(&relay);
     let _running = worker.run(&[]);
+    server.psql("ledger", "CREATE ROLE ann LOGIN PASSWORD 'secret'");
     let missing = server.url("nowhere");
-    let user = server.url_as("stranger", "wrong", "ledger");
-    for (url, expected) in [
-        ("mysql://localhost/db", 40),
-        ("postgresql://127.0.0.1:1/db", 41),
-        (user.as_str(), 42),
-        (missing.as_str(), 43),
+    let user = server.url_as("stranger", "secret", "ledger");
+    let no_tls = format!("{}?sslmode=require", server.url("ledger"));
+    let no_right = server.url_as("ann", "secret", "ledger");
+    let mut messages = Vec::new();
+    for (url, class, expected) in [
+        ("mysql://localhost/db", "database_url", 40),
+        ("postgresql://127.0.0.1:1/db", "database_unreachable", 41),
+        (user.as_str(), "database_login", 42),
+        (missing.as_str(), "database_missing", 43),
+        (no_tls.as_str(), "database_tls", 44),
+        (no_right.as_str(), "database_rights", 45),
     ] {
         let (code, error) = worker.failure(&["dump_data", "--db-url", url]);
-        assert_eq!(code, expected, "{url}: {error}");
-        assert!(
-            !error["message"].as_str().unwrap().contains("wrong"),
-            "{error}"
-        );
+        assert_eq!((code, &error["class"]), (expected, &class.into()), "{url}");
+        let message = error["message"].as_str().unwrap().to_owned();
+        assert!(!message.contains("secret"), "{message}");
+        assert!(!messages.contains(&message), "{message}");
+        messages.push(message);
     }
+    assert_eq!(schemas(&server), "");
 }
 
 #[test]
-fn rebuild_makes_a_replica_that_verifies_like_the_original() {
+fn tables_that_are_not_ours_or_newer_are_refused_and_left_alone() {
+    let server = PostgresServer::start();
+    let url = server.url("ledger");
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    let _running = worker.run(&[]);
+    let dump = ["dump_data", "--db-url", url.as_str()];
+    worker.json(&dump);
+    worker.json(&["stop_dump_data"]);
+    let schema = schemas(&server);
+    server.psql(
+        "ledger",
+        &format!("UPDATE {schema}.network SET tables_version = 9"),
+    );
+    let (code, error) = worker.failure(&dump);
+    assert_eq!((code, &error["class"]), (47, &"database_version".into()));
+
+    server.psql("ledger", &format!("DROP SCHEMA {schema} CASCADE"));
+    let foreign = format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.blocks (of_wood int)");
+    server.psql("ledger", &foreign);
+    let (code, error) = worker.failure(&dump);
+    assert_eq!((code, &error["class"]), (46, &"database_foreign".into()));
+    let columns = format!(
+        "SELECT attname FROM pg_attribute WHERE attrelid = '{schema}.blocks'::regclass AND attnum > 0"
+    );
+    assert_eq!(server.psql("ledger", &columns).trim(), "of_wood");
+}
+
+/// What a replica keeps of chain and log, by table. The programs that had it open have ended.
+async fn replica(worker: &Worker) -> Vec<(&'static str, Vec<(Vec<u8>, Vec<u8>)>)> {
+    let options = SqliteConnectOptions::new().filename(worker.path("worker.sqlite"));
+    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut tables = Vec::new();
+    for (table, rows) in [
+        ("headers", "SELECT key, value FROM headers ORDER BY key"),
+        ("bodies", "SELECT key, value FROM bodies ORDER BY key"),
+        ("undo", "SELECT key, value FROM undo ORDER BY key"),
+        ("state", "SELECT key, value FROM state ORDER BY key"),
+        (
+            "transactions",
+            "SELECT key, value FROM transactions ORDER BY key",
+        ),
+        (
+            "key_history",
+            "SELECT key, value FROM key_history ORDER BY key",
+        ),
+        ("log", "SELECT key, value FROM log ORDER BY key"),
+    ] {
+        let rows = sqlx::query_as(rows).fetch_all(&mut file).await.unwrap();
+        tables.push((table, rows));
+    }
+    file.close().await.unwrap();
+    tables
+}
+
+#[tokio::test]
+async fn rebuild_makes_a_replica_equal_to_the_original_to_the_byte() {
+    let server = PostgresServer::start();
+    let url = server.url("ledger");
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    let running = worker.run(&[]);
+    worker.json(&["dump_data", "--db-url", &url]);
+    for (key, value) in [("k", "v"), ("k", "w"), ("ä", "\u{1f980} of\ttwo\nlines")] {
+        worker.json(&["add_transaction", "--key", key, "--value", value]);
+        worker.json(&["mine_block"]);
+    }
+    // The decision of the last block, too.
+    let decided = format!("SELECT final_height FROM {}.head", schemas(&server));
+    until("the last block is final in the tables", || {
+        (server.psql("ledger", &decided).trim() == "3").then_some(())
+    });
+    worker.json(&["stop_dump_data"]);
+    worker.json(&["disconnect"]);
+    assert!(running.wait().success());
+
+    let rebuilt = Worker::new();
+    assert_eq!(rebuilt.json(&["rebuild", "--db-url", &url])["height"], 3);
+    let original = replica(&worker).await;
+    let of_state = original.iter().find(|(table, _)| *table == "state");
+    assert!(
+        of_state.is_some_and(|(_, rows)| rows.len() >= 2),
+        "{original:?}"
+    );
+    for (original, rebuilt) in original.iter().zip(&replica(&rebuilt).await) {
+        assert_eq!(original, rebuilt);
+    }
+
+    let (code, _) = rebuilt.failure(&["rebuild", "--db-url", &url]);
+    assert_eq!(code, 10, "a replica that is there is not overwritten");
+    // It goes on as a member's.
+    rebuilt.json(&["register", "--server", &relay.url]);
+    assert_eq!(rebuilt.json(&["get", "k"])["value"], "w");
+}
+
+#[test]
+fn nothing_is_rebuilt_of_altered_tables() {
     let server = PostgresServer::start();
     let url = server.url("ledger");
     let relay = Relay::start();
@@ -109,10 +220,11 @@ fn rebuild_makes_a_replica_that_verifies_like_the_original() {
     worker.json(&["dump_data", "--db-url", &url]);
     until_height(&server, 1);
     worker.json(&["stop_dump_data"]);
+    let alter = format!("UPDATE {}.transactions SET value = 'x'", schemas(&server));
+    server.psql("ledger", &alter);
     let rebuilt = Worker::new();
-    assert_eq!(rebuilt.json(&["rebuild", "--db-url", &url])["height"], 1);
-    rebuilt.json(&["register", "--server", &relay.url]);
-    assert_eq!(rebuilt.json(&["get", "k"])["value"], "v");
-    let (code, _) = rebuilt.failure(&["rebuild", "--db-url", &url]);
-    assert_eq!(code, 10, "a replica that is there is not overwritten");
+    let (code, error) = rebuilt.failure(&["rebuild", "--db-url", &url]);
+    assert_eq!((code, &error["class"]), (49, &"database_data".into()));
+    assert!(!rebuilt.path("worker.sqlite").exists());
+    assert!(!rebuilt.path("rebuild").exists(), "nothing half done");
 }

@@ -1,11 +1,13 @@
 //! Relays and workers under test.
 
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -222,31 +224,29 @@ impl Drop for Running {
     }
 }
 
-fn worker_binary() -> &'static Path {
+pub(crate) fn worker_binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_block-chain-worker"))
 }
 
 /// The relay beside the worker. A test run of the whole workspace has built it, for the relay's own
-/// tests; alone, this package's tests build it where it is missing.
+/// tests; alone, this package's tests build it where it is missing, or older than its sources.
 fn relay_binary() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
         let relay = worker_binary().with_file_name("relay");
-        if !relay.exists() {
+        let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let sources = ["relay", "shared", "store", "dump"].map(|name| workspace.join(name));
+        let changed = sources.iter().map(|folder| last_change(folder)).max();
+        let built = relay.metadata().and_then(|file| file.modified()).ok();
+        if built < changed {
             let is_release = relay
                 .parent()
                 .is_some_and(|folder| folder.ends_with("release"));
             let profile = if is_release { "release" } else { "dev" };
             let built = Command::new(env!("CARGO"))
-                .args([
-                    "build",
-                    "--quiet",
-                    "--package",
-                    "relay",
-                    "--profile",
-                    profile,
-                ])
-                .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+                .args(["build", "--quiet", "--package", "relay"])
+                .args(["--profile", profile])
+                .current_dir(workspace)
                 .status();
             assert!(built.unwrap().success(), "the relay does not build");
         }
@@ -254,8 +254,26 @@ fn relay_binary() -> &'static Path {
     })
 }
 
+/// When a source in a package's folder was changed last; its tests are none of the program.
+fn last_change(package: &Path) -> SystemTime {
+    let entries = fs::read_dir(package).unwrap().map(Result::unwrap);
+    let is_source = |entry: &DirEntry| {
+        !["tests", "benches"]
+            .map(OsStr::new)
+            .contains(&&*entry.file_name())
+    };
+    entries
+        .filter(is_source)
+        .map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => last_change(&entry.path()),
+            false => entry.metadata().unwrap().modified().unwrap(),
+        })
+        .max()
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 /// What the developer has set is no matter of a test.
-fn without_settings(mut command: Command) -> Command {
+pub(crate) fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("TABCHAIN_") || text.starts_with("BLOCK_CHAIN_WORKER_") {
