@@ -11,6 +11,7 @@ mod bad_input;
 mod commands;
 mod dumping;
 mod files;
+mod first_steps;
 mod networks;
 mod programs;
 mod running;
