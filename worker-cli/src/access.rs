@@ -135,7 +135,7 @@ impl Access {
             if let Some(client) = Client::connect(&place.folder.socket()).await? {
                 return Ok(Self::Running(client));
             }
-            match Self::start(place.clone(), threads).await {
+            match Self::start(place.clone(), threads, false).await {
                 // Another command is at it, or a worker is about to listen.
                 Err(Failure::Open(OpenError::InUse { .. })) if Instant::now() < deadline => {
                     sleep(Duration::from_millis(50)).await;
@@ -145,12 +145,16 @@ impl Access {
         }
     }
 
-    /// A node of this process.
-    pub async fn start(place: Place, threads: NonZeroUsize) -> Result<OwnNode, Failure> {
+    /// A node of this process, which means to stay or only to do something and leave.
+    pub async fn start(
+        place: Place,
+        threads: NonZeroUsize,
+        stays: bool,
+    ) -> Result<OwnNode, Failure> {
         place.folder.create()?;
         let secret = key::load_or_create(&place.folder.key_file())?;
         let store = Store::open(place.folder.path(), &WORKER).await?;
-        Ok(OwnNode::start(store, secret, place.endpoint, threads).await?)
+        Ok(OwnNode::start(store, secret, place.endpoint, threads, stays).await?)
     }
 
     /// Has the node do something.

@@ -130,19 +130,21 @@ pub struct OwnNode {
 }
 
 impl OwnNode {
-    /// Begins the life of the node whose replica is in `store`.
+    /// Begins the life of the node whose replica is in `store`. Votes are counted on only where it
+    /// means to stay.
     pub async fn start(
         mut store: Store,
         secret: SecretKey,
         endpoint: Endpoint,
         threads: NonZeroUsize,
+        stays: bool,
     ) -> Result<Self, StoreError> {
         let rows = store.rows(REPLICA).await?;
         let key = secret.public_key();
         let profile = Profile {
             key,
             agent: AGENT,
-            stays: true,
+            stays,
         };
         let (node, effects) = Node::new(profile, &rows, task::now_ms());
         drop(rows);

@@ -1,11 +1,16 @@
 //! What has happened between two looks at a node, one line each.
 
 use serde_json::json;
+use shared::finality::evidence::{Conviction, Offence};
 use shared::message::{Member, MemberId};
 use shared::node::interface::{Connection, View};
 
 use crate::node::Seen;
 use crate::output::{BAD, GOOD, Report, STRONG, plain, short};
+
+/// Why a node does not vote.
+pub(super) const ABSTAINS: &str =
+    "this node does not vote: its storage is older than its key's last votes";
 
 /// What happened, oldest first; all that is there at the first look.
 pub(super) fn between(before: Option<&Seen>, now: &Seen) -> Vec<Report> {
@@ -42,6 +47,14 @@ pub(super) fn between(before: Option<&Seen>, now: &Seen) -> Vec<Report> {
         let json = json!({ "event": "leader", "id": leader.id, "term": leader.term });
         events.push(Report::new(json, format!("member {} leads", leader.id)));
     }
+    let known = old.map_or(0, |old| old.convicted.len());
+    events.extend(view.convicted.iter().skip(known).map(convicted));
+    if view.abstention.is_some() && old.is_none_or(|old| old.abstention.is_none()) {
+        events.push(Report::new(
+            json!({ "event": "abstains" }),
+            ABSTAINS.to_owned(),
+        ));
+    }
     let chain = &view.chain;
     if old.is_none_or(|old| old.chain.tip != chain.tip) && view.network.is_some() {
         let json = json!({
@@ -73,6 +86,23 @@ pub(super) fn between(before: Option<&Seen>, now: &Seen) -> Vec<Report> {
         events.push(Report::new(json, text));
     }
     events
+}
+
+/// Somebody has signed what contradicts itself.
+fn convicted(conviction: &Conviction) -> Report {
+    let (name, offence) = offence(conviction);
+    let key = conviction.key.to_string();
+    let json = json!({ "event": "convicted", "key": key, "offence": name });
+    Report::new(json, format!("{BAD}proved:{BAD:#} {key} {offence}"))
+}
+
+/// What was proved, in a word for scripts and in words for people.
+pub(super) fn offence(conviction: &Conviction) -> (&'static str, &'static str) {
+    match conviction.offence {
+        Offence::Votes { .. } => ("votes", "voted twice in one round"),
+        Offence::Proposals { .. } => ("proposals", "proposed two blocks in one term"),
+        Offence::Log { .. } => ("log", "is the relay, and signed two logs"),
+    }
 }
 
 fn joined(view: &View) -> Report {

@@ -27,7 +27,7 @@ pub(super) async fn get_leader(node: &mut Access) -> Result<Report, Failure> {
     let (leader, own) = timeout(LEADER_PATIENCE, named).await.map_err(|_| {
         Failure::new(
             Class::NotYet,
-            "no member leads at the moment: try again in a few seconds",
+            "no member leads at the moment: only one that stays can, so keep a worker running (`block-chain-worker run`) or a page open",
         )
     })??;
     let is_self = own == Some(leader.id);

@@ -26,8 +26,11 @@ pub(super) async fn run(node: &mut Access, output: Output) -> Result<Report, Fai
     spinner.finish_and_clear();
     let block = mined?;
     let height = block.header.height;
+    let has_voters = node
+        .until(|seen| Some(seen.view.members.iter().any(|member| member.status.stays)))
+        .await?;
     let decided = node.until(|seen| (seen.view.chain.final_height >= height).then_some(()));
-    let is_final = matches!(timeout(DECISION_PATIENCE, decided).await, Ok(Ok(())));
+    let is_final = has_voters && matches!(timeout(DECISION_PATIENCE, decided).await, Ok(Ok(())));
     let json = json!({
         "height": height,
         "hash": block.hash.to_string(),

@@ -41,7 +41,7 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let place = Place::remembered(global)?;
     let socket = place.folder.socket();
-    let node = Access::start(place, global.threads()).await?;
+    let node = Access::start(place, global.threads(), true).await?;
     let (wishes, mut wished) = mpsc::channel(1);
     let mut server = match Server::start(socket, node.handle().clone(), wishes) {
         Ok(server) => server,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use shared::node::interface::{Connection, MiningPause, View};
 
-use super::events;
+use super::events::{self, ABSTAINS, offence};
 use crate::access::{Access, Place, interrupted};
 use crate::arguments::Global;
 use crate::failure::{Class, Failure};
@@ -91,6 +91,13 @@ fn panel(seen: &Seen) -> String {
         format!("leader    {leader}"),
         format!("mining    {}", mining(view)),
     ];
+    if view.abstention.is_some() {
+        lines.push(format!("{BAD}{ABSTAINS}{BAD:#}"));
+    }
+    for conviction in &view.convicted {
+        let (_, offence) = offence(conviction);
+        lines.push(format!("{BAD}proved:{BAD:#} {} {offence}", conviction.key));
+    }
     let mut rows = table(["member", "height", "hashes/s", "program"]);
     for member in view.members.iter().take(MEMBERS_SHOWN_MAX) {
         let own = if view.id == Some(member.id) { " *" } else { "" };

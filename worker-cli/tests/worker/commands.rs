@@ -105,6 +105,7 @@ fn get_leader_is_the_same_for_every_worker() {
 fn check_consistency_names_who_agrees() {
     let relay = Relay::start();
     let worker = Worker::registered(&relay);
+    let _running = worker.run(&[]);
     let (code, error) = worker.failure(&["check_consistency"]);
     assert_eq!((code, &error["class"]), (32, &"not_yet".into()));
     worker.json(&["mine_block"]);
@@ -121,7 +122,13 @@ fn check_consistency_names_who_agrees() {
 fn mine_block_returns_when_the_block_is_stored() {
     let relay = Relay::start();
     let worker = Worker::registered(&relay);
-    for height in 1..=3 {
+    assert_eq!(
+        worker.json(&["mine_block"])["final"],
+        false,
+        "nobody stays to decide"
+    );
+    let _running = worker.run(&[]);
+    for height in 2..=4 {
         let mined = worker.json(&["mine_block"]);
         assert_eq!(mined["height"], height);
         assert_eq!(mined["final"], true);

@@ -9,6 +9,7 @@ fn a_receipt_is_verified_without_a_relay_and_a_changed_one_is_refused() {
     let file = {
         let relay = Relay::start();
         let worker = Worker::registered(&relay);
+        let _running = worker.run(&[]);
         let added = worker.json(&["add_transaction", "--key", "k", "--value", "v"]);
         let id = added["id"].as_str().unwrap().to_owned();
         let (code, _) = worker.failure(&["receipt", &id]);
@@ -37,6 +38,7 @@ fn a_receipt_is_verified_without_a_relay_and_a_changed_one_is_refused() {
 fn an_exported_chain_is_verified_offline_and_imported() {
     let relay = Relay::start();
     let worker = Worker::registered(&relay);
+    let _running = worker.run(&[]);
     worker.json(&["add_transaction", "--key", "k", "--value", "v"]);
     worker.json(&["mine_block"]);
     let path = worker.path("chain");
