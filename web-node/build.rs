@@ -44,17 +44,18 @@ fn main() -> io::Result<()> {
     compile_messages(&package)
 }
 
-/// Writes the tables that `src/page/locale/messages.rs` includes.
+/// Writes the texts that `src/page/locale/messages.rs` includes.
 fn compile_messages(package: &Path) -> io::Result<()> {
-    let mut tables = String::new();
+    let mut languages = Vec::new();
     for (name, file) in [("ENGLISH", "en.ftl"), ("BRAZILIAN_PORTUGUESE", "pt-BR.ftl")] {
         let source = fs::read_to_string(package.join("assets/locales").join(file))?;
-        let table = messages::compile(name, &source)
+        let messages = messages::read(&source)
             .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
-        tables.push_str(&table);
+        languages.push((name, messages));
     }
+    let texts = messages::source(&languages).map_err(io::Error::other)?;
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(folder.join("messages.rs"), tables)
+    fs::write(folder.join("messages.rs"), texts)
 }
 
 /// Adds `path`, or all files below it; what does not exist adds nothing.

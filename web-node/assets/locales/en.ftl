@@ -48,6 +48,14 @@ banner-storage = The browser's storage failed, so the replica cannot be kept. Cl
 banner-crashed = The node worker crashed and is being started again. If this comes back, reload the page.
 banner-miner = A miner failed and is being started again; the node itself goes on. If this stays, reload the page or use a current version of the browser.
 banner-worker-silent = The node worker does not start. Reload; if that does not help, check that the relay still runs and that no extension blocks workers.
+banner-old-storage = This node does not vote for now: its storage is older than what its key has voted. It votes again with the next decision.
+banner-damaged = What is stored of the chain is damaged, and nothing of it is used. Fetch it anew; the key stays.
+banner-invitation = This network is for those who are invited, and this node has no invitation that holds. Open the link of an invitation.
+start-afresh = Fetch anew
+banner-forked = The relay signed two histories that contradict each other: it cannot be trusted, and nothing more is taken from it. Compare the log's fingerprint with others. Fetch anew only once its operator has explained it.
+convicted-votes = A member voted twice for decision { $instance }, and its signatures prove it:
+convicted-proposals = A leader proposed two different blocks for decision { $instance }, and its signatures prove it:
+convicted-log = The relay signed two logs that contradict each other, and its signatures prove it:
 reconnect = Connect again
 connect-now = Try now
 
@@ -129,6 +137,12 @@ submit = Sign and send
 byte-count = { $bytes } of { $max } bytes
 submission-pending = pending
 submission-mined = in block { $height }
+transfer = Transfer balance
+transfer-to = To: a member's number or a key
+transfer-amount = How much of { $amount }
+transfer-sent = Sent. It is among the pending ones until a block has it.
+error-recipient = Enter the number of a member who is here, as #2, or a whole key.
+error-amount = Enter a whole number above zero.
 error-empty-key = Enter a key.
 error-too-long = At most { $max } bytes fit here, this has { $bytes }: shorten it.
 error-nul = The character U+0000 cannot be stored: remove it.
@@ -250,6 +264,28 @@ damaged = { $count ->
    *[other] Your stored copies of blocks { $heights } are damaged.
 }
 repair = Repair
+
+# Receipts and copies
+
+records = Receipts and copies
+records-why = A receipt shows anyone, without a relay, that an entry is final. A copy of the chain can be verified and taken in elsewhere.
+records-working = Reading the file
+receipt = Receipt
+receipt-why = Download the proof that this entry is final
+receipt-verify = Verify a receipt
+receipt-proves = Proves that the entry stands in block { $height } of this network.
+receipt-foreign = Holds, but in another network: “{ $name }”. Anybody may name a network so; compare its id with the one that you trust.
+receipt-transaction = Entry
+receipt-final-by = by { $signers } of { $of }, deciding block { $height }
+receipt-limits = It proves that the entry is there, and its order. The time is what the block's producer said.
+network-id = Network
+chain-export = Export the chain
+chain-exported = The chain was written to a file of { $bytes } bytes.
+chain-import = Import a chain
+chain-imported = The chain of “{ $name }” was verified and is in this replica.
+chain-transactions = Entries
+error-browser = The browser did not do its part: { $reason }
+error-lost = The node worker crashed before it was done. Try again.
 
 # Rejections and environment
 

@@ -48,6 +48,14 @@ banner-storage = O armazenamento do navegador falhou, e a réplica não pode ser
 banner-crashed = O worker do nó falhou e está sendo reiniciado. Se isto se repetir, recarregue a página.
 banner-miner = Um minerador falhou e está sendo reiniciado; o nó continua. Se este aviso ficar, recarregue a página ou use uma versão atual do navegador.
 banner-worker-silent = O worker do nó não inicia. Recarregue; se não adiantar, verifique se o relay ainda está rodando e se nenhuma extensão bloqueia workers.
+banner-old-storage = Este nó não vota por enquanto: o armazenamento é mais antigo que o último voto da sua chave. Ele volta a votar com a próxima decisão.
+banner-damaged = O que está guardado da cadeia está danificado, e nada disso é usado. Busque-a de novo; a chave fica.
+banner-invitation = Esta rede é para convidados, e este nó não tem um convite que valha. Abra o link de um convite.
+start-afresh = Buscar de novo
+banner-forked = O relay assinou duas histórias que se contradizem: não se pode confiar nele, e nada mais é aceito dele. Compare a impressão do log com a dos outros. Busque de novo só depois que o operador explicar.
+convicted-votes = Um membro votou duas vezes na decisão { $instance }, e suas assinaturas o provam:
+convicted-proposals = Um líder propôs dois blocos diferentes para a decisão { $instance }, e suas assinaturas o provam:
+convicted-log = O relay assinou dois logs que se contradizem, e suas assinaturas o provam:
 reconnect = Conectar de novo
 connect-now = Tentar agora
 
@@ -129,6 +137,12 @@ submit = Assinar e enviar
 byte-count = { $bytes } de { $max } bytes
 submission-pending = pendente
 submission-mined = no bloco { $height }
+transfer = Transferir saldo
+transfer-to = Para: o número de um membro ou uma chave
+transfer-amount = Quanto de { $amount }
+transfer-sent = Enviado. Fica entre os pendentes até um bloco o incluir.
+error-recipient = Informe o número de um membro presente, como #2, ou uma chave inteira.
+error-amount = Informe um número inteiro acima de zero.
 error-empty-key = Digite uma chave.
 error-too-long = Cabem no máximo { $max } bytes aqui, e este texto tem { $bytes }: encurte-o.
 error-nul = O caractere U+0000 não pode ser guardado: remova-o.
@@ -250,6 +264,28 @@ damaged = { $count ->
    *[other] Suas cópias dos blocos { $heights } estão danificadas.
 }
 repair = Reparar
+
+# Recibos e cópias
+
+records = Recibos e cópias
+records-why = Um recibo mostra a qualquer um, sem relay, que um registro é final. Uma cópia da cadeia pode ser verificada e incorporada em outro lugar.
+records-working = Lendo o arquivo
+receipt = Recibo
+receipt-why = Baixar a prova de que este registro é final
+receipt-verify = Verificar um recibo
+receipt-proves = Prova que o registro está no bloco { $height } desta rede.
+receipt-foreign = Vale, mas em outra rede: “{ $name }”. Qualquer um pode dar esse nome a uma rede; compare o id com o da rede em que você confia.
+receipt-transaction = Registro
+receipt-final-by = por { $signers } de { $of }, na decisão do bloco { $height }
+receipt-limits = Prova que o registro está lá, e sua ordem. A hora é a que o produtor do bloco informou.
+network-id = Rede
+chain-export = Exportar a cadeia
+chain-exported = A cadeia foi gravada num arquivo de { $bytes } bytes.
+chain-import = Importar uma cadeia
+chain-imported = A cadeia de “{ $name }” foi verificada e está nesta réplica.
+chain-transactions = Registros
+error-browser = O navegador não fez a parte dele: { $reason }
+error-lost = O worker do nó falhou antes de terminar. Tente de novo.
 
 # Recusas e ambiente
 

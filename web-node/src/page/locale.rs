@@ -1,14 +1,14 @@
 //! The page's languages: Fluent messages, and numbers and dates as each language writes them.
 //!
-//! [`say`] checks when it is compiled that every language has the message.
+//! [`say`] does not compile where there is no such message.
 
 use js_sys::{Date, Number, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 mod messages;
 
-pub(super) use messages::Argument;
-use messages::{Part, Rules};
+pub(super) use messages::{Argument, Message};
+use messages::{Rules, Texts};
 
 /// A language that the page speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ impl Language {
         }
     }
 
-    fn messages(self) -> &'static [(&'static str, &'static [Part])] {
+    fn texts(self) -> &'static Texts {
         match self {
-            Self::English => messages::ENGLISH,
-            Self::BrazilianPortuguese => messages::BRAZILIAN_PORTUGUESE,
+            Self::English => &messages::ENGLISH,
+            Self::BrazilianPortuguese => &messages::BRAZILIAN_PORTUGUESE,
         }
     }
 
@@ -87,11 +87,10 @@ impl Locale {
         self.language
     }
 
-    /// A message; use [`say`], which knows that there is one.
-    pub(super) fn message(&self, id: &str, arguments: &[(&str, Argument)]) -> String {
+    /// A message; [`say`] is the way to call it.
+    pub(super) fn message(&self, message: Message, arguments: &[(&str, Argument)]) -> String {
         let language = self.language;
-        messages::say(language.messages(), &language.rules(), id, arguments)
-            .unwrap_or_else(|| id.to_owned())
+        messages::say(language.texts().get(message), &language.rules(), arguments)
     }
 
     /// A number with its digits grouped.
@@ -169,47 +168,16 @@ impl Locale {
 
 /// Says a message of the page in a [`Locale`]: `say!(locale, "id", name = value)`.
 ///
-/// Does not compile where a language lacks the message.
+/// Does not compile where there is no such message.
 macro_rules! say {
-    ($locale:expr, $id:literal $(, $name:ident = $value:expr)* $(,)?) => {{
-        const {
-            assert!(
-                $crate::page::locale::is_translated($id),
-                concat!("a language has no message `", $id, "`"),
-            );
-        }
+    ($locale:expr, $id:literal $(, $name:ident = $value:expr)* $(,)?) => {
         $locale.message(
-            $id,
+            const { $crate::page::locale::Message::of($id) },
             &[$((stringify!($name), $crate::page::locale::Argument::from($value))),*],
         )
-    }};
+    };
 }
 pub(super) use say;
-
-/// Whether every language has a message of this id.
-pub(super) const fn is_translated(id: &str) -> bool {
-    has_message(messages::ENGLISH, id) && has_message(messages::BRAZILIAN_PORTUGUESE, id)
-}
-
-const fn has_message(mut messages: &[(&str, &[Part])], id: &str) -> bool {
-    while let [(known, _), rest @ ..] = messages {
-        if is_equal(known.as_bytes(), id.as_bytes()) {
-            return true;
-        }
-        messages = rest;
-    }
-    false
-}
-
-const fn is_equal(mut one: &[u8], mut other: &[u8]) -> bool {
-    while let ([first, one_rest @ ..], [second, other_rest @ ..]) = (one, other) {
-        if *first != *second {
-            return false;
-        }
-        (one, other) = (one_rest, other_rest);
-    }
-    one.is_empty() && other.is_empty()
-}
 
 fn write_number(language: Language, number: f64) -> String {
     Number::from(number).to_locale_string(language.tag()).into()
@@ -217,45 +185,23 @@ fn write_number(language: Language, number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
-    /// Message ids with the names of the arguments in them.
-    fn messages(language: Language) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-        fn collect(parts: &[Part], names: &mut BTreeSet<&'static str>) {
-            for part in parts {
-                match part {
-                    Part::Text(_) => {}
-                    Part::Argument(name) => {
-                        names.insert(name);
-                    }
-                    Part::Select(name, cases) => {
-                        names.insert(name);
-                        for (_, parts) in *cases {
-                            collect(parts, names);
-                        }
-                    }
-                }
-            }
-        }
-        let mut messages = BTreeMap::new();
-        for (id, parts) in language.messages() {
-            let mut names = BTreeSet::new();
-            collect(parts, &mut names);
-            assert!(messages.insert(*id, names).is_none(), "{id} twice");
-        }
-        messages
-    }
-
     #[wasm_bindgen_test]
-    fn all_languages_have_the_same_messages_with_the_same_arguments() {
-        let english = messages(Language::English);
-        assert!(english.len() > 100);
-        for language in Language::ALL {
-            assert_eq!(messages(language), english, "{language:?}");
+    fn all_languages_have_the_same_arguments_in_the_same_messages() {
+        assert!(messages::all().count() > 100);
+        for (id, message) in messages::all() {
+            let names =
+                |language: Language| messages::argument_names(language.texts().get(message));
+            for language in Language::ALL {
+                assert_eq!(
+                    names(language),
+                    names(Language::English),
+                    "{id}, {language:?}"
+                );
+            }
         }
     }
 

@@ -1,26 +1,56 @@
-//! Messages as tables, and how one is said. The tables are compiled from the Fluent files in
-//! `assets/locales/` when the page is built.
+//! Messages, and how one is said. `build/messages.rs` encodes them when the page is built: each
+//! language's as one text, since a table of pointers weighs twice what it points to.
 
 include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 
-/// A piece of a message.
-pub(super) enum Part {
-    /// As it is.
-    Text(&'static str),
-    /// The argument of this name.
-    Argument(&'static str),
-    /// The first case that the argument of this name fits.
-    Select(&'static str, &'static [(Case, &'static [Part])]),
+// As in `build/messages.rs`.
+const ARGUMENT: char = '\u{1}';
+const CASE: char = '\u{2}';
+const TEXT: char = '\u{3}';
+
+/// The messages of a language, one behind the other in the order of their ids.
+pub(super) struct Texts {
+    texts: &'static str,
+    /// Where each of them ends.
+    ends: &'static [u16],
 }
 
-/// What a count has to be.
-pub(super) enum Case {
-    /// This number.
-    Exactly(u64),
-    /// What the language counts as one thing: the plural category `one` of Unicode's CLDR.
-    One,
-    /// Anything.
-    Other,
+/// A message that every language has.
+#[derive(Clone, Copy)]
+pub(in crate::page) struct Message(usize);
+
+impl Message {
+    /// The message of an id. Where there is none, this does not compile.
+    pub(in crate::page) const fn of(id: &str) -> Self {
+        let mut left = IDS;
+        while let [known, rest @ ..] = left {
+            if is_equal(known.as_bytes(), id.as_bytes()) {
+                break;
+            }
+            left = rest;
+        }
+        assert!(!left.is_empty(), "assets/locales has no such message");
+        Self(IDS.len() - left.len())
+    }
+}
+
+const fn is_equal(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([first, one_rest @ ..], [second, other_rest @ ..]) = (one, other) {
+        if *first != *second {
+            return false;
+        }
+        (one, other) = (one_rest, other_rest);
+    }
+    one.is_empty() && other.is_empty()
+}
+
+impl Texts {
+    /// A message, encoded.
+    pub(super) fn get(&self, Message(index): Message) -> &'static str {
+        let end = |index: usize| self.ends.get(index).copied().map_or(0, usize::from);
+        let begin = index.checked_sub(1).map_or(0, end);
+        self.texts.get(begin..end(index)).unwrap_or_default()
+    }
 }
 
 /// What is inserted into a message.
@@ -75,47 +105,65 @@ pub(super) struct Rules {
     pub(super) write_count: fn(u64) -> String,
 }
 
-/// Says a message of a table.
-pub(super) fn say(
-    table: &[(&str, &[Part])],
-    rules: &Rules,
-    id: &str,
-    arguments: &[(&str, Argument)],
-) -> Option<String> {
-    let index = table.binary_search_by_key(&id, |(id, _)| id).ok()?;
-    let (_, parts) = table.get(index)?;
-    let mut said = String::new();
-    say_parts(parts, rules, arguments, &mut said);
-    Some(said)
+/// Says a message.
+pub(super) fn say(text: &str, rules: &Rules, arguments: &[(&str, Argument)]) -> String {
+    let Some((chosen_by, cases)) = text.split_once(CASE) else {
+        return fill_in(text, rules, arguments);
+    };
+    let count = match argument(chosen_by, arguments) {
+        Some(Argument::Count(count)) => Some(*count),
+        _ => None,
+    };
+    let fits = |case: &str| match case {
+        "" => true,
+        "one" => count.is_some_and(rules.is_one),
+        number => number.parse().ok() == count,
+    };
+    let mut cases = cases.split(CASE).filter_map(|case| case.split_once(TEXT));
+    cases
+        .find(|(case, _)| fits(case))
+        .map(|(_, text)| fill_in(text, rules, arguments))
+        .unwrap_or_default()
 }
 
-fn say_parts(parts: &[Part], rules: &Rules, arguments: &[(&str, Argument)], said: &mut String) {
-    let argument = |name: &str| {
-        let found = arguments.iter().find(|(given, _)| *given == name);
-        found.map(|(_, argument)| argument)
-    };
-    for part in parts {
-        match part {
-            Part::Text(text) => said.push_str(text),
-            Part::Argument(name) => match argument(name) {
-                Some(Argument::Count(count)) => said.push_str(&(rules.write_count)(*count)),
-                Some(Argument::Text(text)) => said.push_str(text),
-                None => said.push_str(name),
-            },
-            Part::Select(name, cases) => {
-                let count = match argument(name) {
-                    Some(Argument::Count(count)) => Some(*count),
-                    _ => None,
-                };
-                let fits = |case: &Case| match case {
-                    Case::Exactly(number) => count == Some(*number),
-                    Case::One => count.is_some_and(rules.is_one),
-                    Case::Other => true,
-                };
-                if let Some((_, parts)) = cases.iter().find(|(case, _)| fits(case)) {
-                    say_parts(parts, rules, arguments, said);
-                }
-            }
+/// Every second piece is the name of an argument.
+fn fill_in(text: &str, rules: &Rules, arguments: &[(&str, Argument)]) -> String {
+    let mut said = String::new();
+    for (index, piece) in text.split(ARGUMENT).enumerate() {
+        if index % 2 == 0 {
+            said.push_str(piece);
+            continue;
+        }
+        match argument(piece, arguments) {
+            Some(Argument::Count(count)) => said.push_str(&(rules.write_count)(*count)),
+            Some(Argument::Text(text)) => said.push_str(text),
+            None => said.push_str(piece),
         }
     }
+    said
+}
+
+fn argument<'a>(name: &str, arguments: &'a [(&str, Argument)]) -> Option<&'a Argument> {
+    let found = arguments.iter().find(|(given, _)| *given == name);
+    found.map(|(_, argument)| argument)
+}
+
+/// All messages, with their ids.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Message)> {
+    let numbered = IDS.iter().enumerate();
+    numbered.map(|(index, id)| (*id, Message(index)))
+}
+
+/// The names of the arguments in an encoded message.
+#[cfg(test)]
+pub(super) fn argument_names(text: &str) -> std::collections::BTreeSet<&str> {
+    let (chosen_by, texts) = match text.split_once(CASE) {
+        Some((name, cases)) => (Some(name), cases.split(CASE).collect()),
+        None => (None, vec![text]),
+    };
+    let inserted = texts
+        .into_iter()
+        .flat_map(|text| text.split(ARGUMENT).skip(1).step_by(2));
+    chosen_by.into_iter().chain(inserted).collect()
 }
