@@ -68,6 +68,18 @@ async function relayAnswers() {
   }
 }
 
+/** Lets the page open without the relay from now on. Only secure contexts have what it takes. */
+async function keepForOffline() {
+  try {
+    await navigator.serviceWorker?.register("/service-worker.js");
+    await navigator.serviceWorker?.ready;
+    document.documentElement.dataset.kept = String("serviceWorker" in navigator);
+  } catch (cause) {
+    // As with a certificate that the browser does not trust. All else works.
+    console.warn(cause);
+  }
+}
+
 async function start() {
   const text = element("boot-text");
   text.textContent = say.starting;
@@ -78,6 +90,7 @@ async function start() {
   try {
     const program = await import(js);
     await program.default({ module_or_path: wasm });
+    keepForOffline();
   } catch (cause) {
     fail((await relayAnswers()) ? say.broken : say.unreachable, cause);
   } finally {
