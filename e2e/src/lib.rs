@@ -6,6 +6,7 @@
 //! until it holds or its deadline has passed.
 
 pub mod browser;
+pub mod downloads;
 pub mod driver;
 pub mod environment;
 mod evidence;

@@ -209,6 +209,23 @@ impl Tab {
             .await
     }
 
+    /// Chooses a file in a field for files.
+    pub async fn choose_file(&self, test_id: &str, file: &Path) -> Result<()> {
+        let file = file.to_str().context("a path in UTF-8")?;
+        self.run(async |driver| find(driver, test_id).await?.send_keys(file).await)
+            .await
+    }
+
+    /// Has the browser keep what it downloads in this folder, from now on.
+    pub async fn download_to(&self, folder: &Path) -> Result<()> {
+        self.devtools(
+            "Browser.setDownloadBehavior",
+            json!({ "behavior": "allow", "downloadPath": folder }),
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Chooses an option of a select element by its value.
     pub async fn choose(&self, test_id: &str, value: &str) -> Result<()> {
         self.run(async |driver| {

@@ -159,3 +159,44 @@ fn on_this_computer_alone_the_share_dialog_says_how_to_let_others_in() -> Result
         Ok(())
     })
 }
+
+#[test]
+fn balance_is_transferred_to_a_member_by_its_number() -> Result<()> {
+    scenario::run("transfer", Address::Localhost, async |world| {
+        world
+            .start_relay_with(Network::Fast, &["--block-reward=50"])
+            .await?;
+        let browser = world.open_browser().await?;
+        let [payer, payee] = world.open_members(&browser).await?;
+        payer.mine_one().await?;
+        payer
+            .wait_for("the reward", |page| {
+                page.data("balance", "value") == Some("50")
+            })
+            .await?;
+
+        payer.click("transfer").await?;
+        payer.fill("transfer-to", "#99").await?;
+        payer.fill("transfer-amount", "20").await?;
+        payer.click("transfer-submit").await?;
+        payer
+            .wait_for("that nobody has this number", |page| {
+                page.element("transfer-error").is_some()
+            })
+            .await?;
+        payer.fill("transfer-to", "#2").await?;
+        payer.click("transfer-submit").await?;
+        payer
+            .wait_for("the transfer is sent", |page| {
+                page.element("transfer-sent").is_some() && page.pending_count() == Some(1)
+            })
+            .await?;
+        payee.mine_one().await?;
+        payee
+            .wait_for("the amount and the reward", |page| {
+                page.data("balance", "value") == Some("70")
+            })
+            .await?;
+        Ok(())
+    })
+}

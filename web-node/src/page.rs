@@ -7,9 +7,11 @@
 use web_sys::js_sys;
 
 mod app;
+mod chain_file;
 mod client;
 mod components;
 mod directory;
+mod files;
 mod format;
 mod hooks;
 mod locale;

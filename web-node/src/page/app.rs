@@ -17,6 +17,8 @@ use super::components::members::Members;
 use super::components::mempool::Mempool;
 use super::components::mining::Mining;
 use super::components::navigation::navigation;
+use super::components::part::part;
+use super::components::records::Records;
 use super::components::rejections::rejections;
 use super::components::status::StatusBar;
 use super::components::write::WritePanel;
@@ -66,18 +68,23 @@ pub(super) fn App() -> Html {
         look_up,
     };
 
+    let header = part(Header {
+        network: view
+            .as_ref()
+            .and_then(|view| Some(view.network.as_ref()?.name.clone())),
+        connection: view.as_ref().map(|view| view.connection.clone()),
+        theme,
+        on_theme,
+        on_language,
+    });
     html! {
         <ContextProvider<Surroundings> context={surroundings}>
         <ContextProvider<Now> context={now}>
             <div class="app" data-testid="app" data-lang={locale.language().tag()} data-theme={theme.name()}>
                 <a class="skip-link" href="#main">{ say!(locale, "skip-to-content") }</a>
-                <Header
-                    network={view.as_ref().and_then(|view| view.network.as_ref().map(|network| network.name.clone()))}
-                    connection={view.as_ref().map(|view| view.connection.clone())}
-                    {theme} {on_theme} {on_language}
-                />
-                <Banners session={(*session).clone()} />
-                <StatusBar view={view.clone()} />
+                { header }
+                { part(Banners { session: (*session).clone() }) }
+                { part(StatusBar { view: view.clone() }) }
                 <main id="main" class="columns" tabindex="-1">
                     { panels(view.as_deref(), &session, &asked, &on_ask) }
                 </main>
@@ -103,42 +110,56 @@ fn panels(
 ) -> Html {
     let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
     let damaged = view.map(|view| view.damaged.clone()).unwrap_or_default();
+    let network = view.and_then(|view| view.network.as_ref());
+    let own_id = view.and_then(|view| view.id);
+    let act = [
+        part(Mining {
+            mining: view.map(|view| view.mining).unwrap_or_default(),
+            environment: session.environment.clone(),
+        }),
+        part(WritePanel {
+            chain: chain.clone(),
+        }),
+        part(LookupPanel {
+            tip: chain.tip,
+            asked: asked.clone(),
+            on_ask: on_ask.clone(),
+        }),
+    ];
+    let blocks = [
+        part(Mempool {
+            pending: view.map_or(0, |view| view.pending),
+            unacknowledged: view.map_or(0, |view| view.unacknowledged),
+            tip: chain.tip,
+        }),
+        part(Blocks {
+            height: chain.height,
+            tip: chain.tip,
+            final_height: chain.final_height,
+            damaged: damaged.clone(),
+            is_ready: network.is_some(),
+        }),
+    ];
+    let others = [
+        part(Members {
+            members: view.map(|view| view.members.clone()).unwrap_or_default(),
+            own_id,
+            leader: view.and_then(|view| view.leader),
+        }),
+        part(Consistency {
+            check: view.and_then(|view| view.check.clone()),
+            own_id,
+            damaged,
+        }),
+        part(Records {
+            network: network.map(|network| network.id),
+        }),
+    ];
     html! {
         <>
-            <div class="column column-act">
-                <Mining
-                    mining={view.map(|view| view.mining).unwrap_or_default()}
-                    environment={session.environment.clone()}
-                />
-                <WritePanel height={chain.height} tip={chain.tip} />
-                <LookupPanel tip={chain.tip} asked={asked.clone()} on_ask={on_ask.clone()} />
-            </div>
-            <div class="column column-chain">
-                <Mempool
-                    pending={view.map_or(0, |view| view.pending)}
-                    unacknowledged={view.map_or(0, |view| view.unacknowledged)}
-                    tip={chain.tip}
-                />
-                <Blocks
-                    height={chain.height}
-                    tip={chain.tip}
-                    final_height={chain.final_height}
-                    damaged={damaged.clone()}
-                    is_ready={view.is_some_and(|view| view.network.is_some())}
-                />
-            </div>
-            <div class="column column-network">
-                <Members
-                    members={view.map(|view| view.members.clone()).unwrap_or_default()}
-                    own_id={view.and_then(|view| view.id)}
-                    leader={view.and_then(|view| view.leader)}
-                />
-                <Consistency
-                    check={view.and_then(|view| view.check.clone())}
-                    own_id={view.and_then(|view| view.id)}
-                    {damaged}
-                />
-            </div>
+            <div class="column column-act">{ for act }</div>
+            <div class="column column-chain">{ for blocks }</div>
+            <div class="column column-network">{ for others }</div>
         </>
     }
 }

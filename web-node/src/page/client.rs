@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use shared::node::interface::{Answer, Command};
 
 use crate::node_handle::NodeHandle;
@@ -78,6 +79,16 @@ impl Client {
         }
         let number = self.handle.command(command);
         self.askers.borrow_mut().push((number, Box::new(asker)));
+    }
+
+    /// Asks the node for something. Nothing comes where the worker crashed before it answered.
+    pub(super) async fn answer(&self, command: Command) -> Option<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.ask(command, move |answer| {
+            // Whoever has lost interest has dropped the other end.
+            let _ = sender.send(answer);
+        });
+        receiver.await.ok()?
     }
 
     /// Tells the node something whose answer nobody waits for.

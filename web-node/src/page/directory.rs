@@ -28,6 +28,12 @@ impl Directory {
         known.map(|(_, id)| *id)
     }
 
+    /// The key of a number, if it is present.
+    pub(super) fn key(&self, id: MemberId) -> Option<PublicKey> {
+        let known = self.ids.iter().find(|(_, known)| *known == id);
+        known.map(|(key, _)| *key)
+    }
+
     /// Whether a key is one's own.
     pub(super) fn is_own(&self, key: &PublicKey) -> bool {
         self.own == *key

@@ -1,11 +1,13 @@
 //! What needs the user's attention: one sentence that says what happened and what to do, and the
 //! button that does it.
 
+use shared::finality::evidence::{Conviction, Offence};
 use shared::message::{ErrorCode, ErrorMessage};
-use shared::node::interface::{Command, Connection};
+use shared::node::interface::{Abstention, Command, Connection};
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use super::part::{drawn_by, part};
 use crate::page::client::Client;
 use crate::page::hooks::{use_client, use_locale, use_now};
 use crate::page::locale::{Locale, say};
@@ -15,14 +17,16 @@ use crate::ports::Fatal;
 /// Failed attempts to connect after which it is worth a banner.
 const ATTEMPTS_QUIET: u32 = 2;
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct BannersProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Banners {
     pub(in crate::page) session: Session,
 }
 
+drawn_by!(Banners, use_banners);
+
 /// All that is to be said at the moment.
-#[function_component]
-pub(in crate::page) fn Banners(props: &BannersProps) -> Html {
+#[hook]
+fn use_banners(props: &Banners) -> Html {
     let locale = use_locale();
     let client = use_client();
     let session = &props.session;
@@ -33,15 +37,25 @@ pub(in crate::page) fn Banners(props: &BannersProps) -> Html {
         detail: None,
         remedy: Remedy::Reload,
     });
+    let abstention = session.view.as_ref().and_then(|view| view.abstention);
+    let abstention = abstention.map(|Abstention::OldStorage| Notice {
+        kind: "abstention",
+        sentence: say!(locale, "banner-old-storage"),
+        detail: None,
+        remedy: Remedy::Nothing,
+    });
+    let convictions = session.view.as_ref().map(|view| view.convicted.as_slice());
+    let convicted = convictions.unwrap_or_default().iter();
+    let convicted = convicted.map(|conviction| of_conviction(&locale, conviction));
     let connection = session
         .view
         .as_ref()
         .and_then(|view| of_connection(&locale, &view.connection));
     html! {
         <div class="banners" aria-live="assertive">
-            { for [fatal, silent].into_iter().flatten().map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }
+            { for [fatal, silent, abstention].into_iter().flatten().chain(convicted).map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }
             { for connection.map(|(notice, until_ms)| {
-                let next_attempt = until_ms.map(|until_ms| html! { <NextAttempt {until_ms} /> });
+                let next_attempt = until_ms.map(|until_ms| part(NextAttempt { until_ms }));
                 banner(&locale, client.as_ref(), &notice, next_attempt.unwrap_or_default())
             }) }
         </div>
@@ -63,6 +77,10 @@ enum Remedy {
     Reconnect,
     /// Do not wait for the next attempt.
     ConnectNow,
+    /// Forget the replica and fetch it anew.
+    StartAfresh,
+    /// There is nothing to do but to know.
+    Nothing,
 }
 
 fn of_fatal(locale: &Locale, fatal: &Fatal) -> Notice {
@@ -135,6 +153,24 @@ fn of_connection(locale: &Locale, connection: &Connection) -> Option<(Notice, Op
     }
 }
 
+/// Who is proved to have signed what contradicts itself, and what it was.
+fn of_conviction(locale: &Locale, conviction: &Conviction) -> Notice {
+    let key = conviction.key.to_string();
+    let sentence = match conviction.offence {
+        Offence::Votes { instance, .. } => say!(locale, "convicted-votes", instance = instance),
+        Offence::Proposals { instance, .. } => {
+            say!(locale, "convicted-proposals", instance = instance)
+        }
+        Offence::Log { .. } => say!(locale, "convicted-log"),
+    };
+    Notice {
+        kind: "convicted",
+        sentence,
+        detail: Some(key),
+        remedy: Remedy::Nothing,
+    }
+}
+
 fn of_refusal(locale: &Locale, error: &ErrorMessage) -> Notice {
     let (kind, sentence, remedy) = match error.code {
         ErrorCode::Superseded => (
@@ -143,6 +179,17 @@ fn of_refusal(locale: &Locale, error: &ErrorMessage) -> Notice {
             Remedy::Reconnect,
         ),
         ErrorCode::Version => ("version", say!(locale, "banner-version"), Remedy::Reload),
+        ErrorCode::Unavailable => (
+            "damaged",
+            say!(locale, "banner-damaged"),
+            Remedy::StartAfresh,
+        ),
+        ErrorCode::Forked => ("forked", say!(locale, "banner-forked"), Remedy::StartAfresh),
+        ErrorCode::Invitation => (
+            "invitation",
+            say!(locale, "banner-invitation"),
+            Remedy::Reconnect,
+        ),
         ErrorCode::Network => ("refused", say!(locale, "banner-network"), Remedy::Reconnect),
         _ => ("refused", say!(locale, "banner-refused"), Remedy::Reconnect),
     };
@@ -181,6 +228,8 @@ fn remedy_button(locale: &Locale, client: Option<Client>, remedy: Remedy) -> Htm
         Remedy::Reload => ("reload", say!(locale, "reload")),
         Remedy::Reconnect => ("reconnect", say!(locale, "reconnect")),
         Remedy::ConnectNow => ("reconnect", say!(locale, "connect-now")),
+        Remedy::StartAfresh => ("start-afresh", say!(locale, "start-afresh")),
+        Remedy::Nothing => return html! {},
     };
     let onclick = move |_: MouseEvent| match (remedy, &client) {
         (Remedy::Reload, _) => {
@@ -190,6 +239,7 @@ fn remedy_button(locale: &Locale, client: Option<Client>, remedy: Remedy) -> Htm
         }
         (Remedy::Reconnect, Some(client)) => client.tell(Command::Reconnect),
         (Remedy::ConnectNow, Some(client)) => client.connect_now(),
+        (Remedy::StartAfresh, Some(client)) => client.tell(Command::StartAfresh),
         _ => {}
     };
     html! {
@@ -197,15 +247,17 @@ fn remedy_button(locale: &Locale, client: Option<Client>, remedy: Remedy) -> Htm
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct NextAttemptProps {
+#[derive(PartialEq)]
+struct NextAttempt {
     /// Milliseconds since 1970 UTC.
     until_ms: u64,
 }
 
+drawn_by!(NextAttempt, use_next_attempt);
+
 /// Counts down to the next attempt; not read out each second.
-#[function_component]
-fn NextAttempt(props: &NextAttemptProps) -> Html {
+#[hook]
+fn use_next_attempt(props: &NextAttempt) -> Html {
     let locale = use_locale();
     let now = use_now();
     let seconds = props.until_ms.saturating_sub(now.0).div_ceil(1000);

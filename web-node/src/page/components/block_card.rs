@@ -5,13 +5,14 @@ use yew::prelude::*;
 
 use super::block_detail::BlockDetailView;
 use super::icon::{Icon, sign};
+use super::part::{drawn_by, part};
 use super::person::Person;
 use super::text::{self, Ago};
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(super) struct BlockCardProps {
+#[derive(PartialEq)]
+pub(super) struct BlockCard {
     pub(super) summary: BlockSummary,
     pub(super) is_damaged: bool,
     /// Shows the page of the chain that begins at a height.
@@ -22,9 +23,11 @@ pub(super) struct BlockCardProps {
     pub(super) edits: u32,
 }
 
+drawn_by!(BlockCard, use_block_card);
+
 /// A block.
-#[function_component]
-pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
+#[hook]
+fn use_block_card(props: &BlockCard) -> Html {
     let locale = use_locale();
     let is_open = use_state(|| false);
     let summary = &props.summary;
@@ -67,25 +70,25 @@ pub(super) fn BlockCard(props: &BlockCardProps) -> Html {
                 </span>
                 <span class="block-side">
                     if height > 0 {
-                        <Person key_of={header.producer} />
+                        { part(Person { key_of: header.producer }) }
                     }
                     <span class="block-minor">
                         { say!(locale, "transactions", count = summary.transactions) }
                         { " · " }
-                        <Ago time_ms={header.timestamp_ms} />
+                        { part(Ago { time_ms: header.timestamp_ms }) }
                     </span>
                 </span>
                 { sign(Icon::Chevron) }
             </button>
             <div id={detail_id.clone()} class="block-detail" hidden={!*is_open}>
                 if *is_open {
-                    <BlockDetailView
-                        summary={summary.clone()}
-                        is_damaged={props.is_damaged}
-                        on_goto={props.on_goto.clone()}
-                        on_edited={props.on_edited.clone()}
-                        edits={props.edits}
-                    />
+                    { part(BlockDetailView {
+                        summary: summary.clone(),
+                        is_damaged: props.is_damaged,
+                        on_goto: props.on_goto.clone(),
+                        on_edited: props.on_edited.clone(),
+                        edits: props.edits,
+                    }) }
                 }
             </div>
         </li>

@@ -7,14 +7,16 @@ use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
+use super::part::{drawn_by, part};
 use super::person::Person;
+use super::receipt::ReceiptButton;
 use super::text;
 use super::transaction::{action_text, outcome_name, outcome_tag, put_parts};
 use crate::page::hooks::{Request, use_answer, use_locale, use_request};
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(super) struct BlockDetailViewProps {
+#[derive(PartialEq)]
+pub(super) struct BlockDetailView {
     pub(super) summary: BlockSummary,
     pub(super) is_damaged: bool,
     pub(super) on_goto: Callback<Option<u64>>,
@@ -22,9 +24,11 @@ pub(super) struct BlockDetailViewProps {
     pub(super) edits: u32,
 }
 
+drawn_by!(BlockDetailView, use_block_detail_view);
+
 /// An opened block, as it is stored.
-#[function_component]
-pub(super) fn BlockDetailView(props: &BlockDetailViewProps) -> Html {
+#[hook]
+fn use_block_detail_view(props: &BlockDetailView) -> Html {
     let locale = use_locale();
     let height = props.summary.header.height;
     let version = (props.summary.clone(), props.is_damaged, props.edits);
@@ -107,7 +111,7 @@ fn header_fields(
             <dd>{ locale.date_time(header.timestamp_ms) }</dd>
 
             <dt>{ say!(locale, "field-producer") }</dt>
-            <dd><Person key_of={header.producer} /></dd>
+            <dd>{ part(Person { key_of: header.producer }) }</dd>
 
             <dt>{ say!(locale, "field-difficulty") }</dt>
             <dd>
@@ -123,6 +127,7 @@ fn header_fields(
 }
 
 fn transaction_list(locale: &Locale, detail: Option<&BlockDetail>) -> Html {
+    let is_final = detail.is_some_and(|detail| detail.summary.is_final);
     let transactions = detail.map_or(&[][..], |detail| &detail.transactions);
     if transactions.is_empty() {
         return html! { <p class="empty">{ say!(locale, "block-without-transactions") }</p> };
@@ -140,11 +145,14 @@ fn transaction_list(locale: &Locale, detail: Option<&BlockDetail>) -> Html {
                         data-value={value}
                         data-sender-key={transaction.sender.to_string()}
                     >
-                        <Person key_of={transaction.sender} />
+                        { part(Person { key_of: transaction.sender }) }
                         { action_text(locale, &transaction.action) }
                         <span class="row-end">
                             { outcome_tag(locale, *outcome) }
                             { text::short(id) }
+                            if is_final {
+                                { part(ReceiptButton { of: *id }) }
+                            }
                         </span>
                     </li>
                 }

@@ -7,14 +7,15 @@ use yew::prelude::*;
 
 use super::block_card::BlockCard;
 use super::panel::panel;
+use super::part::{drawn_by, keyed};
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::{Locale, say};
 
 /// Blocks on one page.
 const PAGE_BLOCKS: u32 = 10;
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct BlocksProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Blocks {
     pub(in crate::page) height: u64,
     pub(in crate::page) tip: BlockHash,
     pub(in crate::page) final_height: u64,
@@ -23,9 +24,11 @@ pub(in crate::page) struct BlocksProps {
     pub(in crate::page) is_ready: bool,
 }
 
+drawn_by!(Blocks, use_blocks);
+
 /// One page of the chain. Without a height to start from it follows the tip.
-#[function_component]
-pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
+#[hook]
+fn use_blocks(props: &Blocks) -> Html {
     let locale = use_locale();
     let from = use_state_eq(|| None);
     let edits = use_state(|| 0_u32);
@@ -58,16 +61,16 @@ pub(in crate::page) fn Blocks(props: &BlocksProps) -> Html {
                 <p class="empty">{ say!(locale, "blocks-none") }</p>
             }
             <ol class="chain" data-testid="blocks" reversed=true>
-                { for blocks.iter().map(|summary| html! {
-                    <BlockCard
-                        key={summary.header.height.to_string()}
-                        summary={summary.clone()}
-                        is_damaged={summary.is_damaged || props.damaged.contains(&summary.header.height)}
-                        on_goto={on_goto.clone()}
-                        on_edited={on_edited.clone()}
-                        edits={*edits}
-                    />
-                }) }
+                { for blocks.iter().map(|summary| keyed(
+                    &summary.header.height.to_string(),
+                    BlockCard {
+                        summary: summary.clone(),
+                        is_damaged: summary.is_damaged || props.damaged.contains(&summary.header.height),
+                        on_goto: on_goto.clone(),
+                        on_edited: on_edited.clone(),
+                        edits: *edits,
+                    },
+                )) }
             </ol>
             { pager(&locale, *from, props.height, &on_goto) }
         </>

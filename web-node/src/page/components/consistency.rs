@@ -7,21 +7,24 @@ use yew::prelude::*;
 use super::command_error;
 use super::icon::{Icon, sign};
 use super::panel::panel;
+use super::part::drawn_by;
 use crate::page::format::heights;
 use crate::page::hooks::{Request, use_locale, use_request};
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct ConsistencyProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Consistency {
     pub(in crate::page) check: Option<CheckReport>,
     pub(in crate::page) own_id: Option<MemberId>,
     /// Heights at which the own replica is known to be damaged.
     pub(in crate::page) damaged: Vec<u64>,
 }
 
+drawn_by!(Consistency, use_consistency);
+
 /// The check, its last report, and the repair of the own replica.
-#[function_component]
-pub(in crate::page) fn Consistency(props: &ConsistencyProps) -> Html {
+#[hook]
+fn use_consistency(props: &Consistency) -> Html {
     let locale = use_locale();
     let request = use_request();
     let repair = use_request();

@@ -5,13 +5,14 @@ use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use super::part::{drawn_by, part};
 use super::share_dialog::ShareDialog;
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Language, Locale, say};
 use crate::page::preferences::Theme;
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct HeaderProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Header {
     pub(in crate::page) network: Option<String>,
     pub(in crate::page) connection: Option<Connection>,
     pub(in crate::page) theme: Theme,
@@ -19,9 +20,11 @@ pub(in crate::page) struct HeaderProps {
     pub(in crate::page) on_language: Callback<Language>,
 }
 
+drawn_by!(Header, use_header);
+
 /// The head of the page.
-#[function_component]
-pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
+#[hook]
+fn use_header(props: &Header) -> Html {
     let locale = use_locale();
     let is_sharing = use_state(|| false);
     let share = is_sharing.setter();
@@ -45,7 +48,7 @@ pub(in crate::page) fn Header(props: &HeaderProps) -> Html {
                 { theme_button(&locale, props.theme, &props.on_theme) }
             </div>
             if *is_sharing {
-                <ShareDialog on_close={close} />
+                { part(ShareDialog { on_close: close }) }
             }
         </header>
     }

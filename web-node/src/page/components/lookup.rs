@@ -9,6 +9,7 @@ use yew::prelude::*;
 
 use super::icon::{Icon, sign};
 use super::panel::panel;
+use super::part::{drawn_by, keyed, part};
 use super::person::Person;
 use super::text::Ago;
 use super::transaction::{outcome_name, outcome_tag};
@@ -16,17 +17,19 @@ use super::write::field_error;
 use crate::page::hooks::{use_answer, use_locale};
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct LookupPanelProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct LookupPanel {
     pub(in crate::page) tip: BlockHash,
     /// The key last asked for, here or by pressing it elsewhere on the page.
     pub(in crate::page) asked: Option<Key>,
     pub(in crate::page) on_ask: Callback<Key>,
 }
 
+drawn_by!(LookupPanel, use_lookup_panel);
+
 /// The field for a key, and what is known of the key last asked for, kept up to date.
-#[function_component]
-pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
+#[hook]
+fn use_lookup_panel(props: &LookupPanel) -> Html {
     let locale = use_locale();
     let field = use_node_ref();
     let error = use_state_eq(|| None::<String>);
@@ -73,21 +76,23 @@ pub(in crate::page) fn LookupPanel(props: &LookupPanelProps) -> Html {
             </form>
             { field_error("lookup-error", (*error).clone()) }
             if let Some(key) = &props.asked {
-                <LookupResult key={key.as_str().to_owned()} looked_up={key.clone()} tip={props.tip} />
+                { keyed(key.as_str(), LookupResult { looked_up: key.clone(), tip: props.tip }) }
             }
         </>
     };
     panel("lookup", say!(locale, "lookup"), html! {}, content)
 }
 
-#[derive(Properties, PartialEq)]
-struct LookupResultProps {
+#[derive(PartialEq)]
+struct LookupResult {
     looked_up: Key,
     tip: BlockHash,
 }
 
-#[function_component]
-fn LookupResult(props: &LookupResultProps) -> Html {
+drawn_by!(LookupResult, use_lookup_result);
+
+#[hook]
+fn use_lookup_result(props: &LookupResult) -> Html {
     let locale = use_locale();
     let key = props.looked_up.clone();
     let answer = use_answer(Command::Lookup { key }, props.tip);
@@ -116,7 +121,7 @@ fn present_value(locale: &Locale, entry: &KeyEntry) -> Html {
             <b class="ledger-key">{ entry.key.as_str().to_owned() }</b>
             <p class="value" data-testid="lookup-value" data-writer={entry.writer.to_string()} data-height={entry.height.to_string()} data-id={entry.written_by.to_string()}>{ entry.value.as_str().to_owned() }</p>
             <p class="hint">
-                { say!(locale, "written-by") }{ " " }<Person key_of={entry.writer} />{ " " }
+                { say!(locale, "written-by") }{ " " }{ part(Person { key_of: entry.writer }) }{ " " }
                 { say!(locale, "in-block", height = entry.height) }
             </p>
         </div>
@@ -138,10 +143,10 @@ fn history_table(locale: &Locale, items: &[HistoryItem]) -> Html {
                 { for items.iter().map(|item| html! {
                     <tr key={item.id.to_string()} data-testid={format!("history-{}", item.id)}
                         data-height={item.height.to_string()} data-outcome={outcome_name(item.outcome)} data-value={item.value.as_str().to_owned()}>
-                        <td>{ locale.number(item.height) }{ " " }<small><Ago time_ms={item.timestamp_ms} /></small></td>
+                        <td>{ locale.number(item.height) }{ " " }<small>{ part(Ago { time_ms: item.timestamp_ms }) }</small></td>
                         <td class="ledger-value">{ item.value.as_str().to_owned() }</td>
                         <td>
-                            <Person key_of={item.writer} />
+                            { part(Person { key_of: item.writer }) }
                             if item.outcome != Outcome::Applied {
                                 { outcome_tag(locale, item.outcome) }
                             }

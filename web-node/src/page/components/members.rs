@@ -6,6 +6,7 @@ use yew::prelude::*;
 
 use super::icon::{Icon, sign};
 use super::panel::panel;
+use super::part::drawn_by;
 use super::person::avatar;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
@@ -13,16 +14,18 @@ use crate::page::locale::{Locale, say};
 /// Members shown until one asks for more.
 const SHOWN_MEMBERS: usize = 40;
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct MembersProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Members {
     pub(in crate::page) members: Vec<Member>,
     pub(in crate::page) own_id: Option<MemberId>,
     pub(in crate::page) leader: Option<Leader>,
 }
 
+drawn_by!(Members, use_members);
+
 /// The members that are present, by number.
-#[function_component]
-pub(in crate::page) fn Members(props: &MembersProps) -> Html {
+#[hook]
+fn use_members(props: &Members) -> Html {
     let locale = use_locale();
     let client = use_client();
     let shown = use_state(|| SHOWN_MEMBERS);
@@ -60,7 +63,7 @@ pub(in crate::page) fn Members(props: &MembersProps) -> Html {
     panel("members", say!(locale, "members"), aside, content)
 }
 
-fn member_row(locale: &Locale, member: &Member, props: &MembersProps) -> Html {
+fn member_row(locale: &Locale, member: &Member, props: &Members) -> Html {
     let is_self = Some(member.id) == props.own_id;
     let is_leader = props.leader.is_some_and(|leader| leader.id == member.id);
     let status = &member.status;

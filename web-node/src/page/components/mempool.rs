@@ -5,6 +5,7 @@ use shared::node::interface::{Answer, Command, PendingTransaction};
 use yew::prelude::*;
 
 use super::panel::panel;
+use super::part::{drawn_by, part};
 use super::person::Person;
 use super::transaction::{action_text, put_parts};
 use crate::page::directory::Directory;
@@ -14,17 +15,19 @@ use crate::page::locale::{Locale, say};
 /// Pending transactions on one page.
 const PAGE_TRANSACTIONS: u32 = 8;
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct MempoolProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Mempool {
     pub(in crate::page) pending: u32,
     /// Of these, own ones that the relay has not stored yet.
     pub(in crate::page) unacknowledged: u32,
     pub(in crate::page) tip: BlockHash,
 }
 
+drawn_by!(Mempool, use_mempool);
+
 /// One page of the mempool.
-#[function_component]
-pub(in crate::page) fn Mempool(props: &MempoolProps) -> Html {
+#[hook]
+fn use_mempool(props: &Mempool) -> Html {
     let locale = use_locale();
     let directory = use_directory();
     let skip = use_state_eq(|| 0_u32);
@@ -89,7 +92,7 @@ fn pending_row(locale: &Locale, directory: &Directory, pending: &PendingTransact
             data-value={value}
             data-acknowledged={pending.is_acknowledged.to_string()}
         >
-            <Person key_of={transaction.sender} />
+            { part(Person { key_of: transaction.sender }) }
             { action_text(locale, &transaction.action) }
             if is_own {
                 <span class="row-end">

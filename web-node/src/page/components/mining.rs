@@ -8,20 +8,23 @@ use yew::prelude::*;
 
 use super::icon::{Icon, sign};
 use super::panel::panel;
+use super::part::drawn_by;
 use crate::page::client::Client;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
 use crate::ports::{Environment, MinerSettings};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct MiningProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct Mining {
     pub(in crate::page) mining: MiningView,
     pub(in crate::page) environment: Option<Rc<Environment>>,
 }
 
+drawn_by!(Mining, use_mining);
+
 /// The controls of the miners.
-#[function_component]
-pub(in crate::page) fn Mining(props: &MiningProps) -> Html {
+#[hook]
+fn use_mining(props: &Mining) -> Html {
     let locale = use_locale();
     let client = use_client();
     let mining = props.mining;

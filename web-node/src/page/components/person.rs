@@ -3,6 +3,7 @@
 use shared::keys::PublicKey;
 use yew::prelude::*;
 
+use super::part::drawn_by;
 use crate::page::hooks::{use_directory, use_locale};
 use crate::page::locale::say;
 
@@ -35,14 +36,16 @@ pub(super) fn avatar(key: &PublicKey) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct PersonProps {
+#[derive(PartialEq)]
+pub(super) struct Person {
     pub(super) key_of: PublicKey,
 }
 
+drawn_by!(Person, use_person);
+
 /// A member: picture, number where it is present, short key otherwise, and whether it is you.
-#[function_component]
-pub(super) fn Person(props: &PersonProps) -> Html {
+#[hook]
+fn use_person(props: &Person) -> Html {
     let locale = use_locale();
     let directory = use_directory();
     let key = &props.key_of;

@@ -3,6 +3,7 @@
 use shared::rejection::Rejection;
 use yew::prelude::*;
 
+use super::part::part;
 use super::text::Ago;
 use crate::page::locale::{Locale, say};
 
@@ -15,7 +16,7 @@ pub(in crate::page) fn rejections(locale: &Locale, rejections: &[Rejection]) -> 
             <ul>
                 { for rejections.iter().rev().map(|rejection| html! {
                     <li>
-                        <Ago time_ms={rejection.time_ms} />
+                        { part(Ago { time_ms: rejection.time_ms }) }
                         { " " }
                         { rejection.reason.clone() }
                     </li>

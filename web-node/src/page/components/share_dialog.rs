@@ -2,56 +2,46 @@
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
+use super::dialog::Dialog;
+use super::part::{drawn_by, part};
 use super::text::copy_field;
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 use crate::page::share::{Link, Origin, fetch_addresses, link};
 
-#[derive(Properties, PartialEq)]
-pub(super) struct ShareDialogProps {
+#[derive(PartialEq)]
+pub(super) struct ShareDialog {
     pub(super) on_close: Callback<()>,
 }
 
-/// A modal dialog with the link under which others open this network.
-#[function_component]
-pub(super) fn ShareDialog(props: &ShareDialogProps) -> Html {
-    let locale = use_locale();
-    let dialog = use_node_ref();
-    let addresses = use_state(|| None);
+drawn_by!(ShareDialog, use_share_dialog);
 
+/// A modal dialog with the link under which others open this network.
+#[hook]
+fn use_share_dialog(props: &ShareDialog) -> Html {
+    let locale = use_locale();
+    let addresses = use_state(|| None);
     let setter = addresses.setter();
-    let opened = dialog.clone();
     use_effect_with((), move |()| {
-        if let Some(dialog) = opened.cast::<HtmlDialogElement>() {
-            let _ = dialog.show_modal();
-        }
         spawn_local(async move { setter.set(Some(fetch_addresses().await)) });
     });
-
-    let closed = dialog.clone();
-    let close = Callback::from(move |_: MouseEvent| {
-        if let Some(dialog) = closed.cast::<HtmlDialogElement>() {
-            dialog.close();
-        }
-    });
-    let on_closed = props.on_close.reform(|_: Event| ());
-
-    html! {
-        <dialog ref={dialog} class="dialog" aria-labelledby="share-heading" data-testid="share-dialog" onclose={on_closed}>
-            <h2 id="share-heading">{ say!(locale, "share-title") }</h2>
+    let children = html! {
+        <>
             if let Some(addresses) = &*addresses {
                 { share_link(&locale, &link(&Origin::of_page(), addresses.as_ref())) }
             } else {
                 <p role="status">{ say!(locale, "share-asking") }</p>
             }
-            <button type="button" class="button button-wide" data-testid="share-close" onclick={close}>
-                { say!(locale, "close") }
-            </button>
-        </dialog>
-    }
+        </>
+    };
+    part(Dialog {
+        id: "share",
+        title: say!(locale, "share-title"),
+        on_close: props.on_close.clone(),
+        children,
+    })
 }
 
 fn share_link(locale: &Locale, link: &Link) -> Html {

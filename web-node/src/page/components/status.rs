@@ -7,19 +7,22 @@ use shared::node::interface::{ChainView, View};
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use super::part::drawn_by;
 use super::person::avatar;
 use super::text;
 use crate::page::hooks::use_locale;
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct StatusBarProps {
+#[derive(PartialEq)]
+pub(in crate::page) struct StatusBar {
     pub(in crate::page) view: Option<Rc<View>>,
 }
 
+drawn_by!(StatusBar, use_status_bar);
+
 /// The status bar; its places stay where they are while nothing is known yet.
-#[function_component]
-pub(in crate::page) fn StatusBar(props: &StatusBarProps) -> Html {
+#[hook]
+fn use_status_bar(props: &StatusBar) -> Html {
     let locale = use_locale();
     let is_log_open = use_state(|| false);
     let view = props.view.as_deref();

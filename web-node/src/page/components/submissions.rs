@@ -1,10 +1,12 @@
 //! What became of one's own transactions: pending, then in a block, and what they did there.
 
 use shared::hash::{BlockHash, TransactionId};
-use shared::node::interface::{Answer, Command, HistoryItem};
+use shared::node::interface::{Answer, ChainView, Command, HistoryItem};
 use shared::transaction::{Key, Value};
 use yew::prelude::*;
 
+use super::part::{drawn_by, keyed, part};
+use super::receipt::ReceiptButton;
 use super::text;
 use super::transaction::{LedgerKey, outcome_name, outcome_tag};
 use crate::page::hooks::{use_answer, use_locale};
@@ -22,26 +24,30 @@ pub(super) struct Submission {
 }
 
 /// The last submissions, newest first.
-pub(super) fn submission_list(submissions: &[Submission], tip: BlockHash, height: u64) -> Html {
+pub(super) fn submission_list(submissions: &[Submission], chain: &ChainView) -> Html {
+    let (tip, height, final_height) = (chain.tip, chain.height, chain.final_height);
     html! {
         <ul class="rows submissions" aria-live="polite">
             { for submissions.iter().map(|submission| html! {
-                <SubmissionRow key={submission.id.to_string()} submission={submission.clone()} {tip} {height} />
+                { keyed(&submission.id.to_string(), SubmissionRow { submission: submission.clone(), tip, height, final_height }) }
             }) }
         </ul>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct SubmissionRowProps {
+#[derive(PartialEq)]
+struct SubmissionRow {
     submission: Submission,
     tip: BlockHash,
     height: u64,
+    final_height: u64,
 }
 
+drawn_by!(SubmissionRow, use_submission_row);
+
 /// Looked up again with each new tip, since a reorganisation may take it out of its block.
-#[function_component]
-fn SubmissionRow(props: &SubmissionRowProps) -> Html {
+#[hook]
+fn use_submission_row(props: &SubmissionRow) -> Html {
     let locale = use_locale();
     let Submission { id, key, value } = &props.submission;
     let answer = use_answer(
@@ -57,7 +63,7 @@ fn SubmissionRow(props: &SubmissionRowProps) -> Html {
             data-outcome={included.map(|item| outcome_name(item.outcome))}
         >
             <span class="action">
-                <LedgerKey of={key.clone()} />
+                { part(LedgerKey { of: key.clone() }) }
                 <span class="arrow" aria-hidden="true">{ "=" }</span>
                 <span class="ledger-value">{ value.as_str().to_owned() }</span>
             </span>
@@ -65,6 +71,9 @@ fn SubmissionRow(props: &SubmissionRowProps) -> Html {
                 if let Some(item) = included {
                     <span>{ say!(locale, "submission-mined", height = item.height) }</span>
                     { outcome_tag(&locale, item.outcome) }
+                    if item.height <= props.final_height {
+                        { part(ReceiptButton { of: *id }) }
+                    }
                 } else {
                     <span class="tag tag-warn">{ say!(locale, "submission-pending") }</span>
                 }

@@ -3,6 +3,7 @@
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::part::drawn_by;
 use crate::page::format::short_hash;
 use crate::page::hooks::{use_locale, use_now};
 
@@ -32,15 +33,26 @@ fn hash_text(hash: &str, zeros: &str, digits: &str, class: &'static str) -> Html
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct AgoProps {
+/// What something is, name by name.
+pub(super) fn facts<const COUNT: usize>(facts: [(String, Html); COUNT]) -> Html {
+    html! {
+        <dl class="fields">
+            { for facts.into_iter().map(|(name, fact)| html! { <><dt>{ name }</dt><dd>{ fact }</dd></> }) }
+        </dl>
+    }
+}
+
+#[derive(PartialEq)]
+pub(super) struct Ago {
     /// Milliseconds since 1970 UTC.
     pub(super) time_ms: u64,
 }
 
+drawn_by!(Ago, use_ago);
+
 /// How long ago something was, kept up to date.
-#[function_component]
-pub(super) fn Ago(props: &AgoProps) -> Html {
+#[hook]
+fn use_ago(props: &Ago) -> Html {
     let locale = use_locale();
     let now = use_now();
     html! {

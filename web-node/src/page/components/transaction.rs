@@ -3,6 +3,7 @@
 use shared::transaction::{Action, Expect, Key, Outcome};
 use yew::prelude::*;
 
+use super::part::{drawn_by, part};
 use super::person::Person;
 use crate::page::hooks::{use_locale, use_look_up};
 use crate::page::locale::{Locale, say};
@@ -12,7 +13,7 @@ pub(super) fn action_text(locale: &Locale, action: &Action) -> Html {
     match action {
         Action::Put { key, value, expect } => html! {
             <span class="action">
-                <LedgerKey of={key.clone()} />
+                { part(LedgerKey { of: key.clone() }) }
                 <span class="arrow" aria-hidden="true">{ "=" }</span>
                 <span class="ledger-value">{ value.as_str().to_owned() }</span>
                 if let Some(condition) = condition(locale, expect) {
@@ -24,20 +25,22 @@ pub(super) fn action_text(locale: &Locale, action: &Action) -> Html {
             <span class="action">
                 { say!(locale, "transfer-of", amount = *amount) }
                 <span class="arrow" aria-hidden="true">{ "→" }</span>
-                <Person key_of={*to} />
+                { part(Person { key_of: *to }) }
             </span>
         },
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub(super) struct LedgerKeyProps {
+#[derive(PartialEq)]
+pub(super) struct LedgerKey {
     pub(super) of: Key,
 }
 
+drawn_by!(LedgerKey, use_ledger_key);
+
 /// A key of the ledger; pressing it looks it up.
-#[function_component]
-pub(super) fn LedgerKey(props: &LedgerKeyProps) -> Html {
+#[hook]
+fn use_ledger_key(props: &LedgerKey) -> Html {
     let locale = use_locale();
     let look_up = use_look_up();
     let key = props.of.clone();

@@ -3,7 +3,7 @@
 use shared::encoding::TextError;
 use shared::hash::{BlockHash, TransactionId};
 use shared::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use shared::node::interface::{Answer, Command, CommandError};
+use shared::node::interface::{Answer, ChainView, Command, CommandError};
 use shared::transaction::{Expect, Key, Value};
 use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::prelude::*;
@@ -11,19 +11,22 @@ use yew::prelude::*;
 use super::command_error;
 use super::icon::{Icon, sign};
 use super::panel::panel;
+use super::part::{drawn_by, part};
 use super::submissions::{SUBMISSIONS_SHOWN, Submission, submission_list};
+use super::transfer::TransferForm;
 use crate::page::hooks::{use_answer, use_client, use_locale};
 use crate::page::locale::{Locale, say};
 
-#[derive(Properties, PartialEq)]
-pub(in crate::page) struct WritePanelProps {
-    pub(in crate::page) height: u64,
-    pub(in crate::page) tip: BlockHash,
+#[derive(PartialEq)]
+pub(in crate::page) struct WritePanel {
+    pub(in crate::page) chain: ChainView,
 }
 
+drawn_by!(WritePanel, use_write_panel);
+
 /// The form, and below it what became of one's own transactions.
-#[function_component]
-pub(in crate::page) fn WritePanel(props: &WritePanelProps) -> Html {
+#[hook]
+fn use_write_panel(props: &WritePanel) -> Html {
     let locale = use_locale();
     let submissions = use_state(Vec::<Submission>::new);
     let on_submitted = {
@@ -36,8 +39,9 @@ pub(in crate::page) fn WritePanel(props: &WritePanelProps) -> Html {
     };
     let content = html! {
         <>
-            <WriteForm tip={props.tip} {on_submitted} />
-            { submission_list(&submissions, props.tip, props.height) }
+            { part(WriteForm { tip: props.chain.tip, on_submitted }) }
+            { submission_list(&submissions, &props.chain) }
+            { part(TransferForm { balance: props.chain.balance }) }
         </>
     };
     panel("write", say!(locale, "write"), html! {}, content)
@@ -131,14 +135,16 @@ fn text_error(locale: &Locale, error: TextError) -> String {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct WriteFormProps {
+#[derive(PartialEq)]
+struct WriteForm {
     tip: BlockHash,
     on_submitted: Callback<Submission>,
 }
 
-#[function_component]
-fn WriteForm(props: &WriteFormProps) -> Html {
+drawn_by!(WriteForm, use_write_form);
+
+#[hook]
+fn use_write_form(props: &WriteForm) -> Html {
     let locale = use_locale();
     let client = use_client();
     let draft = use_state(Draft::default);
