@@ -1,7 +1,12 @@
-//! What `cargo xtask bench` measures of the shared crate. The work is the same on every machine;
-//! the clock is handed in, since a program and a browser's worker have different ones.
+//! What `cargo xtask bench` measures of the shared crate, and of the relay under load. The shared
+//! crate's work is the same on every machine; the clock is handed in, since a program and a
+//! browser's worker have different ones.
 
 pub mod chain;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fanout;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod load;
 
 use serde::{Deserialize, Serialize};
 

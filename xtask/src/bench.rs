@@ -2,6 +2,7 @@
 
 mod chain;
 mod dump;
+mod fanout;
 mod mining;
 mod native_mining;
 mod program;
@@ -108,10 +109,10 @@ pub(crate) enum BenchError {
 struct Bench {
     name: &'static str,
     about: &'static str,
-    run: fn(&Workspace, accept: bool) -> Result<Report, BenchError>,
+    run: fn(&Workspace, &BenchOptions) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
@@ -121,6 +122,11 @@ const BENCHES: [Bench; 5] = [
         name: "dump",
         about: "rows per second of a dump into PostgreSQL, beside psql's \\copy",
         run: dump::run,
+    },
+    Bench {
+        name: "fanout",
+        about: "deliveries per second and their processor time, beside nats-server and ws",
+        run: fanout::run,
     },
     Bench {
         name: "mining",
@@ -207,7 +213,7 @@ pub(crate) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<(), F
                 .collect::<Vec<_>>()
                 .join(", "),
         })?;
-    let report = (bench.run)(workspace, options.accept)?;
+    let report = (bench.run)(workspace, options)?;
     if options.json {
         writeln!(out, "{}", report.to_json(&machine()))?;
     } else {

@@ -20,6 +20,12 @@ pub(crate) fn build_with_page_for_tests(workspace: &Workspace) -> Result<PathBuf
     Ok(workspace.target().join("debug/relay"))
 }
 
+/// Builds the relay in release without the page, to be measured; returns the program.
+pub(crate) fn build_for_load(workspace: &Workspace) -> Result<PathBuf, ProcessError> {
+    build(workspace, &["--release"])?;
+    Ok(workspace.target().join("release/relay"))
+}
+
 /// Builds the relay for development, which serves only its API; returns the program.
 pub(crate) fn build_without_page(workspace: &Workspace) -> Result<PathBuf, ProcessError> {
     build(workspace, &[])?;

@@ -9,6 +9,7 @@ mod cargo_tool;
 mod database;
 mod debian_wasm;
 mod node;
+mod peers;
 mod python;
 mod tools_dir;
 mod wasm_toolchain;
@@ -18,6 +19,7 @@ use std::{io, path::PathBuf, time::Instant};
 use crate::{process::ProcessError, workspace::Workspace};
 
 pub(crate) use browser::Browser;
+pub(crate) use peers::Peers;
 pub(crate) use python::LintTools;
 pub(crate) use tools_dir::ToolsDir;
 pub(crate) use wasm_toolchain::WasmToolchain;
@@ -102,6 +104,13 @@ pub(crate) fn for_databases() -> Result<(), SetupError> {
     let tools = ToolsDir::locate()?;
     let _lock = tools.lock()?;
     database::ensure()
+}
+
+/// What the relay's fan-out is measured beside.
+pub(crate) fn for_fanout() -> Result<Peers, SetupError> {
+    let tools = ToolsDir::locate()?;
+    let _lock = tools.lock()?;
+    peers::ensure(&tools)
 }
 
 /// What only `cargo xtask ci` runs.

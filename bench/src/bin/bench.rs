@@ -1,27 +1,55 @@
 //! Runs one benchmark natively and prints its figures.
 
+use std::error::Error;
 use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use bench::{Figure, chain};
+use bench::{Figure, chain, fanout};
 
-fn main() -> std::process::ExitCode {
-    let name = std::env::args().nth(1).unwrap_or_default();
-    let figures = match name.as_str() {
-        "chain" => chain::all(clock_ms, resident_bytes),
-        _ => {
-            eprintln!("expected the name of a benchmark: chain; came: {name:?}");
-            return std::process::ExitCode::from(2);
-        }
-    };
-    let mut out = std::io::stdout().lock();
-    for figure in &figures {
-        if writeln!(out, "{}", Figure::line(figure)).is_err() {
-            return std::process::ExitCode::FAILURE;
+const USAGE: &str = "expected one of:\n  \
+    chain\n  \
+    fanout RELAY NATS-SERVER WS-SCRIPT";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args();
+    let (name, rest) = (arguments.nth(1).unwrap_or_default(), arguments);
+    let paths: Vec<_> = rest.map(PathBuf::from).collect();
+    match run(&name, &paths) {
+        Ok(figures) => print(&figures),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
-    std::process::ExitCode::SUCCESS
+}
+
+fn run(name: &str, paths: &[PathBuf]) -> Result<Vec<Figure>, Box<dyn Error>> {
+    match (name, paths) {
+        ("chain", []) => Ok(chain::all(clock_ms, resident_bytes)),
+        ("fanout", [relay, nats, ws]) => {
+            let programs = fanout::Programs {
+                relay: relay.clone(),
+                nats: nats.clone(),
+                ws: ws.clone(),
+            };
+            let data = tempfile::tempdir()?;
+            Ok(fanout::all(&programs, data.path())?)
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn print(figures: &[Figure]) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    for figure in figures {
+        if writeln!(out, "{}", Figure::line(figure)).is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn clock_ms() -> f64 {

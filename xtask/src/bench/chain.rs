@@ -1,6 +1,6 @@
 //! The ledger's own speed: what a node that joins pays, and what a long history costs.
 
-use super::{BenchError, Bound, Ratio, Report, Row, program::Figures};
+use super::{BenchError, BenchOptions, Bound, Ratio, Report, Row, program::Figures};
 use crate::workspace::Workspace;
 
 const NAME: &str = "chain";
@@ -16,7 +16,7 @@ const HISTORIES: [u32; 3] = [1_000, 10_000, 100_000];
 const STATES: [u32; 3] = [1_000, 100_000, 1_000_000];
 
 /// Measures natively, then in a browser.
-pub(super) fn run(workspace: &Workspace, _accept: bool) -> Result<Report, BenchError> {
+pub(super) fn run(workspace: &Workspace, _options: &BenchOptions) -> Result<Report, BenchError> {
     let mut report = Report {
         bench: NAME,
         rows: Vec::new(),

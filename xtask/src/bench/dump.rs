@@ -1,6 +1,6 @@
 //! How fast a chain gets into PostgreSQL, beside psql, which only copies rows.
 
-use super::{BenchError, Bound, Ratio, Report, Row, program::Figures};
+use super::{BenchError, BenchOptions, Bound, Ratio, Report, Row, program::Figures};
 use crate::{setup, workspace::Workspace};
 
 const NAME: &str = "dump";
@@ -8,7 +8,7 @@ const NAME: &str = "dump";
 const RATE_MIN: f64 = 0.8;
 
 /// Dumps 500,000 transactions, and has psql copy the same rows, in one run on one server.
-pub(super) fn run(workspace: &Workspace, _accept: bool) -> Result<Report, BenchError> {
+pub(super) fn run(workspace: &Workspace, _options: &BenchOptions) -> Result<Report, BenchError> {
     setup::for_databases()?;
     let figures = Figures::of_package(workspace, "dump", "copy")?;
     let row = |what: &str, unit| -> Result<Row, BenchError> {

@@ -1,6 +1,6 @@
 //! How fast the page mines, beside `sha2` natively and other people's SHA-256 in the same browser.
 
-use super::{BenchError, Bound, Ratio, Report, Row, program::Figures};
+use super::{BenchError, BenchOptions, Bound, Ratio, Report, Row, program::Figures};
 use crate::{setup, workspace::Workspace};
 
 const NAME: &str = "mining";
@@ -25,7 +25,7 @@ const RATES: [&str; 9] = [
 ];
 
 /// Measures all by turns, in one run.
-pub(super) fn run(workspace: &Workspace, _accept: bool) -> Result<Report, BenchError> {
+pub(super) fn run(workspace: &Workspace, _options: &BenchOptions) -> Result<Report, BenchError> {
     let modules = setup::for_mining_peers()?;
     let figures = Figures::browsers(workspace, NAME, &[("PEER_MODULES", modules)])?;
     let mut rows = Vec::new();

@@ -1,6 +1,6 @@
 //! How fast the worker's miners are, beside one compression by `sha2` for each attempt.
 
-use super::{BenchError, Bound, Ratio, Report, Row, program::Figures};
+use super::{BenchError, BenchOptions, Bound, Ratio, Report, Row, program::Figures};
 use crate::workspace::Workspace;
 
 const NAME: &str = "native-mining";
@@ -8,7 +8,7 @@ const NAME: &str = "native-mining";
 const RATE_MIN: f64 = 1.0;
 
 /// Measures both by turns, on one thread, in one run.
-pub(super) fn run(workspace: &Workspace, _accept: bool) -> Result<Report, BenchError> {
+pub(super) fn run(workspace: &Workspace, _options: &BenchOptions) -> Result<Report, BenchError> {
     let figures = Figures::of_package(workspace, "worker-cli", "native_mining")?;
     let row = |what: &str| -> Result<Row, BenchError> {
         Ok(Row {

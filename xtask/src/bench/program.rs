@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::BenchError;
@@ -23,12 +25,22 @@ pub(super) struct Figures {
 impl Figures {
     /// Builds the native program in release and runs it.
     pub(super) fn native(workspace: &Workspace, bench: &str) -> Result<Self, BenchError> {
+        Self::native_with(workspace, bench, |_| {})
+    }
+
+    /// The same with more arguments than the name.
+    pub(super) fn native_with(
+        workspace: &Workspace,
+        bench: &str,
+        arguments: impl FnOnce(&mut Command),
+    ) -> Result<Self, BenchError> {
         let mut cargo = process::command("cargo");
         cargo.current_dir(workspace.root());
         process::run(cargo.args(["build", "--release", "--package", PACKAGE]))?;
-        let program = workspace.target().join("release").join(PACKAGE);
+        let mut program = process::command(workspace.target().join("release").join(PACKAGE));
+        arguments(program.arg(bench));
         eprintln!("==> {bench}: natively");
-        let output = process::capture_loudly(process::command(&program).arg(bench))?;
+        let output = process::capture_loudly(&mut program)?;
         Ok(Self {
             program: format!("{PACKAGE} {bench}"),
             output,

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BenchError, Bound, Ratio, Report, Row};
+use super::{BenchError, BenchOptions, Bound, Ratio, Report, Row};
 use crate::{page, setup, workspace::Workspace};
 
 const NAME: &str = "size";
@@ -27,12 +27,12 @@ const LOADED: [&str; 3] = ["page wasm", "node wasm", "miner wasm"];
 type Sizes = BTreeMap<String, u64>;
 
 /// Builds the page in release and weighs it.
-pub(super) fn run(workspace: &Workspace, accept: bool) -> Result<Report, BenchError> {
+pub(super) fn run(workspace: &Workspace, options: &BenchOptions) -> Result<Report, BenchError> {
     let tools = setup::for_page(workspace)?;
     page::build(workspace, &tools)?;
     let sizes = weigh(&workspace.dist())?;
     let committed_path = workspace.root().join("xtask/size.json");
-    if accept {
+    if options.accept {
         commit(&committed_path, &sizes)?;
     }
     Ok(report(&sizes, &committed(&committed_path)?))

