@@ -32,7 +32,7 @@ impl Honest {
     }
 
     /// Fails unless its round trips take no longer while `attack` goes on than they did before.
-    pub(crate) async fn is_served_as_usual(mut self, attack: impl Future<Output = ()>) {
+    pub(crate) async fn expect_usual_service_during(mut self, attack: impl Future<Output = ()>) {
         let usual = self.p99(&AtomicBool::new(true)).await;
         let is_over = Arc::new(AtomicBool::new(false));
         let until = Arc::clone(&is_over);

@@ -27,7 +27,7 @@ async fn besieged(arguments: &[&str]) -> (Program, Honest, TempDir) {
 async fn withstands_rubbish(frames: usize) {
     let (relay, honest, _data) = besieged(&["--requests-per-address", "100000"]).await;
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             let mut sent = 0;
             while sent < frames {
                 let mut socket = wire::connect(relay.port).await.unwrap();
@@ -67,7 +67,7 @@ async fn withstands_connections(most: usize, tried: usize) {
     ];
     let (relay, honest, _data) = besieged(&arguments).await;
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             let mut sockets = Vec::new();
             for _ in 0..tried {
                 match wire::connect(relay.port).await {
@@ -116,7 +116,7 @@ async fn requests_from_one_address_are_bounded_and_others_are_answered() {
     let mut stream = TcpStream::connect(("127.0.0.1", relay.port)).await.unwrap();
     let request = "GET /api/v1/share HTTP/1.1\r\nhost: localhost\r\n\r\n";
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             let (mut answers, mut questions) = stream.split();
             let ask = async {
                 let all = request.repeat(1_000);
@@ -152,7 +152,7 @@ async fn handshakes_byte_by_byte_are_ended_and_cost_the_others_nothing() {
     let (relay, honest, _data) = besieged(&[]).await;
     let head = b"GET /api/v1/socket HTTP/1.1\r\nhost: localhost\r\n";
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             let mut slow = Vec::new();
             for _ in 0..100 {
                 let stream = TcpStream::connect(("127.0.0.1", relay.port)).await;
@@ -195,7 +195,7 @@ async fn frames_of_64_mib_end_the_connection_and_nothing_else() {
     let (relay, honest, _data) = besieged(&[]).await;
     let frame = vec![PROTOCOL_VERSION; 64 << 20];
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             for _ in 0..3 {
                 let mut socket = wire::connect(relay.port).await.unwrap();
                 // The relay hangs up long before it has all of it.
@@ -212,7 +212,7 @@ async fn registrations_that_were_heard_cannot_be_used_again() {
     let mut first = wire::connect(relay.port).await.unwrap();
     let heard = wire::prove(&mut first, &SecretKey::from_seed(&[1; 32])).await;
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             for _ in 0..100 {
                 let mut thief = wire::connect(relay.port).await.unwrap();
                 for message in &heard {
@@ -231,7 +231,7 @@ async fn foreign_pages_and_wrong_tokens_are_refused_however_often_they_come() {
     let url = format!("http://127.0.0.1:{}/api/v1/networks", relay.port);
     let client = Client::new();
     honest
-        .is_served_as_usual(async {
+        .expect_usual_service_during(async {
             for guess in 0..300 {
                 let origin = [("origin", "http://evil.example")];
                 match wire::connect_with(relay.port, &origin).await.err() {
