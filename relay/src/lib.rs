@@ -10,6 +10,8 @@ mod backup;
 mod catalogue;
 mod clock;
 mod context;
+#[cfg(unix)]
+pub mod descriptors;
 pub mod dumps;
 mod headers;
 pub mod lan;

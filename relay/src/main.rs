@@ -42,11 +42,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(settings: Settings) -> Result<(), Failure> {
+async fn run(settings: Settings, effective: &[Effective]) -> Result<(), Failure> {
     start_logs(&settings)?;
     if let Some(job) = &settings.job {
-        return perform(job, &settings.data).await;
+        return perform(job, &settings.data, effective).await;
     }
+    #[cfg(unix)]
+    relay::descriptors::raise_limit();
     let mut signals = StopSignals::new()?;
     let mut server = Server::start(&settings).await?;
     announce(&server);

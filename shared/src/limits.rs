@@ -134,6 +134,10 @@ pub const LEFT_MEMBERS_KEPT_MS: u64 = 60_000;
 pub const BACKOFF_MIN_MS: u64 = 200;
 /// Delay between attempts to connect at most.
 pub const BACKOFF_MAX_MS: u64 = 30_000;
+/// Time after which members are asked to come back to a relay that is being stopped, at the earliest.
+pub const COME_BACK_AFTER_MS: u32 = 1_000;
+/// Time by which the latest of them is later than that, for each member.
+pub const COME_BACK_SPREAD_MS_PER_MEMBER: u32 = 10;
 /// A relay that is silent for this long, four pings, is taken for dead.
 pub const SILENCE_MAX_MS: u64 = 20_000;
 /// A question to a peer that is not answered for this long is asked again.

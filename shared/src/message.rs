@@ -117,6 +117,14 @@ pub enum Message {
 
     /// Either way: this convicts somebody.
     Evidence(Box<Evidence>),
+    /// Relay to nodes: the connection is about to end. Come back at a time between these two,
+    /// drawn by chance, so that not all come at once.
+    ComeBack {
+        /// The earliest, in milliseconds from the end of the connection.
+        after_ms: u32,
+        /// The latest, likewise.
+        within_ms: u32,
+    },
 }
 
 /// A transaction and the member through whom it came: members take turns in blocks.

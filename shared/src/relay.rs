@@ -13,8 +13,12 @@ use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
 use crate::finality::{LogEntry, Proposal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::limits::PEER_ERRORS_PER_MINUTE_MAX;
-use crate::message::{Certified, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term};
+use crate::limits::{
+    COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER_MEMBER, PEER_ERRORS_PER_MINUTE_MAX,
+};
+use crate::message::{
+    Certified, CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term,
+};
 use crate::network::NetworkParameters;
 use crate::node::interface::{Answer, CommandError};
 use crate::rejection::{ErrorBudget, Rejection, RejectionCounts, RejectionKind};
@@ -429,7 +433,16 @@ impl Relay {
         }
     }
 
+    /// Tells everyone when to come back. All at once would be too many for a relay that has just
+    /// started.
     fn stop(&mut self) {
+        let members = u32::try_from(self.joined.len()).unwrap_or(u32::MAX);
+        let spread_ms = COME_BACK_SPREAD_MS_PER_MEMBER.saturating_mul(members);
+        let come_back = Message::ComeBack {
+            after_ms: COME_BACK_AFTER_MS,
+            within_ms: COME_BACK_AFTER_MS.saturating_add(spread_ms),
+        };
+        self.fan_out(None, come_back.to_frame().into());
         let error = Message::Error(ErrorMessage {
             code: ErrorCode::ShuttingDown,
             explanation: Text::truncated("the relay is being stopped: come back in a moment"),

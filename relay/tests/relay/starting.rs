@@ -4,6 +4,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use shared::keys::SecretKey;
+use shared::message::Message;
 use tempfile::TempDir;
 
 use crate::program::{Program, refusal};
@@ -114,7 +116,24 @@ async fn a_signal_ends_it_in_order() {
     let data = TempDir::new().unwrap();
     let relay = Program::start(data.path(), 0);
     let mut socket = wire::connect(relay.port).await.unwrap();
+    wire::register(&mut socket, &SecretKey::from_seed(&[1; 32])).await;
     let ending = tokio::task::spawn_blocking(|| relay.terminate());
+    loop {
+        match wire::receive(&mut socket).await {
+            Some(Message::ComeBack {
+                after_ms,
+                within_ms,
+            }) => {
+                assert!(
+                    0 < after_ms && after_ms < within_ms,
+                    "{after_ms} {within_ms}"
+                );
+                break;
+            }
+            Some(_) => {}
+            None => panic!("it should say when to come back"),
+        }
+    }
     let (code, _) = wire::closing(&mut socket).await;
     assert_eq!(code, 1012);
     let (status, took) = ending.await.unwrap();

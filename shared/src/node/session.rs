@@ -22,6 +22,9 @@ pub(super) struct Session {
     pub(super) state: State,
     /// Failed attempts in a row.
     attempts: u32,
+    /// When the relay wants this node back after the end of the connection: the earliest and the
+    /// latest, in milliseconds.
+    come_back: Option<(u64, u64)>,
     /// When something was last heard from the relay.
     heard_ms: u64,
     pub(super) id: Option<MemberId>,
@@ -131,10 +134,13 @@ impl Node {
         if matches!(self.session.state, State::Refused(_) | State::Left) {
             return;
         }
-        let exponent = self.session.attempts.min(16);
-        let span_ms = (BACKOFF_MIN_MS << exponent).min(BACKOFF_MAX_MS);
-        let delay_ms = span_ms / 2 + chance % (span_ms / 2 + 1);
-        self.session.attempts = self.session.attempts.saturating_add(1);
+        let (after_ms, within_ms) = self.session.come_back.take().unwrap_or_else(|| {
+            let exponent = self.session.attempts.min(16);
+            self.session.attempts = self.session.attempts.saturating_add(1);
+            let span_ms = (BACKOFF_MIN_MS << exponent).min(BACKOFF_MAX_MS);
+            (span_ms / 2, span_ms)
+        });
+        let delay_ms = after_ms + chance % (within_ms - after_ms + 1);
         self.session.state = State::Waiting {
             until_ms: now_ms + delay_ms,
         };
@@ -224,6 +230,14 @@ impl Node {
                 self.send(&Message::Pong { sequence, status });
             }
             Message::Presence(presence) => self.presence(now_ms, presence),
+            Message::ComeBack {
+                after_ms,
+                within_ms,
+            } => {
+                let after_ms = u64::from(after_ms).min(BACKOFF_MAX_MS);
+                let within_ms = u64::from(within_ms).clamp(after_ms, BACKOFF_MAX_MS);
+                self.session.come_back = Some((after_ms, within_ms));
+            }
             other => self.ledger_message(now_ms, other),
         }
     }

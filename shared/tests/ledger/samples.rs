@@ -425,6 +425,13 @@ fn blocks() -> Vec<(&'static str, Message)> {
             "submitted",
             Message::Submitted(List::truncated(submissions)),
         ),
+        (
+            "come back",
+            Message::ComeBack {
+                after_ms: 1_000,
+                within_ms: 3_000,
+            },
+        ),
     ]
 }
 
