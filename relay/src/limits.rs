@@ -54,6 +54,10 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Blocks on one page of a list.
 pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
+/// Writes of a key on one page of its history.
+pub const WRITES_PER_PAGE_MAX: u32 = 100;
+/// Entries of the decision log on one page of a list.
+pub const LOG_ENTRIES_PER_PAGE_MAX: u32 = 100;
 /// Blocks whose bytes one request checks.
 pub const CHECKED_BLOCKS_MAX: u32 = 1000;
 /// Bytes of one answer. A longer one is refused.

@@ -1,20 +1,26 @@
 //! REST under `/api/v1`, and the WebSocket beside it.
 
+mod accounts;
 mod authority;
 mod blocks;
 mod caching;
+mod consistency;
 mod document;
 mod dumps;
 mod encoding;
 mod integrity;
 mod invitations;
 mod keys;
+mod log;
 mod mempool;
 mod network;
 mod networks;
 pub(crate) mod problem;
+mod proofs;
 pub(crate) mod query;
+mod receipts;
 mod share;
+mod stored;
 mod transactions;
 
 use axum::Router;
@@ -66,7 +72,14 @@ fn of_network() -> OpenApiRouter<Context> {
         .routes(routes!(blocks::one))
         .routes(routes!(integrity::check))
         .routes(routes!(transactions::submit))
+        .routes(routes!(transactions::one))
+        .routes(routes!(receipts::file))
+        .routes(routes!(accounts::one))
         .routes(routes!(keys::lookup))
+        .routes(routes!(proofs::key))
+        .routes(routes!(proofs::history))
+        .routes(routes!(log::list))
+        .routes(routes!(consistency::last, consistency::check))
         .routes(routes!(mempool::list))
         .routes(routes!(invitations::list, invitations::issue))
         .routes(routes!(invitations::revoke))

@@ -89,6 +89,8 @@ pub struct Relay {
     check_ms: Option<u64>,
     /// What was refused since the start, of whomever.
     rejected: RejectionCounts,
+    /// The last report of a check, and when it came.
+    last_check: Option<(u64, CheckReport)>,
     next_request: RequestId,
     after_write: HashMap<RequestId, Vec<Followup>>,
     after_load: HashMap<RequestId, Loading>,
@@ -211,6 +213,7 @@ impl Relay {
             policy_ms: None,
             check_ms: None,
             rejected: RejectionCounts::default(),
+            last_check: None,
             next_request: 0,
             after_write: HashMap::new(),
             after_load: HashMap::new(),
@@ -244,6 +247,7 @@ impl Relay {
             Event::Submit(id, signed) => self.submitted(now_ms, id, signed),
             Event::Invite(id, invite) => self.invite(now_ms, id, invite),
             Event::Revoke(id, invitation) => self.revoke(id, &invitation),
+            Event::Check => self.pass_to_leader(&Message::RequestCheck.to_frame()),
             Event::Stopping => self.stop(),
             Event::Wake => self.wake(now_ms),
         }
@@ -272,6 +276,19 @@ impl Relay {
     #[must_use]
     pub fn has_joined(&self, connection: ConnectionId) -> bool {
         self.joined.contains(&connection)
+    }
+
+    /// Who leads, if anyone does.
+    #[must_use]
+    pub fn leader(&self) -> Option<Leader> {
+        self.leader
+    }
+
+    /// The last report of a consistency check since the relay's start, and when it came, in
+    /// milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn last_check(&self) -> Option<&(u64, CheckReport)> {
+        self.last_check.as_ref()
     }
 
     /// The invitations that hold, by their ids.

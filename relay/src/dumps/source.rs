@@ -38,7 +38,10 @@ impl Source for NetworkSource {
 
     async fn blocks_after(&self, locator: &[BlockHash]) -> Result<Vec<Block>, SourceError> {
         let locator = locator.to_vec();
-        let headers = self.network.headers_after(locator, BLOCKS_PER_ANSWER_MAX);
+        let headers = self.network.look(move |core| {
+            let chain = core.replica().chain();
+            chain.headers_after(&locator, BLOCKS_PER_ANSWER_MAX)
+        });
         let headers = headers.await.map_err(unanswered)?;
         let heights = headers.iter().map(|sealed| sealed.header.height);
         let rows = self.network.read(query_rows(Table::Bodies, heights));

@@ -1,18 +1,17 @@
 //! How sockets and REST speak to a network's core.
 
+use core::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use dump::Position;
-use shared::block::SealedHeader;
-use shared::hash::{BlockHash, Hash, NetworkId};
+use shared::hash::{Hash, NetworkId};
 use shared::message::Admission;
 use shared::network::NetworkParameters;
 use shared::node::interface::{Answer, Command};
-use shared::relay::interface::{
-    ConnectionId, InvitationError, IssuedInvitation, NewInvitation, RelayView,
-};
+use shared::relay::Relay;
+use shared::relay::interface::{ConnectionId, InvitationError, NewInvitation, RelayView};
 use shared::store::{Query, Row};
 use shared::transaction::SignedTransaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -54,20 +53,27 @@ pub(crate) enum Input {
     Invite(NewInvitation, oneshot::Sender<Administered>),
     /// The administrator revokes an invitation.
     Revoke(Hash, oneshot::Sender<Administered>),
-    /// The invitations that hold.
-    Invitations(oneshot::Sender<Vec<IssuedInvitation>>),
-    /// What the network looks like now.
-    View(oneshot::Sender<RelayView>),
+    /// The administrator wants the members' replicas compared.
+    Check(oneshot::Sender<bool>),
+    /// Look at the core as it is now.
+    Look(Look),
     /// Where the replica stands, now and later.
     Follow(oneshot::Sender<watch::Receiver<Position>>),
-    /// Headers of the best chain after the first block of a locator that is on it.
-    Headers(Vec<BlockHash>, usize, oneshot::Sender<Vec<SealedHeader>>),
     /// Rows of the store.
     Read(Query, oneshot::Sender<Rows>),
-    /// The same, with what only metrics show.
+    /// What metrics show.
     Measure(oneshot::Sender<Measured>),
     /// Tell everyone, write what is to be written, end.
     Stop,
+}
+
+/// What is read off a core.
+pub(crate) struct Look(pub(crate) Box<dyn FnOnce(&Relay) + Send>);
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Look")
+    }
 }
 
 /// Rows that were read, or why they were not.
@@ -195,29 +201,33 @@ impl NetworkHandle {
         self.answer(|reply| Input::Revoke(invitation, reply)).await
     }
 
-    /// The invitations that hold.
-    pub(crate) async fn invitations(&self) -> Result<Vec<IssuedInvitation>, Unanswered> {
-        self.answer(Input::Invitations).await
+    /// Has the members' replicas compared; false where no member leads, who would do it.
+    pub(crate) async fn check(&self) -> Result<bool, Unanswered> {
+        self.answer(Input::Check).await
+    }
+
+    /// Reads something off the core: what it returns is as of one moment.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Relay) -> T + Send + 'static,
+    ) -> Result<T, Unanswered> {
+        self.answer(|reply| {
+            Input::Look(Look(Box::new(move |core| {
+                // Whoever asked may have given up.
+                let _ = reply.send(look(core));
+            })))
+        })
+        .await
     }
 
     /// What the network looks like now.
     pub(crate) async fn view(&self) -> Result<RelayView, Unanswered> {
-        self.answer(Input::View).await
+        self.look(Relay::view).await
     }
 
     /// Where the replica stands, now and later.
     pub(crate) async fn follow(&self) -> Result<watch::Receiver<Position>, Unanswered> {
         self.answer(Input::Follow).await
-    }
-
-    /// Headers of the best chain after the first block of a locator that is on it.
-    pub(crate) async fn headers_after(
-        &self,
-        locator: Vec<BlockHash>,
-        count_max: usize,
-    ) -> Result<Vec<SealedHeader>, Unanswered> {
-        self.answer(|reply| Input::Headers(locator, count_max, reply))
-            .await
     }
 
     /// Rows of the store, all of them durable. They show every change before the question.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
-use super::handle::{Administered, Input, Measured, Rows};
+use super::handle::{Administered, Input, Look, Measured, Rows};
 use crate::clock::{now_ms, random};
 use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::metrics;
@@ -200,21 +200,17 @@ impl NetworkTask {
                 let request = self.administer(reply);
                 self.happened(Event::Revoke(request, invitation)).await;
             }
-            Input::Invitations(reply) => {
-                // Whoever asked may have given up.
-                let _ = reply.send(self.core.invitations().cloned().collect());
-            }
-            Input::View(reply) => {
-                // Whoever asked may have given up.
-                let _ = reply.send(self.core.view());
-            }
-            Input::Follow(reply) => {
+            Input::Check(reply) => {
+                let is_led = self.core.leader().is_some();
+                if is_led {
+                    self.happened(Event::Check).await;
+                }
                 // Whoever asked may have given up; likewise below.
-                let _ = reply.send(self.positions.subscribe());
+                let _ = reply.send(is_led);
             }
-            Input::Headers(locator, count_max, reply) => {
-                let chain = self.core.replica().chain();
-                let _ = reply.send(chain.headers_after(&locator, count_max));
+            Input::Look(Look(look)) => look(&self.core),
+            Input::Follow(reply) => {
+                let _ = reply.send(self.positions.subscribe());
             }
             Input::Read(query, reply) => {
                 self.reads.retain(|_, reply| !reply.is_closed());
@@ -223,7 +219,6 @@ impl NetworkTask {
                 self.store.load(request, query).await;
             }
             Input::Measure(reply) => {
-                // Whoever asked may have given up.
                 let _ = reply.send(self.measure());
             }
             Input::Stop => self.stop().await,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
+use shared::block::Header;
 use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command, CommandError};
 use utoipa::{IntoParams, ToSchema};
 
@@ -31,6 +32,15 @@ pub(crate) struct BlocksJson {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Block)]
 struct BlockJson {
+    #[serde(flatten)]
+    header: HeaderJson,
+    transaction_count: u32,
+    is_final: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Header)]
+pub(super) struct HeaderJson {
     height: u64,
     hash: String,
     version: u32,
@@ -41,8 +51,6 @@ struct BlockJson {
     producer: String,
     bits: String,
     nonce: String,
-    transaction_count: u32,
-    is_final: bool,
 }
 
 /// `GET /api/v1/blocks?from=&count=`: blocks downwards from a height.
@@ -84,10 +92,19 @@ pub(crate) async fn list(
 
 impl From<&BlockSummary> for BlockJson {
     fn from(block: &BlockSummary) -> Self {
-        let header = &block.header;
+        Self {
+            header: HeaderJson::from(&block.header),
+            transaction_count: block.transactions,
+            is_final: block.is_final,
+        }
+    }
+}
+
+impl From<&Header> for HeaderJson {
+    fn from(header: &Header) -> Self {
         Self {
             height: header.height,
-            hash: block.hash.to_string(),
+            hash: header.hash().to_string(),
             version: header.version,
             timestamp_ms: header.timestamp_ms,
             previous: header.previous.to_string(),
@@ -96,8 +113,6 @@ impl From<&BlockSummary> for BlockJson {
             producer: header.producer.to_string(),
             bits: format!("{:#010x}", header.bits),
             nonce: header.nonce.to_string(),
-            transaction_count: block.transactions,
-            is_final: block.is_final,
         }
     }
 }

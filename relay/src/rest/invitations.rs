@@ -51,7 +51,9 @@ struct IssuedJson {
 pub(crate) async fn list(
     Administrator(network): Administrator,
 ) -> Result<Json<InvitationsJson>, Problem> {
-    let mut issued = network.invitations().await?;
+    let mut issued: Vec<_> = network
+        .look(|core| core.invitations().cloned().collect())
+        .await?;
     issued.sort_by_key(|issued| (issued.issued_ms, issued.id));
     Ok(Json(InvitationsJson {
         invitations: issued.iter().map(IssuedJson::from).collect(),

@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     NoSuchNetwork,
     NoSuchBlock,
     NoSuchKey,
+    NoSuchTransaction,
+    NotFinal,
+    NoReceipt,
+    NoLeader,
     NoSuchInvitation,
     NoSuchTarget,
     DumpBusy,
@@ -75,6 +79,26 @@ impl Kind {
                 "no-such-key",
                 "The key was never written",
                 StatusCode::NOT_FOUND,
+            ),
+            Self::NoSuchTransaction => (
+                "no-such-transaction",
+                "The relay does not know the transaction",
+                StatusCode::NOT_FOUND,
+            ),
+            Self::NotFinal => (
+                "not-final",
+                "The transaction is not final yet",
+                StatusCode::CONFLICT,
+            ),
+            Self::NoReceipt => (
+                "no-receipt",
+                "The transaction has no receipt",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::NoLeader => (
+                "no-leader",
+                "No member leads the network",
+                StatusCode::CONFLICT,
             ),
             Self::NoSuchInvitation => (
                 "no-such-invitation",

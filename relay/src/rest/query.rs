@@ -1,5 +1,8 @@
 //! Parameters of requests.
 
+use core::fmt;
+use core::str::FromStr;
+
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
@@ -66,6 +69,15 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
             <Path<T> as FromRequestParts<S>>::from_request_parts(parts, state).await?;
         Ok(Self(segment))
     }
+}
+
+/// A part of the path as what it stands for; what it cannot stand for is a problem document.
+pub(crate) fn parsed<T: FromStr>(name: &str, text: &str) -> Result<T, Problem>
+where
+    T::Err: fmt::Display,
+{
+    text.parse()
+        .map_err(|error| Problem::new(Kind::BadParameter, format!("`{name}`: {error}")))
 }
 
 /// A JSON body as a type; what does not fit it is a problem document.

@@ -17,6 +17,7 @@ mod member;
 mod networks;
 mod operation;
 mod program;
+mod proofs;
 mod rest;
 mod siege;
 mod starting;

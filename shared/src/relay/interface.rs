@@ -62,6 +62,9 @@ pub enum Event {
     /// The administrator revokes the invitation of this id. Answered by
     /// [`Effect::Administered`].
     Revoke(RequestId, Hash),
+    /// The administrator wants the members' replicas compared: the leader is asked, if there is
+    /// one. What it reports is [`super::Relay::last_check`].
+    Check,
     /// The relay is about to stop: tell everyone.
     Stopping,
     /// The time of the last [`Effect::WakeAt`] has come.

@@ -61,7 +61,7 @@ impl Relay {
             Message::RequestCheck => self.pass_check_request(now_ms, from),
             Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
             Message::CheckAnswer(answer) => self.pass_answer(now_ms, from, &answer, frame),
-            Message::CheckReport(_) => self.pass_from_leader(now_ms, from, frame),
+            Message::CheckReport(report) => self.pass_report(now_ms, from, report, frame),
             Message::Log(entries) => self.recovered(now_ms, from, entries.into_vec()),
             Message::Evidence(evidence) => self.shown_evidence(now_ms, from, &evidence),
             _ => self.refuse(

@@ -13,7 +13,7 @@ use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vot
 use crate::hash::BlockHash;
 use crate::keys::PublicKey;
 use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
-use crate::message::{Certified, CheckAnswer, CheckQuery, Message};
+use crate::message::{Certified, CheckAnswer, CheckQuery, CheckReport, Message};
 use crate::rejection::RejectionKind;
 use crate::store::{Query, Row, Table, Write, number_key};
 
@@ -316,7 +316,20 @@ impl Relay {
         }
     }
 
-    pub(super) fn pass_from_leader(&mut self, now_ms: u64, from: ConnectionId, frame: &[u8]) {
+    pub(super) fn pass_report(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        report: CheckReport,
+        frame: &[u8],
+    ) {
+        if self.is_leader(from) {
+            self.last_check = Some((now_ms, report));
+        }
+        self.pass_from_leader(now_ms, from, frame);
+    }
+
+    fn pass_from_leader(&mut self, now_ms: u64, from: ConnectionId, frame: &[u8]) {
         if self.is_leader(from) {
             self.fan_out(Some(from), frame.into());
         } else {
@@ -357,7 +370,7 @@ impl Relay {
         }
     }
 
-    fn key_of(&self, connection: ConnectionId) -> Option<PublicKey> {
+    pub(super) fn key_of(&self, connection: ConnectionId) -> Option<PublicKey> {
         let peer = self.connections.get(&connection)?;
         peer.stage.member().map(|member| member.key)
     }
