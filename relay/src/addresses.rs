@@ -156,6 +156,7 @@ mod tests {
         AddressSettings {
             connections_per_address: 3,
             requests_per_address: 2,
+            messages_per_member: 1,
             trusted_proxies,
         }
     }

@@ -140,14 +140,15 @@ impl Server {
         let seed = key.await?.to_seed();
         let (operator, new_token) = operator(&mut store, &settings.operation).await?;
         let (default, others) = stored_networks(&mut store, &settings.network, &seed).await?;
-        let default = restore(&mut store, default, &seed).await?;
+        let member_rate = settings.addresses.messages_per_member;
+        let default = restore(&mut store, default, &seed, member_rate).await?;
         let mut restored = Vec::new();
         for network in others {
-            restored.push(restore(&mut store, network, &seed).await?);
+            restored.push(restore(&mut store, network, &seed, member_rate).await?);
         }
         let (store, store_task) = store.start();
         let dumps = Dumps::new(dump_targets, store.clone());
-        let (keeper, networks) = Keeper::start(default, restored, seed, store);
+        let (keeper, networks) = Keeper::start(default, restored, seed, member_rate, store);
         dumps.resume(&networks).await?;
 
         let address = listener.local_addr().map_err(|source| StartError::Listen {
@@ -337,9 +338,10 @@ async fn restore(
     store: &mut Store,
     network: StoredNetwork,
     seed: &[u8; 32],
+    member_rate: u32,
 ) -> Result<Restored, StartError> {
     let rows = store.rows(network.replica).await?;
-    Ok(Restored::new(network, &rows, seed)?)
+    Ok(Restored::new(network, &rows, seed, member_rate)?)
 }
 
 fn routes(context: Context) -> Router {

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use shared::limits::MEMBER_RATE_PER_SECOND;
 
 use crate::dumps::settings::DumpSettings;
 use crate::limits::{REQUESTS_PER_ADDRESS_PER_SECOND, SOCKETS_PER_ADDRESS_MAX};
@@ -73,7 +75,7 @@ pub struct Settings {
     )]
     pub allowed_origins: Vec<Uri>,
 
-    /// What one address may take.
+    /// What one address, and one member, may take.
     #[command(flatten)]
     pub addresses: AddressSettings,
 
@@ -153,9 +155,9 @@ pub struct NetworkSettings {
     pub block_reward: Option<u64>,
 }
 
-/// What one address may take.
+/// What one address, and one member, may take.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Limits by address")]
+#[command(next_help_heading = "Limits by address and by member")]
 pub struct AddressSettings {
     /// Connections from one address at a time; a school may have one address for all
     #[arg(
@@ -174,6 +176,16 @@ pub struct AddressSettings {
         default_value_t = REQUESTS_PER_ADDRESS_PER_SECOND
     )]
     pub requests_per_address: u32,
+
+    /// Messages a second from one member, each transaction counted as one and each question for
+    /// blocks as eight, and ten times as many at once after a pause
+    #[arg(
+        long,
+        env = "TABCHAIN_MESSAGES_PER_MEMBER",
+        value_name = "N",
+        default_value_t = MEMBER_RATE_PER_SECOND
+    )]
+    pub messages_per_member: u32,
 
     /// Address of a proxy before the relay, whose X-Forwarded-For is believed; may be repeated
     #[arg(

@@ -74,6 +74,14 @@ pub const ROSTER_MEMBERS_MAX: usize = 100;
 /// Errors that a peer may cause within a minute before it is dropped.
 pub const PEER_ERRORS_PER_MINUTE_MAX: u32 = 100;
 
+/// What a member may send in a second, unless the relay's operator sets another number: a message,
+/// and each transaction in one, counts as one, a question for blocks or log entries as eight.
+pub const MEMBER_RATE_PER_SECOND: u32 = 500;
+/// Seconds' worth of that which a member may send at once after a pause.
+pub const MEMBER_RATE_BURST_SECONDS: u64 = 10;
+/// Keys whose rates are kept.
+pub const MEMBER_RATES_KEPT_MAX: usize = 2 * MEMBERS_MAX;
+
 /// Time between two pings of the relay to a member.
 pub const PING_INTERVAL_MS: u64 = 5_000;
 /// The third consecutive ping without an answer removes a member.

@@ -41,11 +41,13 @@ pub enum RejectionKind {
     Own,
     /// What this side's own store holds or should have taken.
     Storage,
+    /// More than a member may send in a time.
+    Rate,
 }
 
 impl RejectionKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Frame,
         Self::OutOfTurn,
         Self::Registration,
@@ -61,6 +63,7 @@ impl RejectionKind {
         Self::Check,
         Self::Own,
         Self::Storage,
+        Self::Rate,
     ];
 
     /// The kind's name for programs: in metrics, in JSON. It stays as it is.
@@ -82,6 +85,7 @@ impl RejectionKind {
             Self::Check => "check",
             Self::Own => "own",
             Self::Storage => "storage",
+            Self::Rate => "rate",
         }
     }
 }

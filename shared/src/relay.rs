@@ -32,12 +32,15 @@ mod ledger;
 mod log;
 mod members;
 mod presence;
+mod rates;
 mod recovery;
 mod registration;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
 use members::HeldRow;
+pub use members::has_voted;
+use rates::Rates;
 use recovery::Recovery;
 use registration::Stage;
 
@@ -70,6 +73,7 @@ pub struct Relay {
     connections: BTreeMap<ConnectionId, Peer>,
     /// Connections of members, those that messages are fanned out to.
     joined: BTreeSet<ConnectionId>,
+    rates: Rates,
     sessions: u64,
     /// A certified decision whose block is not here yet, and who sent it.
     awaited: Option<(ConnectionId, Certified)>,
@@ -199,6 +203,7 @@ impl Relay {
             invitations: Invitations::restore(rows)?,
             connections: BTreeMap::new(),
             joined: BTreeSet::new(),
+            rates: Rates::default(),
             sessions: now_ms,
             awaited: None,
             term,
@@ -228,6 +233,12 @@ impl Relay {
         }
         let effects = relay.finish(now_ms);
         Ok((relay, effects))
+    }
+
+    /// Lets each member send so much in a second, in place of
+    /// [`crate::limits::MEMBER_RATE_PER_SECOND`].
+    pub fn set_member_rate(&mut self, per_second: u32) {
+        self.rates.set(per_second);
     }
 
     /// Takes in something that happened and says what is to be done about it.
@@ -338,7 +349,9 @@ impl Relay {
                 remembered,
             } => self.register(now_ms, connection, &signature, invitation, &remembered),
             other if self.joined.contains(&connection) => {
-                self.member_message(now_ms, connection, other, frame);
+                if self.is_within_rate(now_ms, connection, &other) {
+                    self.member_message(now_ms, connection, other, frame);
+                }
             }
             _ => self.turn_away(
                 now_ms,
@@ -347,6 +360,24 @@ impl Relay {
                 "a message came before the registration",
             ),
         }
+    }
+
+    /// Whether a member may send this now. One who may not is closed: what it sent is not lost, it
+    /// sends it again when it is back.
+    fn is_within_rate(&mut self, now_ms: u64, from: ConnectionId, message: &Message) -> bool {
+        let Some(key) = self.key_of(from) else {
+            return false;
+        };
+        let is_within = self.rates.admit(now_ms, &key, message);
+        if !is_within {
+            let reason = format!(
+                "a member may send {} messages and transactions a second, you sent more: send them more slowly",
+                self.rates.per_second()
+            );
+            let too_fast = (RejectionKind::Rate, ErrorCode::Misbehaved);
+            self.turn_away(now_ms, from, too_fast, &reason);
+        }
+        is_within
     }
 
     fn written(&mut self, now_ms: u64, id: RequestId) {

@@ -54,6 +54,8 @@ pub(crate) enum NotMade {
 /// Owns the tasks of all networks.
 pub(crate) struct Keeper {
     seed: [u8; 32],
+    /// What a member may send in a second.
+    member_rate: u32,
     store: StoreClient,
     cores: JoinSet<()>,
     directory: watch::Sender<Arc<Directory>>,
@@ -73,15 +75,17 @@ impl Restored {
         network: StoredNetwork,
         rows: &Rows,
         seed: &[u8; 32],
+        member_rate: u32,
     ) -> Result<Self, RestoreFailed> {
         let parameters = network.parameters.clone();
-        let (core, first_effects) =
+        let (mut core, first_effects) =
             Relay::new(SecretKey::from_seed(seed), parameters, rows, now_ms()).map_err(
                 |source| RestoreFailed {
                     name: network.parameters.name.to_string(),
                     source,
                 },
             )?;
+        core.set_member_rate(member_rate);
         Ok(Self {
             network,
             core,
@@ -106,6 +110,7 @@ impl Keeper {
         default: Restored,
         others: Vec<Restored>,
         seed: [u8; 32],
+        member_rate: u32,
         store: StoreClient,
     ) -> (Self, Networks) {
         let mut cores = JoinSet::new();
@@ -121,6 +126,7 @@ impl Keeper {
         };
         let keeper = Self {
             seed,
+            member_rate,
             store,
             cores,
             directory,
@@ -170,7 +176,7 @@ impl Keeper {
             parameters,
             administrator: Some(hash),
         };
-        let restored = Restored::new(stored, &Rows::default(), &self.seed)?;
+        let restored = Restored::new(stored, &Rows::default(), &self.seed, self.member_rate)?;
         let network = restored.start(&self.store, &mut self.cores);
         directory.add(network.clone());
         self.directory.send_replace(Arc::new(directory));

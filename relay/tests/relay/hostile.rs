@@ -6,7 +6,8 @@ use futures_util::SinkExt;
 use shared::encoding::Text;
 use shared::keys::{SecretKey, Signature};
 use shared::limits::FRAME_BYTES_MAX;
-use shared::message::{ErrorCode, Hello, Message, PROTOCOL_VERSION};
+use shared::message::{ErrorCode, Hello, Message, NodeStatus, PROTOCOL_VERSION};
+use shared::node::interface::Connection;
 use tokio_tungstenite::tungstenite::{self, Error};
 
 use crate::member::Member;
@@ -101,6 +102,46 @@ async fn a_second_session_of_a_key_fences_the_first() {
     assert_eq!(wire::register(&mut second, &secret).await.id, id);
     let (code, _) = wire::closing(&mut first).await;
     assert_eq!(code, ErrorCode::Superseded.close_code());
+}
+
+#[tokio::test]
+async fn a_member_who_sends_too_fast_is_told_and_closed_and_costs_the_others_nothing() {
+    // Two hundred at once, with a pause before.
+    let relay = Local::start_with(&["--messages-per-member", "20"]).await;
+    let quiet = Member::start(2, relay.port());
+    quiet.joined().await;
+    let secret = SecretKey::from_seed(&[1; 32]);
+    let flood = Message::Status(NodeStatus::default());
+    for sent_at_most in [300, 100] {
+        let mut socket = wire::connect(relay.port()).await.unwrap();
+        wire::register(&mut socket, &secret).await;
+        for _ in 0..sent_at_most {
+            // The relay may close before all of it is sent.
+            let frame = tungstenite::Message::binary(flood.to_frame());
+            let _ = socket.send(frame).await;
+        }
+        let told = loop {
+            match wire::receive(&mut socket).await {
+                Some(Message::Error(error)) => break error,
+                Some(_) => {}
+                None => panic!("an error should come before the end"),
+            }
+        };
+        assert_eq!(told.code, ErrorCode::Misbehaved);
+        assert!(
+            told.explanation.as_str().contains("20 messages"),
+            "{}",
+            told.explanation
+        );
+        let (code, _) = wire::closing(&mut socket).await;
+        assert_eq!(code, 4008);
+    }
+    quiet.put("still", "here").await;
+    quiet
+        .until("its transaction is acknowledged", |view| {
+            view.connection == Connection::Joined && view.unacknowledged == 0 && view.pending == 1
+        })
+        .await;
 }
 
 #[tokio::test]
