@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use relay::settings::{Job, LogFormat, Settings};
+use relay::settings::{Effective, Job, LogFormat, Settings, SettingsError};
 use relay::{
-    BackupError, RunError, Server, StartError, VerifyError, backup, new_operator_token, verify,
+    BackupError, PruneError, RunError, Server, StartError, VerifyError, backup, new_operator_token,
+    prune, verify,
 };
 use tokio::signal;
 use tracing::info;
@@ -19,7 +19,11 @@ enum Failure {
     #[error("--log: {0}")]
     LogFilter(#[from] tracing_subscriber::filter::ParseError),
     #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -84,6 +88,17 @@ async fn perform(job: &Job, data: &Path) -> Result<(), Failure> {
                     chain.log_head
                 )
             });
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Job::Prune { idle_members } => {
+            let pruned = prune(data, *idle_members).await?;
+            format!(
+                "removed {} pending transactions, {} undo rows, {} rows of no network, {} idle keys; the file is {} bytes smaller",
+                pruned.pending, pruned.undo, pruned.strays, pruned.members, pruned.bytes
+            )
+        }
+        Job::Settings => {
+            let lines = effective.iter().map(ToString::to_string);
             lines.collect::<Vec<_>>().join("\n")
         }
         Job::Token => {

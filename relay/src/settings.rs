@@ -109,6 +109,21 @@ pub enum Job {
     /// Replay every chain from its first block and name the first that is bad; also while a relay
     /// is running
     Verify,
+    /// Remove what is neither final nor needed for what is pending, and make the file smaller. The
+    /// relay must be stopped
+    #[command(
+        after_help = "Removed are: pending transactions that no block can include any more, what it takes to undo final \
+        blocks, and rows of networks that are gone. Blocks, the decision log, the state and all other pending \
+        transactions stay as they are."
+    )]
+    Prune {
+        /// Also forget keys of open networks that never wrote, received, mined or voted; they get
+        /// a new number when they come back
+        #[arg(long)]
+        idle_members: bool,
+    },
+    /// Show the settings as they would hold, and where each comes from; secrets are left out
+    Settings,
     /// Make a new operator's token and show it once; the one before is void. The relay must be
     /// stopped
     Token,

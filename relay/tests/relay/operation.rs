@@ -141,3 +141,63 @@ async fn a_backup_of_a_running_relay_is_whole() {
     let found: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     assert_eq!(found["current"]["value"], "value");
 }
+
+#[tokio::test]
+async fn prune_forgets_who_never_did_anything_and_keeps_all_the_rest() {
+    let relay = Local::start().await;
+    let writer = mine(&relay, 2).await;
+    let number = writer.view().await.id;
+    let idle = Member::start(7, relay.port());
+    idle.joined().await;
+    let idle_storage = idle.vanish().await;
+    assert!(matches!(
+        writer.put("waits", "1").await,
+        Answer::Submitted(_)
+    ));
+    writer
+        .until("it is acknowledged and all is final", |view| {
+            view.unacknowledged == 0 && view.pending == 1 && view.chain.final_height == 2
+        })
+        .await;
+    let storage = writer.vanish().await;
+    let running = relay::prune(relay.data.path(), false).await.unwrap_err();
+    assert!(running.to_string().contains("another relay"), "{running}");
+    relay.server.stop().await.unwrap();
+
+    let path = relay.data.path();
+    let mut file = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(path.join("relay.sqlite"))
+        .connect()
+        .await
+        .unwrap();
+    // What crashes and networks that are gone leave behind.
+    for stray in [
+        "INSERT INTO pending SELECT 99, key, value FROM pending",
+        "INSERT INTO undo VALUES (1, x'0000000000000001', x'00000000')",
+    ] {
+        file.execute(stray).await.unwrap();
+    }
+    drop(file);
+    let before = relay::verify(path).await.unwrap();
+    let pruned = relay::prune(path, false).await.unwrap();
+    assert_eq!((pruned.strays, pruned.undo, pruned.pending), (1, 1, 0));
+    assert_eq!(pruned.members, 0, "only where it was asked for");
+    let pruned = relay::prune(path, true).await.unwrap();
+    assert_eq!((pruned.strays, pruned.undo, pruned.pending), (0, 0, 0));
+    assert_eq!(pruned.members, 1);
+    assert_eq!(relay::verify(path).await.unwrap(), before);
+
+    let server = relay::Server::start(&settings(path, &[])).await.unwrap();
+    let relay = Local { server, ..relay };
+    let writer = Member::resume(1, relay.port(), storage);
+    let back = writer.joined().await;
+    assert_eq!(back.id, number);
+    let idle = Member::resume(7, relay.port(), idle_storage);
+    assert_eq!(idle.joined().await.id, Some(3), "numbers are never reused");
+    let stranger = Member::start(8, relay.port());
+    stranger
+        .until("what is pending is still there", |view| {
+            view.pending == 1 && view.chain.height == 2
+        })
+        .await;
+}

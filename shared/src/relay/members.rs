@@ -27,6 +27,13 @@ pub(super) struct MemberRow {
     pub(super) mark: Option<VoteMark>,
 }
 
+/// Whether a row of [`Table::Members`] is of a key that has voted; of one that cannot be read
+/// nobody knows, so it counts as such.
+#[must_use]
+pub fn has_voted(row: &[u8]) -> bool {
+    decode("member", row).map_or(true, |row: MemberRow| row.mark.is_some())
+}
+
 /// A row in memory.
 #[derive(Debug, Default)]
 pub(super) struct HeldRow {
