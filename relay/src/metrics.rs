@@ -107,6 +107,12 @@ pub(crate) async fn scrape(
             "tabchain_forced_changes",
             count(measured.view.chain.forced_changes),
         );
+        for dump in context.dumps().of_network(network.id()).await {
+            // Where none runs there is no lag, and the one before must not stand for it.
+            let lag = dump.status.and_then(|status| status.lag_blocks);
+            let labels = [("network", name.clone()), ("target", dump.target)];
+            gauge!("tabchain_dump_lag_blocks", &labels).set(lag.map_or(f64::NAN, count));
+        }
     }
     let handle = RECORDER.get().and_then(Option::as_ref).ok_or_else(|| {
         Problem::new(

@@ -102,6 +102,10 @@ async fn a_dump_is_started_and_stopped_over_rest_and_survives_a_restart() {
     mine(&dumping.relay, 2).await;
     let dump = dumping.until_height(2).await;
     assert_eq!(dump["lag_blocks"], 0);
+    let metrics = reqwest::get(dumping.relay.url("/metrics")).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let lag = "tabchain_dump_lag_blocks{network=\"tabchain\",target=\"class\"} 0";
+    assert!(metrics.contains(lag), "{metrics}");
     assert_eq!(dumping.blocks(), "3");
     // Again: it goes on.
     let (status, _) = dumping.ask(Method::POST, path, Some(TOKEN)).await;
