@@ -36,7 +36,17 @@ enum Failure {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Settings::parse()).await {
+    let loaded = match Settings::load(std::env::args_os()) {
+        Ok(loaded) => Ok(loaded),
+        // Help is no failure, and has its own way of ending.
+        Err(SettingsError::Arguments(error)) => error.exit(),
+        Err(error) => Err(Failure::from(error)),
+    };
+    let ended = match loaded {
+        Ok((settings, effective)) => run(settings, &effective).await,
+        Err(failure) => Err(failure),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody may be listening: then the exit code has to say it alone.
@@ -70,7 +80,7 @@ async fn run(settings: Settings, effective: &[Effective]) -> Result<(), Failure>
     }
 }
 
-async fn perform(job: &Job, data: &Path) -> Result<(), Failure> {
+async fn perform(job: &Job, data: &Path, effective: &[Effective]) -> Result<(), Failure> {
     let said = match job {
         Job::Backup { file } => {
             backup(data, file).await?;

@@ -1,4 +1,6 @@
-//! What an operator can set: by flag, or by environment variable.
+//! What an operator can set: by flag, by environment variable, or in a file.
+
+mod sources;
 
 use std::fs;
 use std::net::IpAddr;
@@ -13,6 +15,8 @@ use crate::dumps::settings::DumpSettings;
 use crate::limits::{REQUESTS_PER_ADDRESS_PER_SECOND, SOCKETS_PER_ADDRESS_MAX};
 use crate::tokens::{Token, WeakToken};
 
+pub use sources::{Effective, Origin, SettingsError};
+
 /// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
 ///
 /// Start it and open the printed address in three tabs: each is a full node. Everything that the
@@ -24,6 +28,10 @@ pub struct Settings {
     /// What to do instead of serving.
     #[command(subcommand)]
     pub job: Option<Job>,
+
+    /// TOML file with settings; flags and environment win over it
+    #[arg(long, global = true, env = "TABCHAIN_SETTINGS", value_name = "FILE")]
+    pub settings: Option<PathBuf>,
 
     /// Port to listen on; 0 takes a free one
     #[arg(long, env = "TABCHAIN_PORT", default_value_t = 18000)]
@@ -162,7 +170,17 @@ pub struct NetworkSettings {
     pub easiest_hashes_log2: Option<u8>,
 
     /// Let only those in who show an invitation [default: anyone may join]
-    #[arg(long, env = "TABCHAIN_INVITE_ONLY")]
+    #[arg(
+        long,
+        env = "TABCHAIN_INVITE_ONLY",
+        action = ArgAction::Set,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        hide_default_value = true
+    )]
     pub invite_only: bool,
 
     /// What the producer of a block is credited [default: 50]
@@ -339,19 +357,29 @@ pub enum TlsMode {
     },
 }
 
-/// A value of `--tls` that says nothing.
+/// What is said about https makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--tls takes `off`, `self-signed`, or two files, CERT KEY; `{0}` came alone")]
-pub struct TlsValueError(String);
+pub enum TlsValueError {
+    /// A value of `--tls` that says nothing.
+    #[error("--tls takes `off`, `self-signed`, or two files, CERT KEY; `{0}` came alone")]
+    Alone(String),
+    /// One of the two files is named.
+    #[error("a certificate and its secret key are given together, only one came: name both files")]
+    Half,
+}
 
 impl TlsSettings {
     /// What the flags mean together.
     pub fn mode(&self) -> Result<TlsMode, TlsValueError> {
-        if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            return Ok(TlsMode::Files {
-                cert: cert.clone(),
-                key: key.clone(),
-            });
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => {}
+            (Some(cert), Some(key)) => {
+                return Ok(TlsMode::Files {
+                    cert: cert.clone(),
+                    key: key.clone(),
+                });
+            }
+            _ => return Err(TlsValueError::Half),
         }
         match self.tls.as_slice() {
             [] => Ok(TlsMode::Off),
@@ -361,7 +389,7 @@ impl TlsSettings {
                 cert: cert.into(),
                 key: key.into(),
             }),
-            other => Err(TlsValueError(other.join(" "))),
+            other => Err(TlsValueError::Alone(other.join(" "))),
         }
     }
 }
@@ -379,13 +407,18 @@ const EXAMPLES: &str = "\
 Examples:
   relay                                      on http://localhost:18000, for this machine alone
   relay --bind 0.0.0.0 --tls self-signed     for a class on the LAN, over https
+  relay --settings /etc/tabchain/relay.toml  with what that file says
   relay backup relay-2026-11-21.sqlite       a copy of what is in ./data, while the relay runs
   relay --port 0 --data /tmp/try --spacing-ms 1000 --first-hashes-log2 16 --easiest-hashes-log2 10
                                              a throw-away network with a block a second
 
 Standard output has the line `listening on URL` once requests are answered, and at the first start
-the operator's token, which is shown once and never again; logs go to standard error. Each flag can be given as an environment variable instead, in upper case behind TABCHAIN_:
-TABCHAIN_PORT=18001 relay.
+the operator's token, which is shown once and never again; logs go to standard error.
+
+Each flag can be given as the environment variable that is named beside it, or in the TOML file that
+--settings names, in lower case and without TABCHAIN_: --port 18001, TABCHAIN_PORT=18001 and
+port = 18001 are the same. Flags win over the environment, the environment over the file.
+`relay settings` shows what holds, in the form of such a file.
 
 The data folder holds the ledger and the relay's secret key: keep it from others. To undo a
 network, stop the relay and move the folder away.";
@@ -415,7 +448,7 @@ mod tests {
         );
         assert_eq!(
             mode(&["--tls", "c.pem"]),
-            Err(TlsValueError("c.pem".into()))
+            Err(TlsValueError::Alone("c.pem".into()))
         );
     }
 

@@ -3,6 +3,7 @@
 use futures_util::SinkExt;
 use serde_json::Value;
 use shared::message::PROTOCOL_VERSION;
+use shared::node::interface::Answer;
 use sqlx::{ConnectOptions, Executor};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
