@@ -30,6 +30,8 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 pub const SOCKET_QUEUE_FRAMES_MAX: usize = 1024;
 /// Bytes of frames that may wait for one socket. More close it with 1013.
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
+/// Bytes of a message in JSON. A longer one ends the connection.
+pub const JSON_FRAME_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
 /// Bytes that are read from a socket at once.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes of frames after which no more are taken for one write to a socket.
@@ -37,7 +39,8 @@ pub const SOCKET_BATCH_BYTES: usize = 64 * 1024;
 /// Bytes of frames that are gathered before they are written to a socket.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = SOCKET_BATCH_BYTES;
 /// Bytes of a socket's write buffer: what is gathered, one frame, and its header.
-pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = SOCKET_WRITE_BUFFER_BYTES + 2 * FRAME_BYTES_MAX;
+pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize =
+    SOCKET_WRITE_BUFFER_BYTES + 2 * JSON_FRAME_BYTES_MAX;
 
 /// Inputs that may wait for a network's core. Senders of more wait.
 pub const INPUTS_MAX: usize = 1024;

@@ -7,17 +7,20 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use shared::limits::FRAME_BYTES_MAX;
 use shared::message::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+use tracing::error;
 
 use crate::addresses::{Client, SocketShare};
 use crate::context::Context;
+use crate::json::{frame_of_text, text_of_frame};
 use crate::limits::{
-    CLOSE_TIMEOUT, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES,
+    CLOSE_TIMEOUT, JSON_FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES,
     SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX,
 };
 use crate::metrics;
@@ -28,6 +31,8 @@ use crate::rest::query::Network;
 
 /// The subprotocol of binary frames.
 pub const SUBPROTOCOL: &str = "tabchain.v1";
+/// The subprotocol of the same messages in JSON.
+pub const JSON_SUBPROTOCOL: &str = "tabchain.v1.json";
 /// Bytes of a close frame's reason (RFC 6455, section 5.5, less the code).
 const REASON_BYTES_MAX: usize = 123;
 
@@ -47,13 +52,19 @@ pub(crate) async fn upgrade(
             rejection.body_text(),
         )
     })?;
-    let upgrade = upgrade.protocols([SUBPROTOCOL]);
-    if upgrade.requested_protocols().next().is_some() && upgrade.selected_protocol().is_none() {
-        return Err(Problem::new(
-            Kind::NotAWebSocket,
-            format!("this relay speaks the subprotocol {SUBPROTOCOL}: offer it"),
-        ));
-    }
+    let upgrade = upgrade.protocols([SUBPROTOCOL, JSON_SUBPROTOCOL]);
+    let form = match upgrade.selected_protocol() {
+        Some(selected) if selected == JSON_SUBPROTOCOL => Form::Json,
+        None if upgrade.requested_protocols().next().is_some() => {
+            return Err(Problem::new(
+                Kind::NotAWebSocket,
+                format!(
+                    "this relay speaks the subprotocols {SUBPROTOCOL} and {JSON_SUBPROTOCOL}: offer one"
+                ),
+            ));
+        }
+        _ => Form::Binary,
+    };
     let share = context.addresses().claim_socket(client).ok_or_else(|| {
         Problem::new(
             Kind::TooFast,
@@ -71,14 +82,45 @@ pub(crate) async fn upgrade(
         .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
         .write_buffer_size(SOCKET_WRITE_BUFFER_BYTES)
         .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .on_upgrade(move |socket| serve(socket, network, (permit, share))))
+        .max_message_size(form.frame_bytes_max())
+        .max_frame_size(form.frame_bytes_max())
+        .on_upgrade(move |socket| serve(socket, form, network, (permit, share))))
+}
+
+/// How a socket writes messages.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Binary,
+    Json,
+}
+
+impl Form {
+    fn frame_bytes_max(self) -> usize {
+        match self {
+            Self::Binary => FRAME_BYTES_MAX,
+            Self::Json => JSON_FRAME_BYTES_MAX,
+        }
+    }
+
+    /// What is sent for a frame of the core's.
+    fn message(self, frame: Bytes) -> Result<Message, axum::Error> {
+        match self {
+            Self::Binary => Ok(Message::Binary(frame)),
+            Self::Json => match text_of_frame(&frame) {
+                Ok(text) => Ok(Message::text(text)),
+                Err(defect) => {
+                    error!("a message of the relay's own cannot be written: {defect}");
+                    Err(axum::Error::new(defect))
+                }
+            },
+        }
+    }
 }
 
 /// Serves one socket until either side closes it.
 async fn serve(
     socket: WebSocket,
+    form: Form,
     network: NetworkHandle,
     places: (OwnedSemaphorePermit, SocketShare),
 ) {
@@ -88,8 +130,8 @@ async fn serve(
     };
     let (mut sink, mut stream) = socket.split();
     let closing = tokio::select! {
-        refusal = receive(&mut stream, &network, connection) => refusal,
-        closing = send(&mut sink, &mut reader) => closing,
+        refusal = receive(&mut stream, form, &network, connection) => refusal,
+        closing = send(&mut sink, form, &mut reader) => closing,
     };
     // The core need not wait for a browser that takes its time to close.
     network.closed(connection).await;
@@ -103,22 +145,29 @@ async fn serve(
 /// Passes frames to the core. Returns why the socket is to be closed; nothing if it is closed.
 async fn receive(
     stream: &mut SplitStream<WebSocket>,
+    form: Form,
     network: &NetworkHandle,
     connection: u64,
 ) -> Option<Closing> {
     while let Some(message) = stream.next().await {
-        match message {
-            Ok(Message::Binary(frame)) => {
-                if network.frame(connection, frame).await.is_err() {
-                    return Some(Closing::shutting_down());
-                }
-            }
+        let frame = match (message, form) {
+            (Ok(Message::Binary(frame)), Form::Binary) => frame,
+            (Ok(Message::Text(text)), Form::Json) => match frame_of_text(&text) {
+                Ok(frame) => frame.into(),
+                Err(error) => return Some(malformed(&error.to_string())),
+            },
             // Answered by the WebSocket layer, pings and closes alike, while it is read on.
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {}
-            Ok(Message::Text(_)) => {
+            (Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)), _) => continue,
+            (Ok(Message::Text(_)), Form::Binary) => {
                 return Some(malformed("this subprotocol has binary frames only"));
             }
-            Err(error) => return Some(malformed(&error.to_string())),
+            (Ok(Message::Binary(_)), Form::Json) => {
+                return Some(malformed("this subprotocol has text frames only"));
+            }
+            (Err(error), _) => return Some(malformed(&error.to_string())),
+        };
+        if network.frame(connection, frame).await.is_err() {
+            return Some(Closing::shutting_down());
         }
     }
     None
@@ -127,6 +176,7 @@ async fn receive(
 /// Sends what the core queues. Returns why the socket is to be closed; nothing if it is closed.
 async fn send(
     sink: &mut SplitSink<WebSocket, Message>,
+    form: Form,
     outbox: &mut OutboxReader,
 ) -> Option<Closing> {
     let mut batch = Vec::new();
@@ -138,7 +188,7 @@ async fn send(
         // Whatever waits goes out together.
         let write = async {
             for frame in batch.drain(..) {
-                sink.feed(Message::Binary(frame)).await?;
+                sink.feed(form.message(frame)?).await?;
             }
             sink.flush().await
         };
