@@ -113,6 +113,13 @@ pub(crate) fn for_fanout() -> Result<Peers, SetupError> {
     peers::ensure(&tools)
 }
 
+/// The folder of what asks the relay's REST whatever its document allows, where it can be had.
+pub(crate) fn for_rest() -> Result<Option<PathBuf>, SetupError> {
+    let tools = ToolsDir::locate()?;
+    let _lock = tools.lock()?;
+    python::ensure_schemathesis(&tools)
+}
+
 /// What only `cargo xtask ci` runs.
 pub(crate) fn for_lints() -> Result<LintTools, SetupError> {
     let tools = ToolsDir::locate()?;

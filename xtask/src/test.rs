@@ -63,7 +63,9 @@ pub(crate) fn run_all(workspace: &Workspace, options: &TestOptions) -> Result<Ta
     let tools = setup::for_page(workspace)?;
     let browser = setup::for_tests()?;
     setup::for_databases()?;
-    let mut tally = run_suite(suites::native(workspace, options), options);
+    let schemathesis = setup::for_rest()?;
+    let native = suites::native(workspace, schemathesis.as_deref(), options);
+    let mut tally = run_suite(native, options);
     for package in suites::WASM_PACKAGES {
         tally += run_suite(
             suites::wasm(workspace, &tools, &browser, package, options),

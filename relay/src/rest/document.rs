@@ -12,7 +12,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
-    ResponseBuilder, Server,
+    ResponseBuilder, Schema, Server,
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -59,6 +59,13 @@ pub(super) fn with_common_answers(mut document: OpenApi) -> OpenApi {
     // A parameter that may have slashes is written with a star for the router only.
     let paths = paths.map(|(path, item)| (path.replace("{*", "{"), item));
     document.paths.paths = paths.collect();
+    // It is read strictly, and written with more beside its own fields.
+    let schemas = document.components.as_mut().map(|all| &mut all.schemas);
+    if let Some(RefOr::T(Schema::Object(transaction))) =
+        schemas.and_then(|schemas| schemas.get_mut("Transaction"))
+    {
+        transaction.additional_properties = None;
+    }
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             let content = ContentBuilder::new()

