@@ -1,10 +1,10 @@
-//! The files in `deploy/` name nothing that is not there.
+//! The files in `deploy/`, and the threat model, name nothing that is not there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
-use relay::settings::Settings;
+use relay::settings::{Origin, Settings};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -53,6 +53,69 @@ fn the_unit_starts_the_relay_with_flags_that_it_has() {
         .find_map(|line| line.strip_prefix("ExecStart="));
     let parsed = Settings::try_parse_from(starts.unwrap().split_whitespace());
     assert!(parsed.is_ok(), "{parsed:?}");
+}
+
+#[test]
+fn the_example_of_a_settings_file_is_one() {
+    let file = repository().join("deploy/relay.toml.example");
+    let file = file.to_str().unwrap();
+    let (settings, effective) = Settings::load(["relay", "--settings", file]).unwrap();
+    assert_eq!(settings.data, Path::new("/var/lib/tabchain"));
+    let of_file = effective.iter();
+    let of_file = of_file.filter(|setting| setting.origin == Origin::File);
+    assert_eq!(of_file.count(), 11);
+}
+
+/// Every row of the threat model names tests that there are.
+#[test]
+fn each_threat_has_tests() {
+    let model = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
+    let mut tests = String::new();
+    for member in [
+        "shared",
+        "store",
+        "dump",
+        "relay",
+        "worker-cli",
+        "web-node",
+        "sim",
+        "e2e",
+    ] {
+        read_sources(&repository().join(member), &mut tests);
+    }
+    let (_, table) = model
+        .split_once("| threat | answer | shown by |\n")
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('|'));
+    let mut named = 0;
+    for row in rows {
+        let shown_by = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
+        let is_name = |word: &&str| word.contains('_') && !word.contains(['.', '/', ' ']);
+        let names: Vec<_> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "nothing shows {row}");
+        for name in names.into_iter().filter(is_name) {
+            assert!(
+                tests.contains(&format!("fn {name}(")),
+                "there is no test {name}"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 60, "{named}");
+}
+
+fn read_sources(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
 }
 
 #[test]

@@ -324,7 +324,7 @@ impl Relay {
         frame: &[u8],
     ) {
         if self.is_leader(from) {
-            self.last_check = Some((now_ms, report));
+            self.last_check = Some((self.network_time_ms(now_ms), report));
         }
         self.pass_from_leader(now_ms, from, frame);
     }
