@@ -86,7 +86,8 @@ impl Server {
                     .args(["--port", "0", "--log", "warn", "--data"])
                     .arg(data)
                     .args(["--connections-per-address", "100000"])
-                    .args(["--requests-per-address", "100000"]);
+                    .args(["--requests-per-address", "100000"])
+                    .args(["--messages-per-member", "100000000"]);
                 Program::start(&mut relay, Says::Out, "listening on ")
             }
             Self::Nats => {

@@ -15,8 +15,8 @@ use crate::wire::{self, Socket};
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Round trips that say what is usual, and the fewest that are made under attack.
 const SAMPLES: usize = 200;
-/// Between two of them.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two of them: fifty questions a second are within what a member may ask.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A member that asks for the log, which the relay reads from its store behind all that it has to
 /// write.
