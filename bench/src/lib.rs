@@ -7,6 +7,8 @@ pub mod chain;
 pub mod fanout;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod load;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod program;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,67 +1,10 @@
 //! Runs one benchmark natively and prints its figures.
 
-use std::error::Error;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::time::Instant;
-
-use bench::{Figure, chain, fanout};
-
-const USAGE: &str = "expected one of:\n  \
-    chain\n  \
-    fanout RELAY NATS-SERVER WS-SCRIPT";
-
-fn main() -> ExitCode {
-    let mut arguments = std::env::args();
-    let (name, rest) = (arguments.nth(1).unwrap_or_default(), arguments);
-    let paths: Vec<_> = rest.map(PathBuf::from).collect();
-    match run(&name, &paths) {
-        Ok(figures) => print(&figures),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    bench::program::main()
 }
 
-fn run(name: &str, paths: &[PathBuf]) -> Result<Vec<Figure>, Box<dyn Error>> {
-    match (name, paths) {
-        ("chain", []) => Ok(chain::all(clock_ms, resident_bytes)),
-        ("fanout", [relay, nats, ws]) => {
-            let programs = fanout::Programs {
-                relay: relay.clone(),
-                nats: nats.clone(),
-                ws: ws.clone(),
-            };
-            let data = tempfile::tempdir()?;
-            Ok(fanout::all(&programs, data.path())?)
-        }
-        _ => Err(USAGE.into()),
-    }
-}
-
-fn print(figures: &[Figure]) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    for figure in figures {
-        if writeln!(out, "{}", Figure::line(figure)).is_err() {
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-fn clock_ms() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e3
-}
-
-/// Of this process, where the system tells (Linux, `proc(5)`); else not a number.
-fn resident_bytes() -> f64 {
-    const PAGE_BYTES: f64 = 4096.0;
-    std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|statm| statm.split(' ').nth(1)?.parse::<f64>().ok())
-        .map_or(f64::NAN, |pages| pages * PAGE_BYTES)
-}
+/// In a browser the benchmarks are tests; cargo builds programs beside them.
+#[cfg(target_arch = "wasm32")]
+fn main() {}
