@@ -100,7 +100,7 @@ impl Tag {
 }
 
 /// The state that SHA-256 begins with (FIPS 180-4, 5.3.3).
-const INITIAL_STATE: [u32; 8] = [
+pub const INITIAL_STATE: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,

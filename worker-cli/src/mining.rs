@@ -10,20 +10,9 @@
 mod sha_ni;
 
 use sha2::block_api::compress256;
-use shared::hash::Tag;
+use shared::hash::{INITIAL_STATE, Tag};
 use shared::node::interface::MiningWork;
 
-/// SHA-256's initial state, section 5.3.3.
-const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 /// What follows 180 bytes: a single one bit, zeros, and the length in bits.
 const PADDING: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05, 0xa0];
 

@@ -14,10 +14,10 @@ mod sha256;
 pub mod simd;
 
 use shared::block::Header;
-use shared::hash::Tag;
+use shared::hash::{INITIAL_STATE, Tag};
 use shared::node::interface::MiningWork;
 
-use sha256::{CONSTANTS, INITIAL_STATE, compress, small_sigma_0, small_sigma_1};
+use sha256::{CONSTANTS, compress, small_sigma_0, small_sigma_1};
 
 /// Tries nonces.
 pub trait Kernel {

@@ -1,17 +1,5 @@
 //! SHA-256's compression by its parts (FIPS 180-4), since a search needs some rounds alone.
 
-/// The initial hash value, section 5.3.3.
-pub(super) const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
-
 /// The round constants, section 4.2.2.
 pub(super) const CONSTANTS: [u32; 64] = [
     0x428a_2f98,
