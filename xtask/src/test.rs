@@ -109,6 +109,8 @@ fn run_suite(suite: Suite, options: &TestOptions) -> Tally {
     eprintln!("==> tests: {name}");
     let mut tally = Tally::default();
     let ended = suite.command.and_then(|mut command| {
+        // An error that a test returns says all by its words; its stack would bury them.
+        command.env("RUST_LIB_BACKTRACE", "0");
         let status = process::stream(&mut command, |line| {
             tally += libtest::tally(line).unwrap_or_default()
         });

@@ -1,4 +1,4 @@
-//! The embedded files, compressed, with entity tags.
+//! The embedded files, compressed in release builds, with entity tags.
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
@@ -12,13 +12,17 @@ use crate::context::Context;
 use crate::rest::problem::{Kind, Problem};
 
 /// The files by name, and `index.html` for the addresses of the page's own router.
+///
+/// A build without optimisation has them as they are: it would compress them at each start, for
+/// many seconds where the machine is busy.
 pub(super) fn router() -> Router<Context> {
+    let compresses = !cfg!(debug_assertions);
     memory_serve::load!()
         .index_file(Some("/index.html"))
         .fallback(Some("/index.html"))
         .fallback_status(StatusCode::OK)
-        .enable_brotli(true)
-        .enable_gzip(true)
+        .enable_brotli(compresses)
+        .enable_gzip(compresses)
         .html_cache_control(CacheControl::NoCache)
         .cache_control(CacheControl::NoCache)
         .into_router()
