@@ -206,7 +206,7 @@ fn key_in_table(entry: Option<&Entry>) -> (u8, &[u8]) {
     match entry {
         Some(Entry::Key(entry)) => (0, entry.key.as_str().as_bytes()),
         Some(Entry::Account(owner, _)) => (1, &owner.0),
-        Some(Entry::Difficulty(_)) | None => (2, &[]),
+        Some(Entry::Difficulty(_) | Entry::Lottery(_) | Entry::Stakes(_)) | None => (2, &[]),
     }
 }
 
@@ -225,7 +225,7 @@ impl StateRows {
                 self.replaced_accounts.push(owner.0.to_vec());
                 self.accounts.push_row(&row);
             }
-            Entry::Difficulty(_) => {
+            Entry::Difficulty(_) | Entry::Lottery(_) | Entry::Stakes(_) => {
                 self.replaced_consensus_state.push(path.0.to_vec());
                 self.consensus_state.push_row(&row);
             }

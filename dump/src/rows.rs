@@ -262,7 +262,7 @@ pub(crate) fn state_row(path: &Path, entry: &Entry) -> (Table, Vec<u8>) {
             });
             (ACCOUNTS, row)
         }
-        Entry::Difficulty(_) => {
+        Entry::Difficulty(_) | Entry::Lottery(_) | Entry::Stakes(_) => {
             let row = CONSENSUS_STATE.row(|tuple| {
                 tuple.bytes(&path.0);
                 tuple.bytes(&encode(entry));

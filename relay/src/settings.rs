@@ -10,6 +10,7 @@ use axum::http::Uri;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use shared::limits::MEMBER_RATE_PER_SECOND;
+use shared::network::{Consensus, Holder, NetworkParameters};
 
 use crate::dumps::settings::DumpSettings;
 use crate::limits::{REQUESTS_PER_ADDRESS_PER_SECOND, SOCKETS_PER_ADDRESS_MAX};
@@ -146,7 +147,26 @@ pub struct NetworkSettings {
     #[arg(long, env = "TABCHAIN_NETWORK_NAME", value_name = "NAME")]
     pub network_name: Option<String>,
 
-    /// Time between blocks that the difficulty aims at, in milliseconds [default: 10000]
+    /// Who may produce blocks [default: work]
+    #[arg(long, env = "TABCHAIN_KIND", value_name = "KIND")]
+    pub kind: Option<NetworkKind>,
+
+    /// Who holds stake at first, of proof of stake: a key and how much, as tab1…=100000; may be
+    /// given several times
+    #[arg(long = "holder", value_name = "KEY=STAKE", value_parser = parse_holder)]
+    pub holders: Vec<Holder>,
+
+    /// Length of a slot of proof of stake, in milliseconds; every fourth has a block
+    /// [default: 2500]
+    #[arg(long, env = "TABCHAIN_SLOT_MS", value_name = "MS")]
+    pub slot_ms: Option<u64>,
+
+    /// Slots of an epoch: stake that moves counts one to two epochs later [default: 60]
+    #[arg(long, env = "TABCHAIN_EPOCH_SLOTS", value_name = "N")]
+    pub epoch_slots: Option<u64>,
+
+    /// Time between blocks that the difficulty of proof of work aims at, in milliseconds
+    /// [default: 10000]
     #[arg(long, env = "TABCHAIN_SPACING_MS", value_name = "MS")]
     pub spacing_ms: Option<u64>,
 
@@ -186,6 +206,49 @@ pub struct NetworkSettings {
     /// What the producer of a block is credited [default: 50]
     #[arg(long, env = "TABCHAIN_BLOCK_REWARD", value_name = "AMOUNT")]
     pub block_reward: Option<u64>,
+}
+
+/// Who may produce the blocks of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum NetworkKind {
+    /// Whoever finds a nonce
+    #[default]
+    Work,
+    /// Whoever holds stake, in slots that are drawn
+    Stake,
+}
+
+impl NetworkKind {
+    /// That of a network.
+    #[must_use]
+    pub fn of(network: &NetworkParameters) -> Self {
+        match network.consensus {
+            Consensus::Work(_) => Self::Work,
+            Consensus::Stake(_) => Self::Stake,
+        }
+    }
+}
+
+impl std::fmt::Display for NetworkKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Work => "work",
+            Self::Stake => "stake",
+        })
+    }
+}
+
+/// Why a text is no holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a holder is a key and a number, as tab1…=100000")]
+struct ParseHolderError;
+
+fn parse_holder(text: &str) -> Result<Holder, ParseHolderError> {
+    let (key, stake) = text.split_once('=').ok_or(ParseHolderError)?;
+    Ok(Holder {
+        key: key.parse().map_err(|_| ParseHolderError)?,
+        stake: stake.parse().map_err(|_| ParseHolderError)?,
+    })
 }
 
 /// What one address, and one member, may take.

@@ -63,7 +63,7 @@ impl Header {
 pub enum Seal {
     /// Proof of work: the header's own hash is the proof.
     Work,
-    /// Proof of stake: the producer's signature over the header's hash.
+    /// Proof of stake: the producer's signature over the network's id and the header's hash.
     Stake(Signature),
 }
 

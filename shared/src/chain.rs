@@ -16,17 +16,22 @@ use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX
 use crate::merkle;
 use crate::message::Tip;
 use crate::network::{Consensus, NetworkParameters};
-use crate::state::{State, Undo};
+use crate::stake::Lottery;
+use crate::state::{Progress, State, Undo};
 
 mod advance;
 mod headers;
 mod held;
 mod restore;
+mod staking;
 
 pub use advance::{BlockError, Changes, IncludedTransaction, history_key};
 pub use headers::{BodyError, HeaderError};
 pub use restore::RestoreError;
 pub(crate) use restore::row_value;
+pub use staking::Equivocation;
+use staking::Frozen;
+pub(crate) use staking::seal_statement;
 
 /// A block that a logged decision stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize)]
@@ -41,7 +46,11 @@ pub struct Checkpoint {
 struct Known {
     sealed: SealedHeader,
     work: ChainWork,
-    schedule: Schedule,
+    /// Of chains with the same work the one whose last ticket is lower wins.
+    ticket: BlockHash,
+    progress: Progress,
+    /// Whose stake counts, where the proof is stake and the block is not final.
+    frozen: Option<Frozen>,
     is_invalid: bool,
     /// It was executed once, and so is valid, whether or not it stands on the best chain now.
     was_executed: bool,
@@ -73,6 +82,8 @@ pub struct Chain {
     /// The way from the executed chain to the target, target last.
     plan: VecDeque<BlockHash>,
     reorganisations: u64,
+    /// Proofs that a holder signed two blocks for one slot.
+    equivocations: Vec<Equivocation>,
 }
 
 impl Chain {
@@ -88,7 +99,12 @@ impl Chain {
                 seal: crate::block::Seal::Work,
             },
             work: ChainWork::default(),
-            schedule: Schedule::default(),
+            ticket: hash,
+            progress: match &network.consensus {
+                Consensus::Work(_) => Progress::Work(Schedule::default()),
+                Consensus::Stake(_) => Progress::Stake(Lottery::genesis(&id)),
+            },
+            frozen: network.stake().map(Frozen::first),
             is_invalid: false,
             was_executed: true,
         };
@@ -109,6 +125,7 @@ impl Chain {
             target: hash,
             plan: VecDeque::new(),
             reorganisations: 0,
+            equivocations: Vec::new(),
         }
     }
 
@@ -340,7 +357,10 @@ impl Chain {
     /// The smallest timestamp that a successor of the tip may carry.
     #[must_use]
     pub fn timestamp_min_ms(&self) -> u64 {
-        self.median_time_ms(&self.tip_hash()) + 1
+        match self.network.consensus {
+            Consensus::Work(_) => self.median_time_ms(&self.tip_hash()) + 1,
+            Consensus::Stake(_) => 0,
+        }
     }
 
     /// Expected hashes for a block of this compact target.
@@ -360,24 +380,17 @@ impl Chain {
             .unwrap_or_default()
     }
 
-    fn work_rules(&self) -> &crate::network::Work {
-        let Consensus::Work(rules) = &self.network.consensus;
-        rules
-    }
-
     fn parent_of_successor(&self, hash: &BlockHash) -> Parent {
-        self.headers.get(hash).map_or(
-            Parent {
-                height: 0,
-                timestamp_ms: 0,
-                schedule: Schedule::default(),
+        let known = self.headers.get(hash);
+        let header = known.map(|known| &known.sealed.header);
+        Parent {
+            height: header.map_or(0, |header| header.height),
+            timestamp_ms: header.map_or(0, |header| header.timestamp_ms),
+            schedule: match known.map(|known| known.progress) {
+                Some(Progress::Work(schedule)) => schedule,
+                _ => Schedule::default(),
             },
-            |known| Parent {
-                height: known.sealed.header.height,
-                timestamp_ms: known.sealed.header.timestamp_ms,
-                schedule: known.schedule,
-            },
-        )
+        }
     }
 
     /// The median timestamp of the last blocks up to this one: of 11, or of all where there are

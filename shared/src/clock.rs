@@ -32,6 +32,11 @@ impl SteadyClock {
         self.now_ms
     }
 
+    /// Its time when it was advanced last.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
     /// How far it is ahead of the device's.
     pub(crate) fn ahead_ms(&self) -> u64 {
         self.ahead_ms

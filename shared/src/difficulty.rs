@@ -32,15 +32,15 @@ mod u320 {
         pub struct U320(5);
     }
 }
-use u320::U320;
+pub(crate) use u320::U320;
 
 /// The number that a block's hash must not exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(U320);
 
-/// Expected number of hashes behind a block or a chain.
+/// Expected number of hashes behind a block or a chain; where the proof is stake, their weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChainWork(U320);
+pub struct ChainWork(pub(crate) U320);
 
 /// A compact target that stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

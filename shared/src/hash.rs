@@ -18,6 +18,14 @@ impl Tag {
     pub const HEADER: Self = Self(b"tabchain/header/v1\0\0");
     /// The body of a transaction: what its sender signs, and its id.
     pub const TRANSACTION: Self = Self(b"tabchain/transaction/v1");
+    /// What a block's producer signs where the proof is stake.
+    pub const SEAL: Self = Self(b"tabchain/seal/v1");
+    /// The seed of an epoch.
+    pub const STAKE_SEED: Self = Self(b"tabchain/stake/seed/v1");
+    /// The folded keys of an epoch's producers.
+    pub const STAKE_FOLD: Self = Self(b"tabchain/stake/fold/v1");
+    /// The number that a key draws for a slot.
+    pub const STAKE_TICKET: Self = Self(b"tabchain/stake/ticket/v1");
     /// A transaction with its signature: what is announced.
     pub const SIGNED_TRANSACTION: Self = Self(b"tabchain/signed-transaction/v1");
     /// Leaf 0 of a block's transaction tree.

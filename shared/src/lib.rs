@@ -25,6 +25,7 @@ pub mod receipt;
 pub mod rejection;
 pub mod relay;
 pub mod replica;
+pub mod stake;
 pub mod state;
 pub mod store;
 pub mod transaction;

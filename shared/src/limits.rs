@@ -129,6 +129,24 @@ pub const MEDIAN_TIME_BLOCKS: usize = 11;
 pub const FUTURE_SPACINGS_MAX: u64 = 2;
 /// A block this many spacings after its parent is judged at its own timestamp.
 pub const LATE_BLOCK_SPACINGS: u64 = 6;
+/// Holders that a network of proof of stake may begin with.
+pub const FIRST_HOLDERS_MAX: usize = 100;
+/// Holders whose stake counts in an epoch: those with the most.
+pub const STAKE_HOLDERS_MAX: usize = 1000;
+/// One in 2 to this power of slots is drawn while all stake produces.
+pub const STAKE_ACTIVE_SLOTS_LOG2: usize = 2;
+/// Empty slots in a row after which each further one doubles the chances, and halves the weight.
+pub const STAKE_EMPTY_SLOTS: u64 = 30;
+/// How often they are doubled at most; the weight of an ordinary block is 2 to this power.
+pub const STAKE_DOUBLINGS_MAX: u64 = 64;
+/// Proofs of two blocks for one slot that are kept.
+pub const STAKE_EQUIVOCATIONS_MAX: usize = 64;
+/// Slots ahead in which a node looks for the next producer, to show it.
+pub const STAKE_FORECAST_SLOTS: u64 = 64;
+/// Holders among whom it looks for that, those with the most.
+pub const STAKE_FORECAST_PRODUCERS_MAX: usize = 32;
+/// Holders that a page shows, those with the most.
+pub const STAKE_HOLDERS_SHOWN_MAX: usize = 100;
 /// Half-life of the difficulty, in block spacings.
 pub const DIFFICULTY_HALF_LIFE_SPACINGS: u64 = 12;
 

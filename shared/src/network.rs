@@ -4,10 +4,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::{Body, Header};
 use crate::difficulty::{Target, TargetError};
-use crate::encoding::Text;
+use crate::encoding::{List, Text};
 use crate::hash::{BlockHash, NetworkId, Tag};
 use crate::keys::PublicKey;
-use crate::limits::{NETWORK_NAME_BYTES_MAX, TRANSACTION_WORK_BITS_MAX};
+use crate::limits::{
+    FIRST_HOLDERS_MAX, NETWORK_NAME_BYTES_MAX, STAKE_ACTIVE_SLOTS_LOG2, TRANSACTION_WORK_BITS_MAX,
+};
 
 /// Everything that members of a network agree on before its first block.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -39,6 +41,8 @@ pub struct NetworkParameters {
 pub enum Consensus {
     /// Whoever finds a nonce.
     Work(Work),
+    /// Whoever holds stake, when a slot is theirs.
+    Stake(Stake),
 }
 
 /// Parameters of proof of work.
@@ -50,6 +54,26 @@ pub struct Work {
     pub first_bits: u32,
     /// Compact target that is never exceeded.
     pub easiest_bits: u32,
+}
+
+/// Parameters of proof of stake.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Stake {
+    /// Length of a slot, in milliseconds.
+    pub slot_ms: u64,
+    /// Slots of an epoch: stake that moves counts one to two epochs later.
+    pub epoch_slots: u64,
+    /// Who holds what before the first block.
+    pub holders: List<Holder, FIRST_HOLDERS_MAX>,
+}
+
+/// A key and its stake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Holder {
+    /// Who holds it.
+    pub key: PublicKey,
+    /// How much.
+    pub stake: u64,
 }
 
 /// Who may join a network.
@@ -68,7 +92,9 @@ pub enum ParametersError {
     #[error("a network needs a name")]
     Name,
     /// The spacing is out of range.
-    #[error("the time between blocks must be 100 ms to 1 hour, {0} ms came")]
+    #[error(
+        "the time between blocks, or the length of a slot, must be 100 ms to 1 hour, {0} ms came"
+    )]
     Spacing(u64),
     /// A target is malformed.
     #[error(transparent)]
@@ -81,6 +107,14 @@ pub enum ParametersError {
         /// Compact target that is never exceeded.
         easiest: u32,
     },
+    /// The length of an epoch is out of range.
+    #[error("an epoch must have 10 to 100,000 slots, {0} came")]
+    Epoch(u64),
+    /// There are no holders, or not such as there can be.
+    #[error(
+        "a network of proof of stake begins with 1 to {FIRST_HOLDERS_MAX} holders, by ascending keys, each with a stake above 0, and all together with less than 2^63"
+    )]
+    Holders,
     /// The price of a transaction is too high for a browser.
     #[error(
         "a transaction may ask for at most {TRANSACTION_WORK_BITS_MAX} leading zero bits, {0} came"
@@ -98,7 +132,6 @@ impl NetworkParameters {
     /// Block 0, which follows from the parameters alone and commits to them by its `previous`.
     #[must_use]
     pub fn genesis(&self) -> Header {
-        let Consensus::Work(work) = &self.consensus;
         Header {
             version: Header::VERSION,
             height: 0,
@@ -107,7 +140,10 @@ impl NetworkParameters {
             tx_root: Body::default().root(),
             state_root: crate::state::EMPTY_ROOT,
             producer: self.relay,
-            bits: work.first_bits,
+            bits: match &self.consensus {
+                Consensus::Work(work) => work.first_bits,
+                Consensus::Stake(_) => 0,
+            },
             nonce: 0,
         }
     }
@@ -115,8 +151,19 @@ impl NetworkParameters {
     /// Time between blocks that consensus aims at, in milliseconds.
     #[must_use]
     pub fn spacing_ms(&self) -> u64 {
-        let Consensus::Work(work) = &self.consensus;
-        work.spacing_ms
+        match &self.consensus {
+            Consensus::Work(work) => work.spacing_ms,
+            Consensus::Stake(stake) => stake.slot_ms << STAKE_ACTIVE_SLOTS_LOG2,
+        }
+    }
+
+    /// The rules of proof of stake, in a network that has them.
+    #[must_use]
+    pub fn stake(&self) -> Option<&Stake> {
+        match &self.consensus {
+            Consensus::Work(_) => None,
+            Consensus::Stake(stake) => Some(stake),
+        }
     }
 
     /// Whether a chain can be run with these parameters.
@@ -127,18 +174,50 @@ impl NetworkParameters {
         if self.transaction_work_bits > TRANSACTION_WORK_BITS_MAX {
             return Err(ParametersError::TransactionWork(self.transaction_work_bits));
         }
-        let Consensus::Work(work) = &self.consensus;
-        if !(100..=3_600_000).contains(&work.spacing_ms) {
-            return Err(ParametersError::Spacing(work.spacing_ms));
+        match &self.consensus {
+            Consensus::Work(work) => work.check(),
+            Consensus::Stake(stake) => stake.check(),
         }
-        let first = Target::from_compact(work.first_bits)?;
-        let easiest = Target::from_compact(work.easiest_bits)?;
+    }
+}
+
+impl Work {
+    fn check(&self) -> Result<(), ParametersError> {
+        check_spacing(self.spacing_ms)?;
+        let first = Target::from_compact(self.first_bits)?;
+        let easiest = Target::from_compact(self.easiest_bits)?;
         if first > easiest {
             return Err(ParametersError::FirstTarget {
-                first: work.first_bits,
-                easiest: work.easiest_bits,
+                first: self.first_bits,
+                easiest: self.easiest_bits,
             });
         }
         Ok(())
+    }
+}
+
+impl Stake {
+    fn check(&self) -> Result<(), ParametersError> {
+        check_spacing(self.slot_ms)?;
+        if !(10..=100_000).contains(&self.epoch_slots) {
+            return Err(ParametersError::Epoch(self.epoch_slots));
+        }
+        let total: u128 = self
+            .holders
+            .iter()
+            .map(|holder| u128::from(holder.stake))
+            .sum();
+        let is_sound = self.holders.is_sorted_by(|one, next| one.key < next.key)
+            && self.holders.iter().all(|holder| holder.stake > 0)
+            && (1..1 << 63).contains(&total);
+        is_sound.then_some(()).ok_or(ParametersError::Holders)
+    }
+}
+
+fn check_spacing(spacing_ms: u64) -> Result<(), ParametersError> {
+    if (100..=3_600_000).contains(&spacing_ms) {
+        Ok(())
+    } else {
+        Err(ParametersError::Spacing(spacing_ms))
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use litemap::LiteMap;
 
+use crate::block::{Body, Header};
 use crate::clock::SteadyClock;
 use crate::encoding::Text;
 use crate::finality::evidence::EvidenceBook;
@@ -29,6 +30,7 @@ mod import;
 pub mod interface;
 mod ledger;
 mod mining;
+mod producing;
 mod session;
 mod view;
 
@@ -38,6 +40,7 @@ use check::Checks;
 use interface::{Answer, Effect, Event, Profile, RequestId};
 use ledger::Sync;
 use mining::Mining;
+use producing::SignedSlot;
 use session::Session;
 
 /// The name of the row in [`Table::Meta`] that holds the network's parameters.
@@ -106,6 +109,7 @@ enum Followup {
     Persisted(u64),
     Repaired(u64),
     Cleared,
+    Seal(Box<(Header, Body)>),
 }
 
 /// What a key has voted, by network.
@@ -117,6 +121,7 @@ enum Signing {
     Registration,
     Transaction(RequestId, Box<crate::transaction::Transaction>),
     Voter(u64),
+    Block(Box<(Header, Body)>),
     CheckAnswer(crate::message::CheckQuery, crate::hash::Hash),
 }
 
@@ -163,6 +168,7 @@ impl Node {
             view_changed: true,
             kept_votes: KeptVotes::new(),
         };
+        node.mining.signed = SignedSlot::restore(rows);
         match Ledger::restore(key, rows, &mut node.kept_votes) {
             Ok(ledger) => {
                 node.ledger = ledger;
@@ -248,6 +254,7 @@ impl Node {
                 Followup::Persisted(number) => self.votes_persisted(number),
                 Followup::Repaired(height) => self.repaired(height),
                 Followup::Cleared => self.cleared(now_ms),
+                Followup::Seal(template) => self.seal(template),
             }
         }
     }

@@ -6,7 +6,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::{Body, Seal, SealedHeader};
-use crate::chain::history_leaf;
+use crate::chain::{history_leaf, seal_statement};
 use crate::difficulty::{Target, TargetError};
 use crate::encoding::{DecodeError, List, decode, encode};
 use crate::finality::LogEvent;
@@ -15,7 +15,7 @@ use crate::limits::{
     RECEIPT_BYTES_MAX, RECEIPT_HISTORY_HASHES_MAX, RECEIPT_LINKS_MAX, RECEIPT_PATH_HASHES_MAX,
 };
 use crate::merkle::{self, ProofError};
-use crate::network::{NetworkParameters, ParametersError};
+use crate::network::{Consensus, NetworkParameters, ParametersError};
 use crate::transaction::{Outcome, SignedTransaction, TransactionError};
 
 mod maker;
@@ -122,8 +122,8 @@ pub enum ReceiptError {
     /// The header's target is none.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The header has not done its work.
-    #[error("block {0} is not sealed by proof of work")]
+    /// The header has not done its work, or its producer did not sign it.
+    #[error("block {0} is not sealed as the network asks")]
     Seal(BlockHash),
     /// The block does not stand in the decided history.
     #[error("the block does not stand in the decided history: {0}")]
@@ -172,7 +172,17 @@ impl Receipt {
         self.verify_inclusion()?;
         let header = &self.sealed.header;
         let block = header.hash();
-        if self.sealed.seal != Seal::Work || !Target::from_compact(header.bits)?.is_met_by(&block) {
+        let holds = match (&self.network.consensus, &self.sealed.seal) {
+            (Consensus::Work(_), Seal::Work) => {
+                Target::from_compact(header.bits)?.is_met_by(&block)
+            }
+            (Consensus::Stake(_), Seal::Stake(signature)) => header
+                .producer
+                .verify(&seal_statement(&self.network.id(), &block), signature)
+                .is_ok(),
+            _ => false,
+        };
+        if !holds {
             return Err(ReceiptError::Seal(block));
         }
         let mut chain = RosterChain::new(&self.network);

@@ -3,13 +3,16 @@
 //! Its root commits to all of it; one block changes it at a cost that grows with the number of
 //! changes, and the returned [`Undo`] takes them back.
 
+use std::collections::HashMap;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::difficulty::Schedule;
 use crate::encoding::encode;
 use crate::hash::{Hash, Tag, TransactionId};
 use crate::keys::PublicKey;
-use crate::network::NetworkParameters;
+use crate::network::{Holder, NetworkParameters, Stake};
+use crate::stake::{Holders, Lottery, Stakes};
 use crate::transaction::{Action, Expect, Key, Outcome, Transaction, Value};
 
 pub mod tree;
@@ -26,6 +29,10 @@ pub enum Entry {
     Account(PublicKey, Account),
     /// What the difficulty of the next block depends on.
     Difficulty(Schedule),
+    /// What the draw of the next producer depends on.
+    Lottery(Lottery),
+    /// Whose stake counts.
+    Stakes(Stakes),
 }
 
 /// A key's present value and where it comes from.
@@ -90,6 +97,8 @@ impl Entry {
             Self::Key(entry) => key_path(&entry.key),
             Self::Account(key, _) => account_path(key),
             Self::Difficulty(_) => difficulty_path(),
+            Self::Lottery(_) => lottery_path(),
+            Self::Stakes(_) => stakes_path(),
         }
     }
 }
@@ -110,6 +119,18 @@ pub fn account_path(key: &PublicKey) -> Path {
 #[must_use]
 pub fn difficulty_path() -> Path {
     Tag::STATE_SYSTEM.hash(&[b"difficulty"])
+}
+
+/// Where the lottery stands in the state tree.
+#[must_use]
+pub fn lottery_path() -> Path {
+    Tag::STATE_SYSTEM.hash(&[b"lottery"])
+}
+
+/// Where the stake that counts stands in the state tree.
+#[must_use]
+pub fn stakes_path() -> Path {
+    Tag::STATE_SYSTEM.hash(&[b"stakes"])
 }
 
 /// The state after some block.
@@ -178,6 +199,52 @@ impl State {
         }
     }
 
+    /// What everyone holds.
+    #[must_use]
+    pub fn held(&self) -> Holders {
+        self.held_before(core::iter::empty())
+    }
+
+    /// What everyone held before the blocks with these undos, the last one first.
+    pub fn held_before<'a>(&self, undos: impl Iterator<Item = &'a Undo>) -> Holders {
+        // The oldest entry at a path is seen last.
+        let before: HashMap<_, _> = undos
+            .flat_map(|undo| undo.0.iter().rev())
+            .map(|(path, entry)| (path, entry.as_ref()))
+            .collect();
+        Holders::of(self.entries().filter_map(|entry| {
+            let entry = match (!before.is_empty()).then(|| before.get(&entry.path())) {
+                Some(Some(before)) => (*before)?,
+                _ => entry,
+            };
+            match entry {
+                Entry::Account(key, account) => Some(Holder {
+                    key: *key,
+                    stake: account.balance,
+                }),
+                _ => None,
+            }
+        }))
+    }
+
+    /// The lottery after the last block; nothing before the first.
+    #[must_use]
+    pub fn lottery(&self) -> Option<Lottery> {
+        match self.tree.get(&lottery_path()) {
+            Some(Entry::Lottery(lottery)) => Some(*lottery),
+            _ => None,
+        }
+    }
+
+    /// Whose stake counts in the last block's epoch and in the next; nothing before the first block.
+    #[must_use]
+    pub fn stakes(&self) -> Option<&Stakes> {
+        match self.tree.get(&stakes_path()) {
+            Some(Entry::Stakes(stakes)) => Some(stakes),
+            _ => None,
+        }
+    }
+
     /// The proof that an entry is present at a path, or that none is.
     pub fn prove(&self, path: &Path) -> StateProof {
         self.tree.prove(path)
@@ -193,6 +260,9 @@ impl State {
     ) -> Result<(Vec<Outcome>, Undo), ExecutionError> {
         let mut undo = Undo::default();
         let mut outcomes = Vec::new();
+        if let (Progress::Stake(lottery), Some(rules)) = (block.progress, network.stake()) {
+            self.begin_slot(rules, lottery, &mut undo);
+        }
         for (id, transaction) in transactions {
             match self.execute_one(network, block.height, id, transaction, &mut undo) {
                 Ok(outcome) => outcomes.push(outcome),
@@ -203,11 +273,9 @@ impl State {
             }
         }
         self.credit(&block.producer, network.block_reward, &mut undo);
-        self.set(
-            difficulty_path(),
-            Entry::Difficulty(block.schedule),
-            &mut undo,
-        );
+        if let Progress::Work(schedule) = block.progress {
+            self.set(difficulty_path(), Entry::Difficulty(schedule), &mut undo);
+        }
         Ok((outcomes, undo))
     }
 
@@ -216,6 +284,34 @@ impl State {
         for (path, before) in undo.0.iter().rev() {
             self.tree.set(*path, before.clone());
         }
+    }
+
+    /// The first block credits the first holders. The first of an epoch freezes what everyone
+    /// held before it, for the epoch after.
+    fn begin_slot(&mut self, rules: &Stake, lottery: Lottery, undo: &mut Undo) {
+        let stakes = match (self.lottery(), self.stakes()) {
+            (Some(before), Some(stakes)) => {
+                match rules
+                    .epoch(lottery.slot)
+                    .saturating_sub(rules.epoch(before.slot))
+                {
+                    0 => None,
+                    1 => Some((stakes.next.clone(), self.held())),
+                    _ => Some((self.held(), self.held())),
+                }
+            }
+            _ => {
+                for holder in rules.holders.iter() {
+                    self.credit(&holder.key, holder.stake, undo);
+                }
+                Some((rules.first_holders(), rules.first_holders()))
+            }
+        };
+        if let Some((current, next)) = stakes {
+            let stakes = Stakes { current, next };
+            self.set(stakes_path(), Entry::Stakes(stakes), undo);
+        }
+        self.set(lottery_path(), Entry::Lottery(lottery), undo);
     }
 
     fn execute_one(
@@ -350,8 +446,17 @@ pub struct BlockContext {
     pub height: u64,
     /// Who is rewarded.
     pub producer: PublicKey,
-    /// The block's schedule of difficulty.
-    pub schedule: Schedule,
+    /// What it leaves to its successors.
+    pub progress: Progress,
+}
+
+/// What a block leaves to the consensus on its successors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its schedule of difficulty.
+    Work(Schedule),
+    /// Its lottery.
+    Stake(Lottery),
 }
 
 fn state_bytes(entry: &KeyEntry) -> u64 {

@@ -212,7 +212,9 @@ impl Teller<'_> {
         if lie != Lie::BadTxRoot {
             header.tx_root = body.root();
         }
-        let shared::network::Consensus::Work(rules) = &chain.network().consensus;
+        let shared::network::Consensus::Work(rules) = &chain.network().consensus else {
+            return None;
+        };
         let successor = chain.difficulty_parent();
         (header.bits, _) = shared::difficulty::next(rules, &successor, header.timestamp_ms);
         let mut sealed = World::mined(SealedHeader {

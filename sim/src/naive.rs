@@ -61,7 +61,9 @@ impl NaiveLedger {
         let Some(parent) = self.0.get(&header.previous) else {
             return Ok(());
         };
-        let Consensus::Work(rules) = &network.consensus;
+        let Consensus::Work(rules) = &network.consensus else {
+            return Ok(());
+        };
         let before = Parent {
             height: parent.height,
             timestamp_ms: parent.timestamp_ms,

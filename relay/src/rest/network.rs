@@ -3,7 +3,7 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::message::{Leader, Member, PROTOCOL_VERSION};
-use shared::network::{Admission, Consensus, NetworkParameters};
+use shared::network::{Admission, Consensus, Holder, NetworkParameters};
 use utoipa::ToSchema;
 
 use super::problem::{PROBLEM_JSON, Problem};
@@ -107,6 +107,18 @@ enum ConsensusJson {
         first_bits: String,
         easiest_bits: String,
     },
+    Stake {
+        slot_ms: u64,
+        epoch_slots: u64,
+        holders: Vec<HolderJson>,
+    },
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holder)]
+struct HolderJson {
+    key: String,
+    stake: String,
 }
 
 /// Who may join.
@@ -148,16 +160,11 @@ pub(crate) async fn parameters(Network(network): Network) -> Json<ParametersJson
 
 impl From<&NetworkParameters> for ParametersJson {
     fn from(parameters: &NetworkParameters) -> Self {
-        let Consensus::Work(work) = &parameters.consensus;
         Self {
             id: parameters.id().to_string(),
             name: parameters.name.to_string(),
             relay: parameters.relay.to_string(),
-            consensus: ConsensusJson::Work {
-                spacing_ms: work.spacing_ms,
-                first_bits: format!("{:#010x}", work.first_bits),
-                easiest_bits: format!("{:#010x}", work.easiest_bits),
-            },
+            consensus: ConsensusJson::from(&parameters.consensus),
             admission: parameters.admission.into(),
             created_at_ms: parameters.created_at_ms,
             salt: hex::encode(parameters.salt),
@@ -166,6 +173,32 @@ impl From<&NetworkParameters> for ParametersJson {
             state_bytes_per_account_max: parameters.state_bytes_per_account_max.to_string(),
             forced_changes_allowed: parameters.forced_changes_allowed,
             genesis: parameters.genesis().hash().to_string(),
+        }
+    }
+}
+
+impl From<&Consensus> for ConsensusJson {
+    fn from(consensus: &Consensus) -> Self {
+        match consensus {
+            Consensus::Work(work) => Self::Work {
+                spacing_ms: work.spacing_ms,
+                first_bits: format!("{:#010x}", work.first_bits),
+                easiest_bits: format!("{:#010x}", work.easiest_bits),
+            },
+            Consensus::Stake(stake) => Self::Stake {
+                slot_ms: stake.slot_ms,
+                epoch_slots: stake.epoch_slots,
+                holders: stake.holders.iter().map(HolderJson::from).collect(),
+            },
+        }
+    }
+}
+
+impl From<&Holder> for HolderJson {
+    fn from(holder: &Holder) -> Self {
+        Self {
+            key: holder.key.to_string(),
+            stake: holder.stake.to_string(),
         }
     }
 }

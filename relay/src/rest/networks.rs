@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use serde::{Deserialize, Serialize};
+use shared::keys::PublicKey;
+use shared::network::Holder;
 use utoipa::ToSchema;
 
 use super::authority::Creator;
@@ -13,7 +15,7 @@ use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::Body;
 use crate::context::Context;
 use crate::network::{Made, NotMade};
-use crate::settings::NetworkSettings;
+use crate::settings::{NetworkKind, NetworkSettings};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Networks)]
@@ -42,6 +44,18 @@ enum KindJson {
     /// Whoever finds a nonce.
     #[default]
     Work,
+    /// Whoever holds stake, in slots that are drawn.
+    Stake,
+}
+
+/// Who holds stake before the first block.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewHolder)]
+#[serde(deny_unknown_fields)]
+struct NewHolderJson {
+    key: String,
+    /// A number, as text.
+    stake: String,
 }
 
 /// `GET /api/v1/networks`: all networks of the relay.
@@ -63,7 +77,10 @@ pub(crate) async fn list(State(context): State<Context>) -> Json<NetworksJson> {
             .map(|network| ListedJson {
                 id: network.id().to_string(),
                 name: network.parameters().name.to_string(),
-                kind: KindJson::Work,
+                kind: match NetworkKind::of(network.parameters()) {
+                    NetworkKind::Work => KindJson::Work,
+                    NetworkKind::Stake => KindJson::Stake,
+                },
                 admission: network.parameters().admission.into(),
                 created_at_ms: network.parameters().created_at_ms,
                 is_default: network.id() == default,
@@ -82,7 +99,14 @@ pub(crate) struct NewNetworkJson {
     kind: KindJson,
     #[serde(default)]
     admission: AdmissionJson,
-    /// Time between blocks that the difficulty aims at.
+    /// Of proof of stake: at least one.
+    #[serde(default)]
+    holders: Vec<NewHolderJson>,
+    /// Length of a slot of proof of stake.
+    slot_ms: Option<u64>,
+    /// Slots of an epoch of proof of stake.
+    epoch_slots: Option<u64>,
+    /// Time between blocks that the difficulty of proof of work aims at.
     spacing_ms: Option<u64>,
     /// Hashes that the first block costs, as a power of two.
     first_hashes_log2: Option<u8>,
@@ -124,9 +148,15 @@ pub(crate) async fn make(
     _: Creator,
     Body(json): Body<NewNetworkJson>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<MadeJson>), Problem> {
-    let KindJson::Work = json.kind;
     let settings = NetworkSettings {
         network_name: Some(json.name),
+        kind: Some(match json.kind {
+            KindJson::Work => NetworkKind::Work,
+            KindJson::Stake => NetworkKind::Stake,
+        }),
+        holders: json.holders.iter().map(holder).collect::<Result<_, _>>()?,
+        slot_ms: json.slot_ms,
+        epoch_slots: json.epoch_slots,
         spacing_ms: json.spacing_ms,
         first_hashes_log2: json.first_hashes_log2,
         easiest_hashes_log2: json.easiest_hashes_log2,
@@ -143,6 +173,19 @@ pub(crate) async fn make(
         administrator_token: administrator.as_str().to_owned(),
     };
     Ok((StatusCode::CREATED, location, Json(made)))
+}
+
+fn holder(json: &NewHolderJson) -> Result<Holder, Problem> {
+    let key: Result<PublicKey, _> = json.key.parse();
+    let stake: Result<u64, _> = json.stake.parse();
+    match (key, stake) {
+        (Ok(key), Ok(stake)) => Ok(Holder { key, stake }),
+        (Err(error), _) => Err(Problem::new(Kind::BadBody, error.to_string())),
+        (_, Err(error)) => Err(Problem::new(
+            Kind::BadBody,
+            format!("the stake of {}: {error}", json.key),
+        )),
+    }
 }
 
 impl From<NotMade> for Problem {

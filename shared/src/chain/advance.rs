@@ -1,13 +1,17 @@
 //! The executed chain follows the best header: forward, and back where another branch is better.
 
-use super::{Chain, Known, history_leaf};
+use core::cmp::Reverse;
+
+use super::{Chain, Frozen, Known, history_leaf};
 use crate::block::{Body, Header, Outcomes};
-use crate::difficulty;
+use crate::difficulty::{self, ChainWork};
 use crate::encoding::{List, encode};
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::keys::PublicKey;
 use crate::limits::BLOCK_BODY_BYTES_MAX;
-use crate::state::{BlockContext, Entry, ExecutionError, Path, State, Undo, key_path};
+use crate::network::Consensus;
+use crate::stake::StakeError;
+use crate::state::{BlockContext, Entry, ExecutionError, Path, Progress, State, Undo, key_path};
 use crate::store::{Place, Table, Write, number_key};
 use crate::transaction::{Action, SignedTransaction, TransactionError, Verified};
 
@@ -28,6 +32,9 @@ pub enum BlockError {
     /// A transaction may not stand at this point.
     #[error(transparent)]
     Execution(#[from] ExecutionError),
+    /// The producer had no turn, which was not known before the blocks below were executed.
+    #[error(transparent)]
+    Stake(#[from] StakeError),
     /// An outcome is not the one that execution yields.
     #[error("execution yields other outcomes than the block says")]
     Outcomes,
@@ -121,12 +128,18 @@ impl Chain {
         timestamp_ms: u64,
         transactions: &[Verified],
     ) -> Result<(Header, Body), ExecutionError> {
-        let parent = self.difficulty_parent();
-        let (bits, schedule) = difficulty::next(self.work_rules(), &parent, timestamp_ms);
+        let (bits, progress) = match &self.network.consensus {
+            Consensus::Work(rules) => {
+                let parent = self.difficulty_parent();
+                let (bits, schedule) = difficulty::next(rules, &parent, timestamp_ms);
+                (bits, Progress::Work(schedule))
+            }
+            Consensus::Stake(rules) => (0, self.lottery_after_tip(rules, timestamp_ms, &producer)),
+        };
         let context = BlockContext {
             height: self.height() + 1,
             producer,
-            schedule,
+            progress,
         };
         let executed = transactions
             .iter()
@@ -192,11 +205,13 @@ impl Chain {
         true
     }
 
-    pub(super) fn rank(
-        &self,
-        hash: &BlockHash,
-    ) -> (difficulty::ChainWork, core::cmp::Reverse<BlockHash>) {
-        (self.work_of(hash), core::cmp::Reverse(*hash))
+    /// The better of two blocks to stand on has the greater rank.
+    pub(super) fn rank(&self, hash: &BlockHash) -> (ChainWork, Reverse<(BlockHash, BlockHash)>) {
+        let ticket = self.headers.get(hash).map(|known| known.ticket);
+        (
+            self.work_of(hash),
+            Reverse((ticket.unwrap_or_default(), *hash)),
+        )
     }
 
     fn apply(
@@ -218,7 +233,7 @@ impl Chain {
         let context = BlockContext {
             height: header.height,
             producer: header.producer,
-            schedule: known.schedule,
+            progress: known.progress,
         };
         let undo = execute(
             &mut self.state,
@@ -228,6 +243,12 @@ impl Chain {
             body,
             &verified,
         )?;
+        if known.frozen.is_none()
+            && let Err(error) = self.check_turn(known)
+        {
+            self.state.revert(&undo);
+            return Err(error.into());
+        }
 
         let writes = &mut changes.writes;
         let key = number_key(header.height);
@@ -247,8 +268,10 @@ impl Chain {
         changes.included.extend(verified.iter().map(included));
         self.best.push(*hash);
         self.history.push(history_leaf(hash));
+        let frozen = self.state.stakes().map(Frozen::from);
         if let Some(known) = self.headers.get_mut(hash) {
             known.was_executed = true;
+            known.frozen = frozen;
         }
         Ok(())
     }
@@ -346,6 +369,11 @@ impl Chain {
                 if Some(hash) != kept {
                     self.headers.remove(&hash);
                 }
+            }
+            // Nothing will stand on the block below any more beside this one.
+            let below = height.checked_sub(1).and_then(|below| self.hash_at(below));
+            if let Some(known) = below.and_then(|below| self.headers.get_mut(&below)) {
+                known.frozen = None;
             }
         }
         self.final_height = self.final_height.max(settled);

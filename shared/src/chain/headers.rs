@@ -1,10 +1,15 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
-use super::{Chain, Checkpoint, Known};
+use super::staking::Frozen;
+use super::{Chain, Checkpoint, Equivocation, Known};
 use crate::block::{Body, Header, Seal, SealedHeader};
-use crate::difficulty::{self, Target, TargetError};
+use crate::difficulty::{self, ChainWork, Target, TargetError};
 use crate::hash::{BlockHash, Hash};
+use crate::keys::SignatureError;
 use crate::limits::{FUTURE_SPACINGS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX};
+use crate::network::{Consensus, Work};
+use crate::stake::StakeError;
+use crate::state::Progress;
 
 /// Why a header was not accepted. Only those that [`HeaderError::is_forged`] are the sender's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,8 +87,37 @@ pub enum HeaderError {
     #[error("the hash {0} does not meet the header's target")]
     Work(BlockHash),
     /// Its seal is of another kind of consensus.
-    #[error("this network is sealed by proof of work, the header carries another seal")]
+    #[error("the header's seal is of another kind of consensus than the network's")]
     Seal,
+    /// It has a nonce where nothing is searched.
+    #[error("where the proof is stake the nonce is 0, {0} came")]
+    Nonce(u64),
+    /// Its timestamp is not the beginning of a slot.
+    #[error("the timestamp must be the beginning of a slot, {0} is none")]
+    Slot(u64),
+    /// Its producer may not produce in its slot.
+    #[error(transparent)]
+    Stake(#[from] StakeError),
+    /// The producer did not sign it.
+    #[error("the seal: {0}")]
+    Signature(#[from] SignatureError),
+    /// The producer has signed another block for this slot.
+    #[error("{} has signed two blocks for the slot that begins at {}: this one and {}", .0.one.header.producer, .0.one.header.timestamp_ms, .0.one.header.hash())]
+    Equivocation(Box<Equivocation>),
+    /// Whose stake counts in its epoch follows from blocks that are not executed yet.
+    #[error(
+        "whose stake counts in epoch {0} follows from blocks that are not executed, and their branch is much lighter than the best chain"
+    )]
+    StakeAhead(u64),
+}
+
+/// What the rules of a kind of consensus say of a header that they accept.
+pub(super) struct Judged {
+    /// Its own work, without that of its ancestors.
+    pub(super) work: ChainWork,
+    pub(super) ticket: BlockHash,
+    pub(super) progress: Progress,
+    pub(super) frozen: Option<Frozen>,
 }
 
 impl HeaderError {
@@ -97,6 +131,7 @@ impl HeaderError {
                 | Self::Undecided(_)
                 | Self::TooFar { .. }
                 | Self::TooManySides
+                | Self::StakeAhead(_)
         )
     }
 }
@@ -143,16 +178,16 @@ impl Chain {
         if self.headers.contains_key(&hash) {
             return Ok(false);
         }
-        let known = self.judge(sealed, &hash, now_ms)?;
-        let work = known.work;
+        let known = self.judge(sealed, &hash, now_ms).inspect_err(|error| {
+            if let HeaderError::Equivocation(proof) = error {
+                self.note_equivocation(proof);
+            }
+        })?;
         self.headers.insert(hash, known);
         self.unsettled.entry(header.height).or_default().push(hash);
         if hash == self.decided.hash {
             self.choose_target();
-        } else if (work, core::cmp::Reverse(hash))
-            > (self.work_of(&self.target), core::cmp::Reverse(self.target))
-            && self.leads_from_decision(&hash)
-        {
+        } else if self.rank(&hash) > self.rank(&self.target) && self.leads_from_decision(&hash) {
             self.aim_at(hash);
         }
         Ok(true)
@@ -227,11 +262,35 @@ impl Chain {
             });
         }
         self.check_place(header)?;
+        let judged = match &self.network.consensus {
+            Consensus::Work(rules) => self.judge_work(rules, sealed, hash)?,
+            Consensus::Stake(rules) => self.judge_stake(rules, sealed, hash, parent)?,
+        };
+        // Last: what is put off until its time comes has done its work, or was its producer's turn.
+        self.check_time(header, now_ms)?;
+        Ok(Known {
+            sealed: sealed.clone(),
+            work: parent.work.plus(judged.work),
+            ticket: judged.ticket,
+            progress: judged.progress,
+            frozen: judged.frozen,
+            is_invalid: false,
+            was_executed: false,
+        })
+    }
+
+    fn judge_work(
+        &self,
+        rules: &Work,
+        sealed: &SealedHeader,
+        hash: &BlockHash,
+    ) -> Result<Judged, HeaderError> {
+        let header = &sealed.header;
         if sealed.seal != Seal::Work {
             return Err(HeaderError::Seal);
         }
         let before = self.parent_of_successor(&header.previous);
-        let (bits, schedule) = difficulty::next(self.work_rules(), &before, header.timestamp_ms);
+        let (bits, schedule) = difficulty::next(rules, &before, header.timestamp_ms);
         if header.bits != bits {
             return Err(HeaderError::Bits {
                 expected: bits,
@@ -242,14 +301,11 @@ impl Chain {
         if !target.is_met_by(hash) {
             return Err(HeaderError::Work(*hash));
         }
-        // Last: what is put off until its time comes has done its work.
-        self.check_time(header, now_ms)?;
-        Ok(Known {
-            sealed: sealed.clone(),
-            work: parent.work.plus(target.work()),
-            schedule,
-            is_invalid: false,
-            was_executed: false,
+        Ok(Judged {
+            work: target.work(),
+            ticket: *hash,
+            progress: Progress::Work(schedule),
+            frozen: None,
         })
     }
 
@@ -270,14 +326,19 @@ impl Chain {
     }
 
     fn check_time(&self, header: &Header, now_ms: u64) -> Result<(), HeaderError> {
-        let median_ms = self.median_time_ms(&header.previous);
-        if header.timestamp_ms <= median_ms {
-            return Err(HeaderError::TooOld {
-                median_ms,
-                came_ms: header.timestamp_ms,
-            });
-        }
-        let allowed_ms = FUTURE_SPACINGS_MAX * self.network.spacing_ms();
+        let allowed_ms = match &self.network.consensus {
+            Consensus::Work(rules) => {
+                let median_ms = self.median_time_ms(&header.previous);
+                if header.timestamp_ms <= median_ms {
+                    return Err(HeaderError::TooOld {
+                        median_ms,
+                        came_ms: header.timestamp_ms,
+                    });
+                }
+                FUTURE_SPACINGS_MAX * rules.spacing_ms
+            }
+            Consensus::Stake(rules) => rules.slot_ms,
+        };
         let ahead_ms = header.timestamp_ms.saturating_sub(now_ms);
         if ahead_ms > allowed_ms {
             return Err(HeaderError::Future {
@@ -316,7 +377,7 @@ impl Chain {
             .headers
             .iter()
             .filter(|(hash, known)| !known.is_invalid && self.leads_from_decision(hash))
-            .max_by_key(|(hash, known)| (known.work, core::cmp::Reverse(**hash)))
+            .max_by_key(|(hash, _)| self.rank(hash))
             .map(|(hash, _)| *hash);
         if let Some(best) = best {
             self.aim_at(best);

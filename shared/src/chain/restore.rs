@@ -1,13 +1,15 @@
 //! A chain from the rows of a store: what was verified before it was written is not verified
 //! again, but that the rows are still those that were written is.
 
+use super::headers::Judged;
 use super::{Chain, Checkpoint, Known, history_leaf};
+use crate::block::Seal;
 use crate::block::SealedHeader;
 use crate::difficulty::{self, Target};
 use crate::encoding::{DecodeError, decode};
-use crate::hash::Hash;
-use crate::network::NetworkParameters;
-use crate::state::{Entry, State, Undo};
+use crate::hash::{BlockHash, Hash};
+use crate::network::{Consensus, NetworkParameters, Work};
+use crate::state::{Entry, Progress, State, Undo};
 use crate::store::{Rows, Table, key_number};
 
 /// Why the rows of a store are no chain.
@@ -77,6 +79,7 @@ impl Chain {
         if came != expected {
             return Err(RestoreError::State { expected, came });
         }
+        chain.restore_frozen();
         // Blocks that may still be taken back have an undo row, and they are the last ones.
         let lowest = chain.undo.first().map(|(&height, _)| height);
         chain.raise_final_height(lowest.map_or(chain.height(), |lowest| lowest.saturating_sub(1)));
@@ -95,24 +98,24 @@ impl Chain {
         let header = &sealed.header;
         let height = self.height() + 1;
         let damaged = RestoreError::Header(height);
-        let parent = self.difficulty_parent();
-        let (bits, schedule) = difficulty::next(self.work_rules(), &parent, header.timestamp_ms);
         let hash = header.hash();
-        let target = Target::from_compact(header.bits).map_err(|_| damaged.clone())?;
-        let follows = header.height == height
-            && header.previous == self.tip_hash()
-            && header.bits == bits
-            && target.is_met_by(&hash);
-        if !follows {
+        if header.height != height || header.previous != self.tip_hash() {
             return Err(damaged);
         }
-        let work = self.work_of(&self.tip_hash()).plus(target.work());
+        let judged = match &self.network.consensus {
+            Consensus::Work(rules) => self.stored_work(rules, &sealed, &hash),
+            Consensus::Stake(rules) => self.stored_stake(rules, &sealed),
+        };
+        let judged = judged.ok_or(damaged)?;
+        let work = self.work_of(&self.tip_hash()).plus(judged.work);
         self.headers.insert(
             hash,
             Known {
                 sealed,
                 work,
-                schedule,
+                ticket: judged.ticket,
+                progress: judged.progress,
+                frozen: judged.frozen,
                 is_invalid: false,
                 was_executed: true,
             },
@@ -122,6 +125,20 @@ impl Chain {
         self.history.push(history_leaf(&hash));
         self.target = hash;
         Ok(())
+    }
+
+    fn stored_work(&self, rules: &Work, sealed: &SealedHeader, hash: &BlockHash) -> Option<Judged> {
+        let header = &sealed.header;
+        let parent = self.difficulty_parent();
+        let (bits, schedule) = difficulty::next(rules, &parent, header.timestamp_ms);
+        let target = Target::from_compact(header.bits).ok()?;
+        let follows = sealed.seal == Seal::Work && header.bits == bits && target.is_met_by(hash);
+        follows.then_some(Judged {
+            work: target.work(),
+            ticket: *hash,
+            progress: Progress::Work(schedule),
+            frozen: None,
+        })
     }
 
     /// A stored chain may lag behind the log. It may also stand on a branch that the decision has

@@ -10,6 +10,7 @@ use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
+use crate::network::Holder;
 use crate::receipt::{NoReceipt, VerifiedReceipt};
 use crate::rejection::{Rejection, RejectionCounts};
 use crate::replica::KeyProof;
@@ -387,8 +388,10 @@ pub struct View {
     pub pending: u32,
     /// Of these, own ones that the relay has not stored yet.
     pub unacknowledged: u32,
-    /// Mining.
+    /// Mining; where the proof is stake, producing.
     pub mining: MiningView,
+    /// Who may produce, where the proof is stake.
+    pub stake: Option<StakeView>,
     /// The last consistency check.
     pub check: Option<CheckReport>,
     /// Heights at which this replica's stored bytes are known to be damaged.
@@ -482,6 +485,33 @@ pub struct MiningView {
     pub found: u64,
 }
 
+/// What a page shows of proof of stake.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StakeView {
+    /// The present slot.
+    pub slot: u64,
+    /// Its epoch.
+    pub epoch: u64,
+    /// When the next epoch begins, milliseconds since 1970 UTC by the relay's clock.
+    pub next_epoch_at_ms: u64,
+    /// All stake that counts now.
+    pub total: u64,
+    /// The stake of the node's own key that counts now.
+    pub own: u64,
+    /// What of it will count in the next epoch.
+    pub own_next: u64,
+    /// Whose stake counts now, the greatest first, at most 100.
+    pub holders: Vec<Holder>,
+    /// How many of all whose stake counts now are present. If none is, no block can come before
+    /// one of them is back.
+    pub holders_present: u32,
+    /// Who of them is drawn next if no block comes before, and when; nothing where nobody is
+    /// drawn soon.
+    pub next: Option<(u64, PublicKey)>,
+    /// Keys that signed two blocks for one slot, and when it began.
+    pub equivocations: Vec<(PublicKey, u64)>,
+}
+
 /// Why a node does not vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Abstention {
@@ -499,4 +529,6 @@ pub enum MiningPause {
     Undecided,
     /// No network is known yet.
     NoNetwork,
+    /// The proof is stake, and none of this key's counts now.
+    NoStake,
 }

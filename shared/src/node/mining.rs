@@ -2,6 +2,7 @@
 
 use super::Node;
 use super::interface::{Effect, MiningPause, MiningWork};
+use super::producing::SignedSlot;
 use crate::block::{Block, Body, Header, Seal, SealedHeader};
 use crate::difficulty::Target;
 use crate::limits::{TEMPLATE_AGE_MAX_MS, TEMPLATE_REFRESH_MS};
@@ -21,6 +22,8 @@ pub(super) struct Mining {
     pub(super) hashes_per_second: u64,
     /// Blocks found since the start.
     pub(super) found: u64,
+    /// Where the proof is stake: what was signed last.
+    pub(super) signed: Option<SignedSlot>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl Node {
         {
             Some(MiningPause::Syncing)
         } else {
-            None
+            self.stake_pause(chain)
         }
     }
 
@@ -88,6 +91,9 @@ impl Node {
         }
         if self.mining_pause().is_some() {
             return self.stop_work();
+        }
+        if self.is_staked() {
+            return self.take_turn(now_ms);
         }
         let time_ms = self.network_time_ms(now_ms);
         let number = self.request();
@@ -121,7 +127,10 @@ impl Node {
     }
 
     pub(super) fn wake_mining(&mut self, now_ms: u64) {
-        if self.mining.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+        if self.is_staked() {
+            self.view_changed = true;
+            self.renew_work(now_ms);
+        } else if self.mining.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
             self.renew_work(now_ms);
         }
     }
@@ -138,10 +147,6 @@ impl Node {
         };
         let mut header = work.header;
         header.nonce = nonce;
-        self.mining.found += 1;
-        if self.mining.once {
-            self.halt_mining();
-        }
         let block = Block {
             sealed: SealedHeader {
                 header,
@@ -149,8 +154,22 @@ impl Node {
             },
             body: work.body,
         };
-        self.own_block(now_ms, &block);
+        self.produced(now_ms, &block);
         self.renew_work_if_paused(now_ms);
+    }
+
+    /// A block of this node's own is whole.
+    pub(super) fn produced(&mut self, now_ms: u64, block: &Block) {
+        self.mining.found += 1;
+        if self.mining.once {
+            self.halt_mining();
+        }
+        self.own_block(now_ms, block);
+    }
+
+    fn is_staked(&self) -> bool {
+        let ledger = self.ledger.as_ref();
+        ledger.is_some_and(|ledger| ledger.replica.chain().network().stake().is_some())
     }
 
     fn stop_work(&mut self) {

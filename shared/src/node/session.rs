@@ -386,6 +386,7 @@ impl Node {
                 self.transaction_signed(command, *transaction, signature);
             }
             Some(Signing::Voter(number)) => self.vote_signed(number, signature),
+            Some(Signing::Block(template)) => self.sealed(now_ms, *template, signature),
             Some(Signing::CheckAnswer(query, root)) => {
                 self.check_answer_signed(now_ms, query, root, signature);
             }

@@ -36,6 +36,7 @@ impl Node {
                 )
             }),
             mining: self.mining_view(),
+            stake: self.stake_view(),
             check: self.report.clone(),
             damaged: ledger.map_or_else(Vec::new, |ledger| ledger.damaged.clone()),
             convicted: ledger
@@ -92,6 +93,7 @@ impl Node {
         let due_ms = [
             self.session.due_ms(),
             self.mining.due_ms(),
+            self.next_slot_ms(),
             self.checks.due_ms(),
             ledger.and_then(|ledger| ledger.sync.due_ms()),
             ledger
@@ -112,7 +114,7 @@ impl Node {
     }
 
     /// The time of the clock to wait by, for one of the network's.
-    fn steady_ms(&self, network_time_ms: u64) -> u64 {
+    pub(super) fn steady_ms(&self, network_time_ms: u64) -> u64 {
         match self.relay_ahead_ms {
             Some(ahead_ms) => network_time_ms.saturating_sub_signed(ahead_ms),
             None => self.clock.steady_ms(network_time_ms),
@@ -175,7 +177,7 @@ pub(crate) fn chain_view(replica: &Replica, log: &DecisionLog, key: &PublicKey) 
     }
 }
 
-fn count(length: usize) -> u32 {
+pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 

@@ -60,7 +60,9 @@ struct Grown {
 /// Genesis is not among the blocks.
 fn grow(plans: &[Plan]) -> Vec<Grown> {
     let network = network();
-    let Consensus::Work(rules) = &network.consensus;
+    let Consensus::Work(rules) = &network.consensus else {
+        panic!("the test network is one of work");
+    };
     let mut tree: Vec<Grown> = Vec::new();
     for (number, plan) in plans.iter().enumerate() {
         let parent = plan

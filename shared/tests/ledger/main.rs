@@ -28,6 +28,7 @@ mod receipt;
 mod recorder;
 mod restore;
 mod samples;
+mod stake;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
 mod vectors;

@@ -13,7 +13,7 @@ use shared::limits::{
     VALUE_BYTES_MAX,
 };
 use shared::mempool::{AdmissionError, Mempool, Pending};
-use shared::state::{BlockContext, State};
+use shared::state::{BlockContext, Progress, State};
 use shared::transaction::{Action, Expect, SignedTransaction, Transaction, Verified};
 
 use crate::common::{cases, network, public, text};
@@ -96,7 +96,7 @@ impl Pool {
         let block = BlockContext {
             height: 1,
             producer: public(9),
-            schedule: Schedule::default(),
+            progress: Progress::Work(Schedule::default()),
         };
         let executed = signed
             .iter()

@@ -18,7 +18,7 @@ use shared::message::{
     CheckReport, ErrorCode, ErrorMessage, Hello, Leader, Member, Message, NodeStatus, Presence,
     RegistrationStatement, Remembered, Submission, Tip, Welcome,
 };
-use shared::state::{BlockContext, State, account_path};
+use shared::state::{BlockContext, Progress, State, account_path};
 use shared::store::Place;
 use shared::transaction::{Action, Expect, Outcome, SignedTransaction};
 
@@ -197,10 +197,10 @@ pub(crate) fn stored_values() -> Vec<(&'static str, Vec<u8>, Rewrite)> {
     let context = BlockContext {
         height: 1,
         producer: public(3),
-        schedule: Schedule {
+        progress: Progress::Work(Schedule {
             anchor_ms: CREATED_AT_MS,
             forgiven_ms: 7,
-        },
+        }),
     };
     let transactions = transactions();
     let executed = transactions.iter().take(3);

@@ -11,7 +11,8 @@ use shared::difficulty::Schedule;
 use shared::hash::{Hash, TransactionId};
 use shared::state::tree::{ProofEnd, StateProofError};
 use shared::state::{
-    BlockContext, EMPTY_ROOT, Entry, ExecutionError, State, account_path, difficulty_path, key_path,
+    BlockContext, EMPTY_ROOT, Entry, ExecutionError, Progress, State, account_path,
+    difficulty_path, key_path,
 };
 use shared::transaction::{Action, Expect, Outcome, Transaction};
 
@@ -68,10 +69,10 @@ fn context(height: u64, producer: u8) -> BlockContext {
     BlockContext {
         height,
         producer: public(producer),
-        schedule: Schedule {
+        progress: Progress::Work(Schedule {
             anchor_ms: 1,
             forgiven_ms: height / 2,
-        },
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ mod files;
 mod finality;
 mod formats;
 mod session;
+mod stake;
 
 use std::path::Path;
 
@@ -42,6 +43,11 @@ fn blocks() {
 #[test]
 fn difficulty() {
     compare("difficulty", &blocks::difficulty());
+}
+
+#[test]
+fn stake() {
+    compare("stake", &stake::stake());
 }
 
 #[test]

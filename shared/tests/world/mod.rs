@@ -95,7 +95,7 @@ pub struct TestNode {
     pub stays: bool,
     secret: SecretKey,
     connection: Option<u64>,
-    work: Option<MiningWork>,
+    pub work: Option<MiningWork>,
     wake_ms: Option<u64>,
     pub answers: BTreeMap<u64, Answer>,
     pub is_running: bool,

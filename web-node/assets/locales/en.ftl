@@ -109,6 +109,7 @@ mining-on = searching
 mining-paused-syncing = paused: the chain is still being fetched
 mining-paused-undecided = paused: too many blocks wait for a decision
 mining-paused-no-network = paused: no network is known yet
+mining-paused-no-stake = paused: no stake of this key counts yet
 hash-rate = Rate
 expected-time = Expected
 expected-hashes = { $count } hashes

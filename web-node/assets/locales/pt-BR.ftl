@@ -109,6 +109,7 @@ mining-on = procurando
 mining-paused-syncing = em pausa: a cadeia ainda está sendo recebida
 mining-paused-undecided = em pausa: blocos demais esperam uma decisão
 mining-paused-no-network = em pausa: nenhuma rede é conhecida ainda
+mining-paused-no-stake = em pausa: nenhuma participação desta chave conta ainda
 hash-rate = Taxa
 expected-time = Previsão
 expected-hashes = { $count } hashes

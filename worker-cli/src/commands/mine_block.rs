@@ -63,6 +63,10 @@ async fn mined(
                     "waiting until the members have decided the blocks before".to_owned()
                 }
                 Some(MiningPause::Syncing) => "waiting for blocks".to_owned(),
+                Some(MiningPause::NoStake) => {
+                    "this key has no stake that counts: waiting until it has".to_owned()
+                }
+                _ if seen.view.stake.is_some() => "waiting for a slot of one's own".to_owned(),
                 _ => format!("mining, {} hashes/s", mining.hashes_per_second),
             });
             (mining.found > found).then_some(())

@@ -134,6 +134,9 @@ fn connection(seen: &Seen) -> String {
 fn mining(view: &View) -> String {
     match (view.mining.wanted, view.mining.paused) {
         (false, _) => "no".to_owned(),
+        (true, None) if view.stake.is_some() => {
+            format!("produces, {} blocks made", view.mining.found)
+        }
         (true, None) => format!(
             "{} hashes/s, {} blocks found",
             view.mining.hashes_per_second, view.mining.found
@@ -141,5 +144,6 @@ fn mining(view: &View) -> String {
         (true, Some(MiningPause::Syncing)) => "waits for blocks".to_owned(),
         (true, Some(MiningPause::Undecided)) => "waits for the members' decision".to_owned(),
         (true, Some(MiningPause::NoNetwork)) => "waits for a network".to_owned(),
+        (true, Some(MiningPause::NoStake)) => "waits until stake of this key counts".to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::difficulty::Schedule;
 use shared::keys::PublicKey;
 use shared::network::NetworkParameters;
-use shared::state::{Account, BlockContext, Entry, KeyEntry, State};
+use shared::state::{Account, BlockContext, Entry, KeyEntry, Progress, State};
 use shared::transaction::{Action, Expect, Outcome, Transaction};
 
 pub(super) struct Model {
@@ -71,7 +71,10 @@ impl Model {
 
     pub(super) fn reward(&mut self, block: &BlockContext) {
         self.accounts.entry(block.producer).or_default().0 += self.reward;
-        self.schedule = Some(block.schedule);
+        self.schedule = match block.progress {
+            Progress::Work(schedule) => Some(schedule),
+            Progress::Stake(_) => None,
+        };
     }
 
     pub(super) fn account(&self, key: &PublicKey) -> Account {

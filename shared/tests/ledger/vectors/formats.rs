@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::keys::PublicKey;
-use shared::network::{Consensus, NetworkParameters};
+use shared::network::{Consensus, Holder, NetworkParameters};
 use shared::transaction::{Action, Expect, SignedTransaction};
 
 use super::{encoded, hex};
@@ -49,15 +49,26 @@ pub(super) fn network_parameters() -> Value {
     })
 }
 
-fn fields(parameters: &NetworkParameters) -> Value {
-    let Consensus::Work(work) = &parameters.consensus;
-    json!({
-        "name": parameters.name.as_str(),
-        "consensus": { "work": {
+pub(super) fn fields(parameters: &NetworkParameters) -> Value {
+    let consensus = match &parameters.consensus {
+        Consensus::Work(work) => json!({ "work": {
             "spacing_ms": work.spacing_ms,
             "first_bits": work.first_bits,
             "easiest_bits": work.easiest_bits,
-        }},
+        }}),
+        Consensus::Stake(stake) => {
+            let holder =
+                |holder: &Holder| json!({ "key": hex(holder.key.0), "stake": holder.stake });
+            json!({ "stake": {
+                "slot_ms": stake.slot_ms,
+                "epoch_slots": stake.epoch_slots,
+                "holders": stake.holders.iter().map(holder).collect::<Vec<_>>(),
+            }})
+        }
+    };
+    json!({
+        "name": parameters.name.as_str(),
+        "consensus": consensus,
         "admission": format!("{:?}", parameters.admission),
         "created_at_ms": parameters.created_at_ms,
         "salt": hex(parameters.salt),

@@ -71,6 +71,7 @@ fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
         (true, Some(MiningPause::Syncing)) => ("paused", Some("syncing")),
         (true, Some(MiningPause::Undecided)) => ("paused", Some("undecided")),
         (true, Some(MiningPause::NoNetwork)) => ("paused", Some("no-network")),
+        (true, Some(MiningPause::NoStake)) => ("paused", Some("no-stake")),
     }
 }
 
@@ -81,6 +82,7 @@ fn state_text(locale: &Locale, mining: &MiningView) -> String {
         (true, Some(MiningPause::Syncing)) => say!(locale, "mining-paused-syncing"),
         (true, Some(MiningPause::Undecided)) => say!(locale, "mining-paused-undecided"),
         (true, Some(MiningPause::NoNetwork)) => say!(locale, "mining-paused-no-network"),
+        (true, Some(MiningPause::NoStake)) => say!(locale, "mining-paused-no-stake"),
     }
 }
 
