@@ -1,6 +1,8 @@
 //! Lying members. Inside each one an honest node goes on, so that it knows what is going on; what
 //! it sends passes through here, and lies are added. They use the protocol's own encodings.
 
+mod staked;
+
 use std::collections::VecDeque;
 
 use fastrand::Rng;
@@ -178,6 +180,7 @@ impl Liar {
             }
             Lie::FalseProposal => teller.proposals(),
             Lie::WrongBody => teller.wrong_body().into_iter().collect(),
+            block if teller.is_staked() => teller.staked_block(block).into_iter().collect(),
             block => teller.block(block).into_iter().collect(),
         };
         messages.iter().map(Message::to_frame).collect()

@@ -18,6 +18,7 @@ use shared::hash::BlockHash;
 use shared::held::Held;
 use shared::limits::{CHECK_TIMEOUT_MS, STARTUP_GRACE_MS};
 use shared::message::CheckReport;
+use shared::network::NetworkParameters;
 use shared::node::interface::Connection;
 use shared::replica::Replica;
 
@@ -95,11 +96,11 @@ pub(crate) struct Invariants {
 type News = (u64, u64, BlockHash);
 
 impl Invariants {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(network: &NetworkParameters) -> Self {
         Self {
             relay: RelayStanding::default(),
-            ledger: Ledger::new(),
-            finality: Finality::default(),
+            ledger: Ledger::new(network),
+            finality: Finality::new(network),
             transactions: Transactions::default(),
             receipts: Receipts::default(),
             equivocators: Equivocators::default(),

@@ -23,5 +23,5 @@ pub use deed::{Deed, Expected};
 pub use invariants::Violation;
 pub use met::Met;
 pub use run::{Outcome, Watch, run};
-pub use scenario::{Plan, Scenario, Step, UnknownScenario};
+pub use scenario::{Plan, Proof, Scenario, Step, UnknownScenario};
 pub use shrink::shrink;

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
-use sim::{Met, Plan, Scenario, Violation, Watch, run, shrink};
+use sim::{Met, Plan, Proof, Scenario, Violation, Watch, run, shrink};
 
 /// Prints what happens.
 const TRACED: Watch = Watch {
@@ -28,6 +28,9 @@ struct Arguments {
     /// Only seeds of this scenario, such as Finality
     #[arg(long)]
     scenario: Option<Scenario>,
+    /// The kind of consensus
+    #[arg(long, default_value = "work")]
+    consensus: Proof,
     /// Replay one seed and print what happens
     #[arg(long, conflicts_with_all = ["seeds", "first", "scenario"])]
     seed: Option<u64>,
@@ -42,7 +45,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let violations = match arguments.seed {
-        Some(seed) => replay(seed),
+        Some(seed) => replay(&Plan::of(seed).with(arguments.consensus)),
         None => run_many(&arguments),
     };
     if violations == 0 {
@@ -52,13 +55,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(seed: u64) -> u64 {
-    let plan = Plan::of(seed);
+fn replay(plan: &Plan) -> u64 {
+    let seed = plan.seed;
     println!(
         "seed {seed}: {:?}, {} nodes, {} of them lie",
         plan.scenario, plan.nodes, plan.liars
     );
-    let outcome = run(&plan, TRACED);
+    let outcome = run(plan, TRACED);
     println!("met: {}", outcome.met);
     match outcome.violation {
         None => {
@@ -66,7 +69,7 @@ fn replay(seed: u64) -> u64 {
             0
         }
         Some(violation) => {
-            report(&plan, violation, true);
+            report(plan, violation, true);
             1
         }
     }
@@ -90,7 +93,7 @@ fn run_many(arguments: &Arguments) -> u64 {
                         return;
                     }
                     let seed = scenario.map_or(number, |scenario| scenario.seed(number));
-                    let plan = Plan::of(arguments.first + seed);
+                    let plan = Plan::of(arguments.first + seed).with(arguments.consensus);
                     let outcome = run(&plan, Watch::default());
                     if sender.send((plan, outcome)).is_err() {
                         return;

@@ -1,17 +1,20 @@
 //! The ledger once more, as plainly as it can be written: maps that are copied, trees that are
 //! hashed from the leaves up, nothing cached but the state after each block. It is written from
-//! docs/protocol.md, sections 5 to 9, and shares with the ledger under test the encodings and the
-//! difficulty, which have vectors of their own.
+//! docs/protocol.md, sections 5 to 9 and 10.2, and shares with the ledger under test the encodings
+//! and the difficulty, which have vectors of their own.
+
+mod stake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
-use shared::block::{Body, Header};
+use shared::block::{Body, SealedHeader};
 use shared::difficulty::{self, Parent, Schedule};
 use shared::encoding::encode;
 use shared::hash::{BlockHash, Hash, TransactionId};
 use shared::keys::PublicKey;
+use shared::message::Tip;
 use shared::network::{Consensus, NetworkParameters};
 use shared::state::{Account, Entry, KeyEntry};
 use shared::transaction::{Action, Expect, Outcome, Transaction};
@@ -27,6 +30,8 @@ pub(crate) struct NaiveState {
     pub(crate) keys: BTreeMap<String, KeyEntry>,
     pub(crate) accounts: BTreeMap<PublicKey, Account>,
     pub(crate) schedule: Schedule,
+    /// Where the proof is stake, above genesis.
+    turn: Option<stake::NaiveTurn>,
     /// Every transaction of the chain that ends here.
     pub(crate) executed: BTreeSet<TransactionId>,
     /// Versions of keys that have a successor.
@@ -55,22 +60,34 @@ impl NaiveLedger {
     pub(crate) fn execute(
         &mut self,
         network: &NetworkParameters,
-        header: &Header,
+        sealed: &SealedHeader,
         body: &Body,
     ) -> Result<(), Broken> {
+        let header = &sealed.header;
         let Some(parent) = self.0.get(&header.previous) else {
             return Ok(());
         };
-        let Consensus::Work(rules) = &network.consensus else {
-            return Ok(());
-        };
-        let before = Parent {
-            height: parent.height,
-            timestamp_ms: parent.timestamp_ms,
-            schedule: parent.schedule,
-        };
-        let (_, schedule) = difficulty::next(rules, &before, header.timestamp_ms);
         let mut state = NaiveState::clone(parent);
+        match &network.consensus {
+            Consensus::Work(rules) => {
+                let before = Parent {
+                    height: parent.height,
+                    timestamp_ms: parent.timestamp_ms,
+                    schedule: parent.schedule,
+                };
+                (_, state.schedule) = difficulty::next(rules, &before, header.timestamp_ms);
+            }
+            Consensus::Stake(rules) => {
+                state.turn = Some(stake::turn(network, rules, parent, sealed)?);
+            }
+        }
+        if parent.height == 0
+            && let Some(rules) = network.stake()
+        {
+            for holder in rules.holders.iter() {
+                state.accounts.entry(holder.key).or_default().balance = holder.stake;
+            }
+        }
         state.height = header.height;
         state.timestamp_ms = header.timestamp_ms;
         state.previous = header.previous;
@@ -102,7 +119,6 @@ impl NaiveLedger {
         }
         let producer = state.accounts.entry(header.producer).or_default();
         producer.balance += network.block_reward;
-        state.schedule = schedule;
         let root = state.root();
         if root != header.state_root {
             let what = format!(
@@ -117,11 +133,26 @@ impl NaiveLedger {
 }
 
 impl NaiveState {
+    /// A block weighs less by as much as empty slots made its slot easier to draw.
+    pub(crate) fn weighs(&self, tip: &Tip) -> Result<(), Broken> {
+        match &self.turn {
+            Some(turn) if turn.weight() != encode(&tip.work) => Err((
+                "a branch weighs what stake was behind it",
+                format!("block {} has work {:?}", tip.height, tip.work),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let keys = self.keys.values().cloned().map(Entry::Key);
         let accounts = self.accounts.iter();
         let accounts = accounts.map(|(key, account)| Entry::Account(*key, *account));
-        let system = (self.height > 0).then_some(Entry::Difficulty(self.schedule));
+        let system = match &self.turn {
+            _ if self.height == 0 => Vec::new(),
+            None => vec![Entry::Difficulty(self.schedule)],
+            Some(turn) => turn.entries(),
+        };
         keys.chain(accounts).chain(system).collect()
     }
 

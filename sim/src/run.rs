@@ -70,7 +70,7 @@ struct Run {
 
 impl Run {
     fn new(plan: &Plan, watch: Watch) -> Self {
-        let mut world = World::new(plan.seed, watch.is_traced);
+        let mut world = World::new(plan, watch.is_traced);
         world.digest = watch.is_hashed.then(Default::default);
         for node in 0..plan.nodes {
             let index = world.add_node();
@@ -79,8 +79,8 @@ impl Run {
             }
         }
         Self {
+            invariants: Invariants::new(&world.network),
             world,
-            invariants: Invariants::new(),
             reorganisations: 0,
         }
     }

@@ -105,6 +105,16 @@ pub struct Step {
     pub deed: Deed,
 }
 
+/// A kind of consensus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Proof {
+    /// Proof of work.
+    #[default]
+    Work,
+    /// Proof of stake.
+    Stake,
+}
+
 /// Everything that a run depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -112,6 +122,8 @@ pub struct Plan {
     pub seed: u64,
     /// The kind of trouble.
     pub scenario: Scenario,
+    /// The kind of consensus.
+    pub proof: Proof,
     /// Members at the start.
     pub nodes: usize,
     /// Of these, the first so many lie.
@@ -139,6 +151,12 @@ impl Plan {
         Self::in_scenario(Scenario::of(seed), seed)
     }
 
+    /// The same deeds with another kind of consensus.
+    #[must_use]
+    pub fn with(self, proof: Proof) -> Self {
+        Self { proof, ..self }
+    }
+
     /// The plan of a seed in one scenario.
     #[must_use]
     pub fn in_scenario(scenario: Scenario, seed: u64) -> Self {
@@ -153,6 +171,7 @@ impl Plan {
         let mut plan = Self {
             seed,
             scenario,
+            proof: Proof::default(),
             nodes,
             liars: match scenario {
                 Scenario::Liars => chance::between(&mut rng, 1, (nodes - 1) / 3),

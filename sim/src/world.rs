@@ -14,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use fastrand::Rng;
 use shared::difficulty::Target;
-use shared::encoding::Text;
+use shared::encoding::{List, Text};
 use shared::finality::{Ballot, LogEntry, Vote};
 use shared::hash::TransactionId;
 use shared::keys::{PublicKey, SecretKey};
+use shared::limits::STAKE_ACTIVE_SLOTS_LOG2;
 use shared::message::CheckReport;
-use shared::network::{Admission, Consensus, NetworkParameters, Work};
+use shared::network::{Admission, Consensus, Holder, NetworkParameters, Stake, Work};
 use shared::node::Node;
 use shared::node::interface::{self as node, Answer, MiningWork};
 use shared::relay::Relay;
@@ -29,9 +30,12 @@ use crate::adversary::Liar;
 use crate::digest::Digest;
 use crate::disk::Disk;
 use crate::met::Met;
+use crate::scenario::{Plan, Proof};
 
 /// Time between blocks that the simulated network aims at.
 pub(crate) const SPACING_MS: u64 = 10_000;
+/// Slots of an epoch, where the proof is stake: many epochs pass in every run.
+const EPOCH_SLOTS: u64 = 16;
 /// When virtual time begins.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
@@ -193,6 +197,9 @@ pub(crate) enum Concerned {
 /// Nodes, relays, and what lies between them.
 #[derive(Debug)]
 pub(crate) struct World {
+    pub(crate) network: NetworkParameters,
+    /// Keys of nodes that are still to come, where they had to be known before; the next one last.
+    members: Vec<SecretKey>,
     pub(crate) now_ms: u64,
     pub(crate) relays: Vec<SimRelay>,
     pub(crate) nodes: Vec<SimNode>,
@@ -214,15 +221,10 @@ pub(crate) struct World {
 }
 
 /// The network that is simulated.
-pub(crate) fn network() -> NetworkParameters {
-    let easy = Target::of_expected_hashes(2).to_compact();
+fn network(consensus: Consensus) -> NetworkParameters {
     NetworkParameters {
         name: Text::truncated("simulated"),
-        consensus: Consensus::Work(Work {
-            spacing_ms: SPACING_MS,
-            first_bits: Target::of_expected_hashes(4).to_compact(),
-            easiest_bits: easy,
-        }),
+        consensus,
         admission: Admission::Open,
         created_at_ms: START_MS,
         salt: [5; 16],
@@ -234,16 +236,50 @@ pub(crate) fn network() -> NetworkParameters {
     }
 }
 
+fn work() -> Consensus {
+    Consensus::Work(Work {
+        spacing_ms: SPACING_MS,
+        first_bits: Target::of_expected_hashes(4).to_compact(),
+        easiest_bits: Target::of_expected_hashes(2).to_compact(),
+    })
+}
+
+/// Proof of stake in which these keys hold the first stake, the last one the most.
+fn stake(holders: &[SecretKey]) -> Consensus {
+    let stakes = (3..).map(|share| share * 100);
+    let mut holders: Vec<_> = holders
+        .iter()
+        .map(SecretKey::public_key)
+        .zip(stakes)
+        .map(|(key, stake)| Holder { key, stake })
+        .collect();
+    holders.sort_by_key(|holder| holder.key);
+    Consensus::Stake(Stake {
+        slot_ms: SPACING_MS >> STAKE_ACTIVE_SLOTS_LOG2,
+        epoch_slots: EPOCH_SLOTS,
+        holders: List::truncated(holders),
+    })
+}
+
 pub(crate) fn relay_secret() -> SecretKey {
     SecretKey::from_seed(&[1; 32])
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, is_traced: bool) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    pub(crate) fn new(plan: &Plan, is_traced: bool) -> Self {
+        let mut rng = Rng::with_seed(plan.seed);
         let mut outsider = [0; 32];
         rng.fill(&mut outsider);
+        let (consensus, members) = match plan.proof {
+            Proof::Work => (work(), Vec::new()),
+            Proof::Stake => {
+                let members: Vec<_> = (0..plan.nodes).map(|_| secret(&mut rng)).collect();
+                (stake(&members), members)
+            }
+        };
         let mut world = Self {
+            network: network(consensus),
+            members: members.into_iter().rev().collect(),
             now_ms: START_MS,
             relays: Vec::new(),
             nodes: Vec::new(),
@@ -295,9 +331,9 @@ impl World {
 
     /// A node of a new key.
     pub(crate) fn add_node(&mut self) -> usize {
-        let mut seed = [0; 32];
-        self.rng.fill(&mut seed);
-        self.push_node(SecretKey::from_seed(&seed), Disk::default())
+        let member = self.members.pop();
+        let secret = member.unwrap_or_else(|| secret(&mut self.rng));
+        self.push_node(secret, Disk::default())
     }
 
     /// The user of a node does something.
@@ -483,4 +519,10 @@ impl World {
         let ahead_ms = self.nodes.get(index).map_or(0, |sim| sim.clock_ahead_ms);
         self.now_ms.saturating_add_signed(ahead_ms)
     }
+}
+
+fn secret(rng: &mut Rng) -> SecretKey {
+    let mut seed = [0; 32];
+    rng.fill(&mut seed);
+    SecretKey::from_seed(&seed)
 }

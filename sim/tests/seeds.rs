@@ -6,7 +6,7 @@
     reason = "a test ends where something is wrong"
 )]
 
-use sim::{Met, Plan, Scenario, Watch, run, shrink};
+use sim::{Met, Plan, Proof, Scenario, Watch, run, shrink};
 
 /// What each of these found is in the history of this file.
 const FAILED_ONCE: [(Scenario, u64); 5] = [
@@ -93,4 +93,18 @@ fn a_failing_plan_is_shrunk_to_what_it_takes() {
     assert_eq!(shrunk.promise, violation.promise);
     let again = run(&smallest, Watch::default()).violation;
     assert_eq!(again, Some(shrunk));
+}
+
+#[test]
+fn the_first_seeds_pass_with_proof_of_stake() {
+    let mut met = Met::default();
+    for seed in 0..11 {
+        let plan = Plan::of(seed).with(Proof::Stake);
+        let outcome = run(&plan, Watch::default());
+        if let Some(violation) = outcome.violation {
+            panic!("seed {seed}: {violation}");
+        }
+        met.add(&outcome.met);
+    }
+    assert!(met.count("reorganisations") > 0, "{met}");
 }

@@ -9,16 +9,18 @@ use shared::finality::log::DecisionLog;
 use shared::finality::{Ballot, Certificate, Decision, LogEntry, LogEvent, Roster, Step, Vote};
 use shared::hash::{BlockHash, Hash};
 use shared::keys::PublicKey;
+use shared::network::NetworkParameters;
 use shared::store::{Table, number_key};
 
 use super::{Broken, RelayStanding, Who};
-use crate::world::{World, network};
+use crate::world::World;
 
 /// Which ballot: key, roster, instance, round, step.
 type Place = (PublicKey, Hash, u64, u64, Step);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Finality {
+    network: NetworkParameters,
     /// What each replica has ever held for final, also before it started again.
     finals: BTreeMap<(Who, u64), BlockHash>,
     /// What any has, while there is one log.
@@ -42,6 +44,18 @@ struct Logged {
 }
 
 impl Finality {
+    pub(super) fn new(network: &NetworkParameters) -> Self {
+        Self {
+            network: network.clone(),
+            finals: BTreeMap::new(),
+            agreed: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            locked: BTreeMap::new(),
+            rosters: BTreeMap::new(),
+        }
+    }
+
     /// Final means logged: a certificate alone makes nothing final.
     pub(super) fn only_the_logged_is_final(
         &self,
@@ -145,7 +159,10 @@ impl Finality {
             let what = format!("the relay logged a second entry {index}");
             return Err(("logs are prefixes of one another", what));
         }
-        let before = entries.last().cloned().unwrap_or_else(Logged::nothing);
+        let before = entries
+            .last()
+            .cloned()
+            .unwrap_or_else(|| Logged::nothing(&self.network));
         let broken = |what: String| ("every log entry continues the log", what);
         if index != entries.len() || record.previous != before.hash {
             let what = format!("entry {index} came after {} entries", entries.len());
@@ -158,7 +175,7 @@ impl Finality {
             } => {
                 let is_next = decision.instance == before.instance + 1
                     && decision.height > before.last.0
-                    && decision.network == network().id();
+                    && decision.network == self.network.id();
                 if !is_next {
                     return Err(broken(format!("{decision:?} came after {before:?}")));
                 }
@@ -373,12 +390,12 @@ impl Finality {
 }
 
 impl Logged {
-    fn nothing() -> Self {
+    fn nothing(network: &NetworkParameters) -> Self {
         Self {
             hash: Hash::ZERO,
             roster: Roster::default(),
             instance: 0,
-            last: (0, network().genesis().hash()),
+            last: (0, network.genesis().hash()),
         }
     }
 }
@@ -390,7 +407,7 @@ fn certificate_holds(
     roster: &Roster,
 ) -> Result<(), Broken> {
     let statement = Ballot {
-        network: network().id(),
+        network: decision.network,
         roster: roster.hash(),
         instance: decision.instance,
         round: certificate.round,

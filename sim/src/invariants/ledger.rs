@@ -1,6 +1,6 @@
 //! Promises on blocks and state: every replica's is that of a naive replay.
 
-use shared::block::{Body, Header, SealedHeader};
+use shared::block::{Body, SealedHeader};
 use shared::chain::Chain;
 use shared::encoding::decode;
 use shared::hash::BlockHash;
@@ -12,7 +12,7 @@ use shared::store::{Table, number_key};
 
 use super::{BOUNDS, Broken, Who};
 use crate::naive::{NaiveLedger, tx_root};
-use crate::world::{SPACING_MS, SimNode, World, network};
+use crate::world::{SPACING_MS, SimNode, World};
 
 /// Blocks beyond one a spacing that a rise of the hash power may yield until the difficulty has
 /// followed: twelve for each doubling, and the power at most grows from the easiest target's to
@@ -28,11 +28,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
-        let network = network();
+    pub(super) fn new(network: &NetworkParameters) -> Self {
         Self {
-            naive: NaiveLedger::new(&network),
-            network,
+            naive: NaiveLedger::new(network),
+            network: network.clone(),
         }
     }
 
@@ -51,21 +50,22 @@ impl Ledger {
         let mut lacking = Vec::new();
         let mut at = chain.tip().hash;
         while self.naive.state(&at).is_none() {
-            let Some((header, body)) = stored_block(world, who, chain, &at) else {
+            let Some((sealed, body)) = stored_block(world, who, chain, &at) else {
                 // A store that has failed keeps nothing: its replica is behind what it shows.
                 return Ok(());
             };
-            let previous = header.previous;
-            lacking.push((at, header, body));
+            let previous = sealed.header.previous;
+            lacking.push((at, sealed, body));
             at = previous;
         }
-        for (hash, header, body) in lacking.into_iter().rev() {
-            self.naive.execute(&self.network, &header, &body)?;
+        for (hash, sealed, body) in lacking.into_iter().rev() {
+            self.naive.execute(&self.network, &sealed, &body)?;
             self.rate_is_bounded(&hash)?;
         }
         let Some(naive) = self.naive.state(&chain.tip().hash) else {
             return Ok(());
         };
+        naive.weighs(&chain.tip())?;
         let expected = naive.entries();
         let state = chain.state();
         let differing = expected
@@ -112,14 +112,16 @@ impl Ledger {
     }
 }
 
-/// Total balance = genesis + rewards.
+/// Total balance = what was held at first + rewards.
 pub(super) fn balances_are_rewards(who: Who, chain: &Chain) -> Result<(), Broken> {
     let balances = chain.state().entries().filter_map(|entry| match entry {
         Entry::Account(_, account) => Some(account.balance),
         _ => None,
     });
     let total: u64 = balances.sum();
-    let rewards = chain.height() * chain.network().block_reward;
+    let first = chain.network().stake().filter(|_| chain.height() > 0);
+    let first = first.map_or(0, |rules| rules.holders.iter().map(|one| one.stake).sum());
+    let rewards = first + chain.height() * chain.network().block_reward;
     if total == rewards {
         return Ok(());
     }
@@ -172,15 +174,15 @@ fn stored_block(
     who: Who,
     chain: &Chain,
     hash: &BlockHash,
-) -> Option<(Header, Body)> {
-    let header = chain.header_by_hash(hash)?.header.clone();
+) -> Option<(SealedHeader, Body)> {
+    let sealed = chain.header_by_hash(hash)?.clone();
     if let Some(body) = chain.body(hash) {
-        return Some((header, body.clone()));
+        return Some((sealed, body.clone()));
     }
     let disk = match who {
         Who::Node(index) => &world.nodes.get(index)?.disk,
         Who::Relay(relay) => &world.relays.get(relay)?.disk,
     };
-    let row = disk.row(Table::Bodies, &number_key(header.height))?;
-    Some((header, decode("body", row).ok()?))
+    let row = disk.row(Table::Bodies, &number_key(sealed.header.height))?;
+    Some((sealed, decode("body", row).ok()?))
 }

@@ -7,7 +7,7 @@ use shared::node::interface::{Answer, CommandError};
 use shared::receipt::{NoReceipt, Receipt};
 
 use super::{Broken, RelayStanding};
-use crate::world::{World, network};
+use crate::world::World;
 
 const PROMISE: &str = "receipts of what is final verify, and are the same everywhere";
 
@@ -50,7 +50,7 @@ impl Receipts {
             Ok(verified) => verified,
             Err(error) => return broken(error.to_string()),
         };
-        if verified.id != id || verified.network != network().id() {
+        if verified.id != id || verified.network != world.network.id() {
             return broken(format!("the receipt is of {}", verified.id));
         }
         let held = world.honest(node).and_then(|node| node.replica());

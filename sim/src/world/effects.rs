@@ -13,7 +13,7 @@ use shared::relay::interface as relay;
 use shared::store::Table;
 
 use super::miners::exponential_ms;
-use super::{Action, Concerned, Observation, World, network};
+use super::{Action, Concerned, Observation, World};
 
 /// The number of a vote in the protocol.
 const VOTE: u8 = 18;
@@ -155,7 +155,7 @@ impl World {
             if write.table == Table::Evidence
                 && let Ok(evidence) = decode::<Evidence>("evidence", &value)
             {
-                let (key, _) = evidence.accused(&network().relay);
+                let (key, _) = evidence.accused(&self.network.relay);
                 self.observed.push(Observation::Convicted { key });
             }
             if write.table == Table::Log
@@ -205,7 +205,7 @@ impl World {
         if sim.liar.is_some() {
             return;
         }
-        let row = sim.disk.durable(Table::Votes, &network().id().0);
+        let row = sim.disk.durable(Table::Votes, &self.network.id().0);
         let state = row.and_then(|row| decode::<VoteState>("votes", row).ok());
         let is_durable =
             state.is_some_and(|state| [state.prevote, state.precommit].contains(&Some(ballot)));

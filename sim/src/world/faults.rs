@@ -9,7 +9,7 @@ use shared::transaction::{Action as Change, SignedTransaction, Transaction};
 
 use crate::adversary::{Liar, Lie};
 
-use super::{Action, Observation, World, network, relay_secret};
+use super::{Action, Observation, World, relay_secret};
 
 impl World {
     /// The tab opens, with what its disk holds.
@@ -126,7 +126,7 @@ impl World {
         let rows: Rows = sim.disk.rows();
         sim.life += 1;
         sim.started_ms = now_ms;
-        match Relay::new(relay_secret(), network(), &rows, clock_ms) {
+        match Relay::new(relay_secret(), self.network.clone(), &rows, clock_ms) {
             Ok((core, effects)) => {
                 sim.core = Some(core);
                 self.trace(|| format!("relay {relay} starts"));
