@@ -134,6 +134,7 @@ fn ballot(
         network: network().id(),
         roster: roster_hash(world),
         instance: decision.instance,
+        forced_changes: decision.forced_changes,
         round: round(script)?,
         step,
         value: script.ratio(3, 4)?.then(|| decision.hash()),

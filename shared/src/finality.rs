@@ -84,6 +84,8 @@ pub struct Ballot {
     pub roster: Hash,
     /// The number of the decision.
     pub instance: u64,
+    /// How many forced changes came before: each makes votes void, also where it keeps the roster.
+    pub forced_changes: u64,
     /// The term.
     pub round: u64,
     /// The step.

@@ -115,9 +115,6 @@ pub const EARLY_VOTES_PER_MEMBER_MAX: usize = 8;
 pub const EARLY_VOTES_MAX: usize = 800;
 /// Proposals that are kept until they can be judged, one of each proposer.
 pub const EARLY_PROPOSALS_MAX: usize = 8;
-/// Forced changes of one decision's roster through which a member votes on; after as many it waits
-/// for the next decision.
-pub const VOIDED_ROSTERS_MAX: usize = 64;
 /// Pieces of evidence that are kept against members, one for each key and kind.
 pub const EVIDENCE_MAX: usize = 64;
 /// How far the number and the term that a returning member remembers may be ahead of the relay's.

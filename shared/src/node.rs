@@ -47,6 +47,7 @@ use session::Session;
 const NETWORK_ROW: &[u8] = b"network";
 /// The name of the row in [`Table::Meta`] that holds the number that the relay gave this key.
 const NUMBER_ROW: &[u8] = b"number";
+
 /// One member of one network: replica, votes, connection, mining.
 #[derive(Debug)]
 pub struct Node {

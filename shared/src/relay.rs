@@ -13,15 +13,13 @@ use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
 use crate::finality::{LogEntry, Proposal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::limits::{
-    COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER_MEMBER, PEER_ERRORS_PER_MINUTE_MAX,
-};
+use crate::limits::{COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER_MEMBER};
 use crate::message::{
     Certified, CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term,
 };
 use crate::network::NetworkParameters;
 use crate::node::interface::{Answer, CommandError};
-use crate::rejection::{ErrorBudget, Rejection, RejectionCounts, RejectionKind};
+use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
 use crate::replica::{Lookups, NextStep, Replica, Surroundings};
 use crate::store::{Query, Row, Rows, Table, Write};
 
@@ -35,6 +33,7 @@ mod presence;
 mod rates;
 mod recovery;
 mod registration;
+mod rejections;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
@@ -43,6 +42,7 @@ pub use members::has_voted;
 use rates::Rates;
 use recovery::Recovery;
 use registration::Stage;
+use rejections::OUT_OF_TURN;
 
 /// The name of the row in [`Table::Meta`] that holds the last term.
 const TERM_ROW: &[u8] = b"term";
@@ -50,9 +50,6 @@ const TERM_ROW: &[u8] = b"term";
 const NEXT_MEMBER_ROW: &[u8] = b"next_member";
 /// The name of the row in [`Table::Meta`] that holds the length that the log is known to have had.
 const KNOWN_LENGTH_ROW: &[u8] = b"known_length";
-
-/// What is refused of a node that says something before it may, and how its connection ends.
-const OUT_OF_TURN: (RejectionKind, ErrorCode) = (RejectionKind::OutOfTurn, ErrorCode::Malformed);
 
 /// The relay of one network.
 #[derive(Debug)]
@@ -514,34 +511,6 @@ impl Relay {
         self.judge_finality(now_ms);
     }
 
-    /// Refuses something of a member's; too many of these end its connection.
-    fn refuse(&mut self, now_ms: u64, from: ConnectionId, kind: RejectionKind, reason: &str) {
-        self.note_rejection(now_ms, Some(from), kind, reason.to_owned());
-        let Some(peer) = self.connections.get_mut(&from) else {
-            return;
-        };
-        if peer.errors.spend(now_ms) {
-            self.send_error(from, ErrorCode::Invalid, reason);
-        } else {
-            let reason = format!(
-                "more than {PEER_ERRORS_PER_MINUTE_MAX} errors within a minute, the last: {reason}"
-            );
-            self.expel(now_ms, from, ErrorCode::Misbehaved, &reason);
-        }
-    }
-
-    /// Refuses something for which nobody gets a second try.
-    fn turn_away(
-        &mut self,
-        now_ms: u64,
-        from: ConnectionId,
-        (kind, code): (RejectionKind, ErrorCode),
-        reason: &str,
-    ) {
-        self.note_rejection(now_ms, Some(from), kind, reason.to_owned());
-        self.expel(now_ms, from, code, reason);
-    }
-
     /// Ends a connection with a reason. Nothing that still comes over it is looked at.
     fn expel(&mut self, now_ms: u64, connection: ConnectionId, code: ErrorCode, reason: &str) {
         self.send_error(connection, code, reason);
@@ -610,40 +579,6 @@ impl Relay {
 
     fn report(&mut self, report: Report) {
         self.effects.push(Effect::Report(report));
-    }
-
-    /// Counts a rejection, for whoever caused it and for all, and reports it.
-    fn note_rejection(
-        &mut self,
-        now_ms: u64,
-        from: Option<ConnectionId>,
-        kind: RejectionKind,
-        reason: String,
-    ) {
-        let time_ms = self.network_time_ms(now_ms);
-        self.rejected.add(kind);
-        let peer = from.and_then(|from| self.connections.get_mut(&from));
-        let key = peer.and_then(|peer| {
-            peer.rejected.add(kind);
-            peer.stage.key().copied()
-        });
-        self.report(Report::Rejected {
-            key,
-            rejection: Rejection {
-                time_ms,
-                kind,
-                reason,
-            },
-        });
-    }
-
-    fn rejected_by_member(&self) -> BTreeMap<MemberId, RejectionCounts> {
-        let joined = self.joined.iter();
-        let peers = joined.filter_map(|connection| self.connections.get(connection));
-        peers
-            .filter(|peer| peer.rejected != RejectionCounts::default())
-            .filter_map(|peer| Some((peer.stage.member()?.id, peer.rejected.clone())))
-            .collect()
     }
 
     fn numbers(&self) -> HashMap<PublicKey, MemberId> {

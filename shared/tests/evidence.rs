@@ -29,6 +29,7 @@ fn a_member_that_votes_twice_is_convicted_before_everyone_for_good() {
         network: log.network(),
         roster: log.roster_hash(),
         instance: log.next_instance(),
+        forced_changes: log.forced_changes(),
         round: 1,
         step: Step::Prevote,
         value,
@@ -141,7 +142,7 @@ fn a_relay_that_lost_entries_issues_nothing_until_it_has_them() {
     world.relay_store = backup;
     world.start_relay();
     for index in 0..3 {
-        world.nodes[index].withholds_log = true;
+        world.nodes[index].withholds = |message| matches!(message, Message::Log(_));
     }
     world.pass(300_000);
     let relay = world.relay.view();
@@ -152,7 +153,7 @@ fn a_relay_that_lost_entries_issues_nothing_until_it_has_them() {
     world.start_relay();
     world.pass(60_000);
     assert_eq!(world.relay.view().lacking_entries, 1);
-    world.nodes[1].withholds_log = false;
+    world.nodes[1].withholds = |_| false;
     world.pass(60_000);
     assert_eq!(world.relay.view().lacking_entries, 0);
     assert!(world.view(0).leader.unwrap().term > term);

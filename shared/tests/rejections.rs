@@ -364,6 +364,7 @@ fn forged_vote(world: &World) -> Vote {
             network: log.network(),
             roster: log.roster_hash(),
             instance: log.next_instance(),
+            forced_changes: log.forced_changes(),
             round: world.view(0).leader.unwrap().term,
             step: Step::Prevote,
             value: None,

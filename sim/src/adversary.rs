@@ -272,6 +272,7 @@ impl Teller<'_> {
             network: log.network(),
             roster: roster.hash(),
             instance: log.next_instance(),
+            forced_changes: log.forced_changes(),
             round: self.node.view().leader.map_or(1, |leader| leader.term),
             step,
             value,

@@ -173,6 +173,7 @@ impl TestReplica {
                 network: decision.network,
                 roster: inner.log.roster_hash(),
                 instance: decision.instance,
+                forced_changes: decision.forced_changes,
                 round: 1,
                 step: Step::Precommit,
                 value: Some(decision.hash()),

@@ -51,6 +51,7 @@ impl Certificate {
             network: decision.network,
             roster: roster.hash(),
             instance: decision.instance,
+            forced_changes: decision.forced_changes,
             round: self.round,
             step,
             value: Some(decision.hash()),

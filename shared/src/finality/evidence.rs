@@ -114,8 +114,9 @@ impl Evidence {
             Self::Proposals(proposals) => {
                 let (one, other) = &**proposals;
                 let place = |proposal: &Proposal| {
-                    let instance = proposal.decision.instance;
-                    (proposal.proposer, proposal.roster, instance, proposal.round)
+                    let decision = &proposal.decision;
+                    let log_end = (proposal.roster, decision.instance, decision.forced_changes);
+                    (proposal.proposer, log_end, proposal.round)
                 };
                 (
                     [one.decision.network, other.decision.network],

@@ -6,7 +6,6 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::voter::VoteState;
 use super::{Ballot, Step, Vote};
 use crate::keys::{PublicKey, SignatureError};
-use crate::message::Term;
 
 /// The last votes of one key that the relay has passed on. The relay makes it durable before it
 /// passes a vote on, and tells it to whoever registers with the key.
@@ -76,18 +75,14 @@ impl VoteMark {
     }
 
     /// Whether a voter that has bound itself to `state`, and to nothing else that it knows of, may
-    /// vote in a round. It may not where it lacks a vote of the mark: with that vote it would lack
-    /// the lock that came with it. It may again once the log has moved on.
+    /// vote. It may not where it lacks a vote of the mark: with that vote it would lack the lock
+    /// that came with it. It may again once the log has moved on, which makes these votes void.
     #[must_use]
-    pub fn allows(&self, state: &VoteState, round: Term) -> bool {
+    pub fn allows(&self, state: &VoteState) -> bool {
         if self.log_length == state.log_length {
             return covers(state.prevote, self.prevote) && covers(state.precommit, self.precommit);
         }
-        // A forced change makes votes void, and may bring their roster back.
         self.log_length < state.log_length
-            && self
-                .votes()
-                .all(|vote| vote.ballot.instance != state.instance || vote.ballot.round < round)
     }
 
     fn votes(&self) -> impl Iterator<Item = &Vote> {

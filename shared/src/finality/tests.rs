@@ -11,7 +11,7 @@ mod voter;
 
 use crate::difficulty::Target;
 use crate::encoding::{List, Text};
-use crate::finality::{Certificate, Decision, LogEntry, LogRecord, Roster, Step, Vote};
+use crate::finality::{Ballot, Certificate, Decision, LogEntry, LogRecord, Roster, Step, Vote};
 use crate::hash::{BlockHash, Hash, Tag};
 use crate::keys::{PublicKey, SecretKey};
 use crate::network::{Admission, Consensus, NetworkParameters, Work};
@@ -90,14 +90,19 @@ fn vote(
     step: Step,
     value: Option<Hash>,
 ) -> Vote {
-    let ballot = super::Ballot {
+    let ballot = Ballot {
         network: network().id(),
         roster: roster.hash(),
         instance,
+        forced_changes: 0,
         round,
         step,
         value,
     };
+    cast(voter, ballot)
+}
+
+fn cast(voter: &SecretKey, ballot: Ballot) -> Vote {
     Vote {
         ballot,
         voter: voter.public_key(),
@@ -113,13 +118,20 @@ fn certificate(
     step: Step,
     signers: &[SecretKey],
 ) -> Certificate {
-    let value = Some(decision.hash());
+    let ballot = Ballot {
+        network: decision.network,
+        roster: roster.hash(),
+        instance: decision.instance,
+        forced_changes: decision.forced_changes,
+        round,
+        step,
+        value: Some(decision.hash()),
+    };
     let mut signatures: Vec<_> = signers
         .iter()
         .map(|signer| {
             let index = index_in(roster, &signer.public_key());
-            let vote = vote(signer, roster, decision.instance, round, step, value);
-            (index, vote.signature)
+            (index, cast(signer, ballot).signature)
         })
         .collect();
     signatures.sort_by_key(|&(index, _)| index);

@@ -7,6 +7,7 @@
 //! forget, and it never signs two different ballots for one step.
 
 mod early;
+mod error;
 mod held;
 mod outbox;
 mod rounds;
@@ -18,17 +19,17 @@ use litemap::LiteMap;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+pub use self::error::{ProposalError, VoteError};
+
 use self::early::Early;
 use self::rounds::Rounds;
-use super::certificate::CertificateError;
 use super::evidence::Evidence;
 use super::log::DecisionLog;
 use super::mark::VoteMark;
 use super::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
-use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::keys::{PublicKey, Signature, SignatureError};
-use crate::limits::{EARLY_INSTANCES_MAX, EVIDENCE_MAX, VOIDED_ROSTERS_MAX};
+use crate::limits::{EARLY_INSTANCES_MAX, EVIDENCE_MAX};
 use crate::message::{Certified, Leader, Message, Term};
 
 /// What a voter asks about the replica and about who is here.
@@ -85,10 +86,6 @@ pub struct VoteState {
     pub log_length: u64,
     /// The number of the decision.
     pub instance: u64,
-    /// Earlier rosters of this decision, each with the greatest round in which this member voted
-    /// in it. A forced change has made these votes void; should it bring a roster back, no round
-    /// is voted in twice.
-    pub voided: List<(Hash, u64), VOIDED_ROSTERS_MAX>,
     /// The prevote of the greatest round.
     pub prevote: Option<Ballot>,
     /// The precommit of the greatest round.
@@ -131,87 +128,6 @@ pub enum Action {
     },
     /// Send this to the relay: a proposal, a vote, or a certified decision.
     Send(Message),
-}
-
-/// A vote that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VoteError {
-    /// It belongs to another network.
-    #[error("a vote of network {expected} was expected, one of {came} came")]
-    Network {
-        /// This network.
-        expected: NetworkId,
-        /// The vote's.
-        came: NetworkId,
-    },
-    /// The voter is not in the roster.
-    #[error("{voter} is not in the roster that votes on decision {instance}")]
-    NotMember {
-        /// Who voted.
-        voter: PublicKey,
-        /// The number of the decision.
-        instance: u64,
-    },
-    /// The signature is not the voter's.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-    /// The member voted differently in this step before. The proof is kept.
-    #[error("{voter} has cast two different votes in round {round} of decision {instance}")]
-    Equivocation {
-        /// Who voted.
-        voter: PublicKey,
-        /// The number of the decision.
-        instance: u64,
-        /// The round.
-        round: u64,
-    },
-}
-
-/// A proposal that was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProposalError {
-    /// It belongs to another network.
-    #[error("a proposal of network {expected} was expected, one of {came} came")]
-    Network {
-        /// This network.
-        expected: NetworkId,
-        /// The proposal's.
-        came: NetworkId,
-    },
-    /// Its proposer does not lead in its term.
-    #[error("{expected} leads in term {round}, a proposal of {came} came")]
-    NotLeader {
-        /// Who leads.
-        expected: PublicKey,
-        /// Who proposed.
-        came: PublicKey,
-        /// The term.
-        round: u64,
-    },
-    /// The leader has proposed something else in this term.
-    #[error("{proposer} has proposed something else in term {round} before")]
-    Second {
-        /// The leader.
-        proposer: PublicKey,
-        /// The term.
-        round: u64,
-    },
-    /// The prevotes that it rests on are of no earlier round.
-    #[error(
-        "a proposal of round {round} rests on prevotes of an earlier round, those of round {came} came"
-    )]
-    ValidRound {
-        /// The proposal's round.
-        round: u64,
-        /// The round of the prevotes.
-        came: u64,
-    },
-    /// The prevotes that it rests on do not hold.
-    #[error("the prevotes of an earlier round do not hold: {0}")]
-    Valid(#[from] CertificateError),
-    /// The signature is not the proposer's.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
 }
 
 /// One member's state machine for the decisions of one network. A member that is not in the
@@ -267,29 +183,8 @@ impl VoteState {
         Self {
             log_length: log.length,
             instance: log.instance,
-            voided: if self.instance == log.instance {
-                self.voided()
-            } else {
-                List::default()
-            },
             ..Self::default()
         }
-    }
-
-    /// The rosters voted in under this decision's number, the latest first.
-    fn voided(self) -> List<(Hash, u64), VOIDED_ROSTERS_MAX> {
-        // A precommit follows a prevote of its round: the prevote's is the greatest.
-        let last = self.prevote.map(|cast| (cast.roster, cast.round));
-        List::truncated(last.into_iter().chain(self.voided))
-    }
-
-    /// Whether a vote of this roster in this round contradicts none before.
-    fn is_fresh(&self, roster: &Hash, round: u64) -> bool {
-        self.voided.len() < VOIDED_ROSTERS_MAX
-            && self
-                .voided
-                .iter()
-                .all(|(voided, last)| voided != roster || *last < round)
     }
 }
 
@@ -396,12 +291,8 @@ impl Voter {
     /// from a backup, or is a copy. It votes again once the log has moved on.
     #[must_use]
     pub fn abstains(&self) -> bool {
-        !self.is_allowed_in(Term::MAX)
-    }
-
-    fn is_allowed_in(&self, round: Term) -> bool {
         let mark = self.mark.as_ref();
-        mark.is_none_or(|mark| mark.allows(&self.state, round))
+        mark.is_some_and(|mark| !mark.allows(&self.state))
     }
 
     /// The connection to the relay is new: send again what it may not have.
@@ -536,12 +427,20 @@ impl Voter {
 
     fn take_vote(&mut self, vote: Vote) -> Result<(), VoteError> {
         let Ballot {
-            instance, roster, ..
+            instance,
+            forced_changes,
+            roster,
+            ..
         } = vote.ballot;
-        if !self.is_near(instance) {
+        // A forced change has made it void.
+        if !self.is_near(instance) || forced_changes < self.log.forced_changes {
             return Ok(());
         }
-        if instance != self.log.instance || roster != self.log.roster_hash || self.term.is_none() {
+        if instance != self.log.instance
+            || forced_changes != self.log.forced_changes
+            || roster != self.log.roster_hash
+            || self.term.is_none()
+        {
             self.early.keep_vote(vote);
             return Ok(());
         }

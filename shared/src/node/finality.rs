@@ -181,9 +181,9 @@ impl Node {
             }
         }
         for evidence in found {
-            // The voter has verified what it accuses somebody of.
-            let _ = self.accuse(&evidence);
-            self.send(&Message::Evidence(Box::new(evidence)));
+            if self.accuse(&evidence).is_ok() {
+                self.send(&Message::Evidence(Box::new(evidence)));
+            }
         }
     }
 

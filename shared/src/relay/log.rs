@@ -100,6 +100,7 @@ impl Relay {
             || self.key_of(from) != Some(vote.voter)
             || vote.ballot.network != self.log.network()
             || vote.ballot.instance != self.log.next_instance()
+            || vote.ballot.forced_changes != self.log.forced_changes()
             || vote.ballot.roster != self.log.roster_hash()
             || !self.may_issue()
         {

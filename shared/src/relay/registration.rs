@@ -2,7 +2,8 @@
 
 use super::interface::{ConnectionId, Report};
 use super::recovery::FORKED;
-use super::{Followup, OUT_OF_TURN, Peer, Relay};
+use super::rejections::OUT_OF_TURN;
+use super::{Followup, Peer, Relay};
 use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::limits::MEMBERS_MAX;

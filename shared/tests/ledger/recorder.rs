@@ -159,6 +159,7 @@ pub(crate) fn certificate(decision: &Decision, roster: &Roster, signers: &[u8]) 
         network: decision.network,
         roster: roster.hash(),
         instance: decision.instance,
+        forced_changes: decision.forced_changes,
         round: 1,
         step: Step::Precommit,
         value: Some(decision.hash()),

@@ -74,6 +74,7 @@ pub(crate) fn ballot(step: Step) -> Ballot {
         network: network().id(),
         roster: roster().hash(),
         instance: 1,
+        forced_changes: 0,
         round: 4,
         step,
         value: Some(decision().hash()),
@@ -214,7 +215,6 @@ pub(crate) fn stored_values() -> Vec<(&'static str, Vec<u8>, Rewrite)> {
     let votes = VoteState {
         log_length: 2,
         instance: 2,
-        voided: List::truncated([(roster().hash(), 3)]),
         prevote: Some(ballot(Step::Prevote)),
         precommit: Some(ballot(Step::Precommit)),
         locked: Some((4, decision())),

@@ -99,8 +99,8 @@ pub struct TestNode {
     wake_ms: Option<u64>,
     pub answers: BTreeMap<u64, Answer>,
     pub is_running: bool,
-    /// It does not give the relay the log entries that it asks for.
-    pub withholds_log: bool,
+    /// What its connection does not carry to the relay.
+    pub withholds: fn(&Message) -> bool,
     /// How often its store was read.
     pub reads: usize,
 }
@@ -214,7 +214,7 @@ impl World {
             wake_ms: None,
             answers: BTreeMap::new(),
             is_running: true,
-            withholds_log: false,
+            withholds: |_| false,
             reads: 0,
         });
         self.node_effects(index, effects);
@@ -443,11 +443,11 @@ impl World {
                     Some(node::Event::Disconnected { chance: now_ms })
                 }
                 node::Effect::Send(frame) => {
-                    if let Ok(Message::Vote(vote)) = Message::from_frame(&frame) {
+                    let message = Message::from_frame(&frame).unwrap();
+                    let is_withheld = (node.withholds)(&message);
+                    if let Message::Vote(vote) = message {
                         self.votes.push(vote);
                     }
-                    let message = Message::from_frame(&frame);
-                    let is_withheld = node.withholds_log && matches!(message, Ok(Message::Log(_)));
                     if let Some(connection) = node.connection.filter(|_| !is_withheld) {
                         let event = relay::Event::Frame { connection, frame };
                         self.queue.push_back(Event::ToRelay(event));

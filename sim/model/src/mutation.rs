@@ -22,8 +22,8 @@ pub enum Mutation {
     UnloggedIsFinal,
     /// The relay tells an entry before it is durable.
     ToldBeforeDurable,
-    /// A node forgets in which rounds it voted in a roster that was replaced.
-    VoidedVotesForgotten,
+    /// Votes do not say how many forced changes came before them.
+    VotesOutliveForcedChanges,
     /// A key restored from an older state votes on, and the relay passes that on.
     RestoredKeyVotes,
 }
@@ -40,7 +40,7 @@ impl Mutation {
         Self::OtherRostersCertificate,
         Self::UnloggedIsFinal,
         Self::ToldBeforeDurable,
-        Self::VoidedVotesForgotten,
+        Self::VotesOutliveForcedChanges,
         Self::RestoredKeyVotes,
     ];
 }

@@ -17,6 +17,8 @@ pub const FINAL_IS_LOGGED: &str = "what a node holds for final is in the log";
 pub const LOGGED_IS_SIGNED: &str = "a logged decision has its roster's quorum";
 /// No honest voter's votes of one step of one round differ.
 pub const VOTES_ARE_SINGLE: &str = "no honest voter votes twice in one step";
+/// Nobody abstains whose storage never was replaced by a copy.
+pub const ONLY_COPIES_ABSTAIN: &str = "only a key that was restored abstains";
 /// A forced change builds on the last decision before it.
 pub const FORCED_KEEPS_DECISIONS: &str = "a forced change keeps all decisions";
 
@@ -51,6 +53,7 @@ pub(crate) fn of(world: &Configuration) -> Vec<Property<System>> {
         Property::always(LOGGED_IS_SIGNED, logged_is_signed),
         Property::always(VOTES_ARE_SINGLE, votes_are_single),
         Property::always(FORCED_KEEPS_DECISIONS, forced_keeps_decisions),
+        Property::always(ONLY_COPIES_ABSTAIN, only_copies_abstain),
     ];
     if world.faults.relay_rollbacks == 0 {
         properties.push(Property::always(FINAL_IS_LOGGED, final_is_logged));
@@ -110,10 +113,9 @@ fn precommitted(state: &State) -> impl Iterator<Item = &Ballot> {
 fn certificates_agree(system: &System, state: &State) -> bool {
     precommitted(state).enumerate().all(|(place, one)| {
         let others = precommitted(state).skip(place + 1).filter(|other| {
-            (other.instance, other.roster) == (one.instance, one.roster)
+            (other.instance, other.roster, other.forced_changes)
+                == (one.instance, one.roster, one.forced_changes)
                 && other.value != one.value
-                && other.value.map(|value| value.forced_changes)
-                    == one.value.map(|value| value.forced_changes)
         });
         let mut others = others.peekable();
         others.peek().is_none()
@@ -155,7 +157,7 @@ fn logged_is_signed(system: &System, state: &State) -> bool {
         };
         let before = Position::of(&state.relay.log[..index], &system.world);
         (1..=system.world.rounds).any(|round| {
-            let ballot = before.ballot(round, Step::Precommit, Some(decision));
+            let ballot = system.ballot(&before, round, Step::Precommit, Some(decision));
             is_quorum(system, state, &ballot)
         })
     })
@@ -170,6 +172,11 @@ fn votes_are_single(_: &System, state: &State) -> bool {
         let mut others = state.votes.iter().skip(index + 1);
         !others.any(|other| one.voter == other.voter && place(&one.ballot) == place(&other.ballot))
     })
+}
+
+/// The first voter is the one that may have a copy.
+fn only_copies_abstain(system: &System, state: &State) -> bool {
+    state.spent.copies_swapped > 0 || !system.abstains(state, 0)
 }
 
 fn forced_keeps_decisions(_: &System, state: &State) -> bool {
@@ -188,8 +195,12 @@ fn releases_lock(_: &System, state: &State) -> bool {
     precommits.into_iter().any(|one| {
         state.votes.iter().any(|other| {
             other.voter == one.voter
-                && (other.ballot.instance, other.ballot.roster)
-                    == (one.ballot.instance, one.ballot.roster)
+                && Ballot {
+                    round: other.ballot.round,
+                    step: other.ballot.step,
+                    value: other.ballot.value,
+                    ..one.ballot
+                } == other.ballot
                 && other.ballot.round > one.ballot.round
                 && other.ballot.step == Step::Prevote
                 && other.ballot.value.is_some()
@@ -202,9 +213,7 @@ fn voids_certificate(system: &System, state: &State) -> bool {
     let now = Position::of(&state.relay.log, &system.world);
     precommitted(state).any(|ballot| {
         ballot.instance == now.instance
-            && ballot
-                .value
-                .is_some_and(|value| value.forced_changes < now.forced_changes)
+            && ballot.forced_changes < now.forced_changes
             && is_quorum(system, state, ballot)
     })
 }

@@ -4,7 +4,7 @@
 use crate::configuration::{DecisionId, Members, VoterId};
 use crate::mutation::Mutation;
 use crate::state::{
-    Ballot, Entry, Mark, Position, Relay, Round, State, Step, Storage, Value, Vote, VoteState,
+    Ballot, Entry, Mark, Position, Relay, Round, State, Step, Storage, Vote, VoteState,
 };
 use crate::system::System;
 
@@ -16,38 +16,21 @@ impl VoteState {
         if self.log_length >= log_length {
             return self;
         }
-        let voided = if self.instance == instance {
-            let last = self.prevote.map(|cast| (cast.roster, cast.round));
-            last.into_iter().chain(self.voided).collect()
-        } else {
-            Vec::new()
-        };
         Self {
             log_length,
             instance,
-            voided,
             ..Self::default()
         }
-    }
-
-    /// `VoteState::is_fresh`: whether a vote of this roster in this round contradicts none of
-    /// before a forced change.
-    fn is_fresh(&self, roster: Members, round: Round) -> bool {
-        self.voided
-            .iter()
-            .all(|&(voided, last)| voided != roster || last < round)
     }
 }
 
 impl Mark {
-    /// `VoteMark::allows`: whether a voter that knows no more than `bound` may vote in a round.
-    fn allows(&self, bound: &VoteState, round: Round) -> bool {
+    /// `VoteMark::allows`: whether a voter that knows no more than `bound` may vote.
+    fn allows(&self, bound: &VoteState) -> bool {
         if self.log_length == bound.log_length {
             return covers(bound.prevote, self.prevote) && covers(bound.precommit, self.precommit);
         }
-        let mut votes = self.prevote.iter().chain(&self.precommit);
         self.log_length < bound.log_length
-            && votes.all(|vote| vote.instance != bound.instance || vote.round < round)
     }
 
     /// `VoteMark::advance`: the mark after a vote at the end of the log was passed on; nothing
@@ -79,24 +62,30 @@ fn covers(own: Option<Ballot>, marked: Option<Ballot>) -> bool {
     marked.is_none_or(|marked| own.is_some_and(|own| own == marked || own.round > marked.round))
 }
 
-impl Position {
-    /// The ballot of this end of the log.
-    pub(crate) fn ballot(&self, round: Round, step: Step, decision: Option<DecisionId>) -> Ballot {
-        Ballot {
-            instance: self.instance,
-            roster: self.roster,
-            round,
-            step,
-            value: decision.map(|decision| Value {
-                decision,
-                forced_changes: self.forced_changes,
-            }),
-        }
-    }
-}
-
 /// Certificates.
 impl System {
+    /// The ballot of this end of the log.
+    pub(crate) fn ballot(
+        &self,
+        position: &Position,
+        round: Round,
+        step: Step,
+        value: Option<DecisionId>,
+    ) -> Ballot {
+        Ballot {
+            instance: position.instance,
+            roster: position.roster,
+            forced_changes: if self.is(Mutation::VotesOutliveForcedChanges) {
+                0
+            } else {
+                position.forced_changes
+            },
+            round,
+            step,
+            value,
+        }
+    }
+
     /// `Roster::quorum`.
     fn quorum(&self, roster: Members) -> usize {
         if self.is(Mutation::QuorumOfTwoThirds) {
@@ -136,7 +125,7 @@ impl System {
         decision: DecisionId,
     ) -> bool {
         (1..=self.world.rounds).any(|round| {
-            let ballot = position.ballot(round, Step::Precommit, Some(decision));
+            let ballot = self.ballot(position, round, Step::Precommit, Some(decision));
             self.is_certified(state, &ballot)
         })
     }
@@ -170,16 +159,12 @@ impl System {
         let storage = &state.voters[usize::from(voter)].storage;
         let position = self.acts_at(storage, voter)?;
         let bound = &storage.bound;
-        let ballot = position.ballot(round, Step::Prevote, decision);
+        let ballot = self.ballot(&position, round, Step::Prevote, decision);
         let is_new = bound.prevote.is_none_or(|last| last.round < round);
         let is_allowed = decision.is_none_or(|decision| {
             self.extends(&position, decision) && self.lock_allows(state, bound, &ballot)
         });
-        (is_new
-            && is_allowed
-            && bound.is_fresh(position.roster, round)
-            && self.is_allowed_in(state, voter, round))
-        .then_some(Vote { ballot, voter })
+        (is_new && is_allowed && !self.abstains(state, voter)).then_some(Vote { ballot, voter })
     }
 
     /// `Voter::precommit`: a decision that a quorum prevoted in the round of the own prevote.
@@ -194,19 +179,18 @@ impl System {
         let position = self.acts_at(storage, voter)?;
         let bound = &storage.bound;
         let round = bound.prevote?.round;
-        let prevoted = position.ballot(round, Step::Prevote, Some(decision));
+        let prevoted = self.ballot(&position, round, Step::Prevote, Some(decision));
         (bound.precommit.is_none_or(|last| last.round < round)
             && self.extends(&position, decision)
-            && bound.is_fresh(position.roster, round)
             && self.is_certified(state, &prevoted)
-            && self.is_allowed_in(state, voter, round))
+            && !self.abstains(state, voter))
         .then_some(Vote {
-            ballot: position.ballot(round, Step::Precommit, Some(decision)),
+            ballot: self.ballot(&position, round, Step::Precommit, Some(decision)),
             voter,
         })
     }
 
-    /// `Voter::may_act_in`: the position of the node's log, if the node votes there at all.
+    /// `Voter::may_act`: the position of the node's log, if the node votes there at all.
     fn acts_at(&self, storage: &Storage, voter: VoterId) -> Option<Position> {
         let position = Position::of(&storage.log, &self.world);
         let bound = &storage.bound;
@@ -239,17 +223,10 @@ impl System {
             })
     }
 
-    /// `Voter::is_allowed_in`: whether the voter's storage is as new as its key's votes, and the
-    /// round no older than the relay's last word on it.
-    fn is_allowed_in(&self, state: &State, voter: VoterId, round: Round) -> bool {
-        let node = &state.voters[usize::from(voter)];
-        self.is(Mutation::RestoredKeyVotes)
-            || round >= node.term && node.told.allows(&node.storage.bound, round)
-    }
-
-    /// `Voter::abstains`.
+    /// `Voter::abstains`: the voter's storage is older than its key's votes.
     pub(crate) fn abstains(&self, state: &State, voter: VoterId) -> bool {
-        !self.is_allowed_in(state, voter, Round::MAX)
+        let node = &state.voters[usize::from(voter)];
+        !self.is(Mutation::RestoredKeyVotes) && !node.told.allows(&node.storage.bound)
     }
 
     /// What a vote leaves behind, durable before it is signed.
@@ -278,10 +255,7 @@ impl System {
         let mut log = storage.log.clone();
         log.push(*rest.first()?);
         let instance = Position::of(&log, &self.world).instance;
-        let mut bound = storage.bound.clone().continued(log.len(), instance);
-        if self.is(Mutation::VoidedVotesForgotten) {
-            bound.voided.clear();
-        }
+        let bound = storage.bound.clone().continued(log.len(), instance);
         Some(Storage { log, bound })
     }
 }
@@ -296,7 +270,7 @@ impl System {
         }
         let position = Position::of(&state.relay.log, &self.world);
         let ballot = vote.ballot;
-        let is_due = (ballot.instance, ballot.roster) == (position.instance, position.roster);
+        let is_due = ballot == self.ballot(&position, ballot.round, ballot.step, ballot.value);
         if !is_due || self.abstains(state, vote.voter) {
             return None;
         }

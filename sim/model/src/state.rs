@@ -29,9 +29,6 @@ pub struct Relay {
     pub durable: usize,
     /// The last votes that it has passed on of the voter that has a copy; of others it is not told.
     pub mark: Mark,
-    /// The present term is no earlier one: votes were cast in it, or a forced change began it.
-    /// Kept only where a voter has a copy.
-    pub term: Round,
 }
 
 /// An entry of the log. Certificates are not kept: they follow from the votes.
@@ -65,9 +62,6 @@ pub struct Voter {
     pub copy: Option<Storage>,
     /// What the relay told at the last registration about this key's last votes.
     pub told: Mark,
-    /// The present session is in no earlier term: it was told this one, or has voted in it. Kept
-    /// only of the voter that has a copy.
-    pub term: Round,
     /// What it takes for final without the log's word: only under a mutation.
     pub claimed: Option<DecisionId>,
 }
@@ -88,14 +82,12 @@ pub struct VoteState {
     pub log_length: usize,
     /// The number of the decision.
     pub instance: u8,
-    /// Earlier rosters of this decision, and the greatest round voted in, in each.
-    pub voided: Vec<(Members, Round)>,
     /// The prevote of the greatest round.
     pub prevote: Option<Ballot>,
     /// The precommit of the greatest round.
     pub precommit: Option<Ballot>,
     /// What it precommitted last, and in which round.
-    pub locked: Option<(Round, Value)>,
+    pub locked: Option<(Round, DecisionId)>,
 }
 
 /// A vote of an honest voter. Faulty ones are taken to have cast every vote there is.
@@ -116,15 +108,6 @@ pub enum Step {
     Precommit,
 }
 
-/// A decision as votes name it: it counts the forced changes before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value {
-    /// What is decided.
-    pub decision: DecisionId,
-    /// How many forced changes the log holds.
-    pub forced_changes: u8,
-}
-
 /// What a voter says in one step of one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ballot {
@@ -132,12 +115,14 @@ pub struct Ballot {
     pub instance: u8,
     /// The roster that votes.
     pub roster: Members,
+    /// How many forced changes the log holds.
+    pub forced_changes: u8,
     /// The round.
     pub round: Round,
     /// The step.
     pub step: Step,
     /// For what; nothing is nil.
-    pub value: Option<Value>,
+    pub value: Option<DecisionId>,
 }
 
 /// The last votes of a key that the relay has passed on, as in `shared::finality::mark::VoteMark`.
@@ -179,7 +164,6 @@ impl State {
             storage,
             copy: None,
             told: Mark::default(),
-            term: 0,
             claimed: None,
         };
         Self {
@@ -187,7 +171,6 @@ impl State {
                 durable: log.len(),
                 log,
                 mark: Mark::default(),
-                term: 0,
             },
             voters: vec![voter; configuration.honest],
             votes: Vec::new(),

@@ -1,7 +1,7 @@
 //! Renaming voters and decisions: states that differ by no more are explored once.
 
 use crate::configuration::{Configuration, DecisionId, Members, VoterId};
-use crate::state::{Ballot, Entry, Mark, State, Storage, Value, Vote, VoteState, Voter};
+use crate::state::{Ballot, Entry, Mark, State, Storage, Vote, VoteState, Voter};
 
 /// The renamings that leave a configuration as it is, without the one that renames nothing.
 #[derive(Clone, Debug)]
@@ -85,27 +85,22 @@ impl Renaming {
             storage: self.storage(&voter.storage),
             copy: voter.copy.as_ref().map(|copy| self.storage(copy)),
             told: self.mark(&voter.told),
-            term: voter.term,
             claimed: voter.claimed.map(|id| self.decision(id)),
         }
     }
 
     fn storage(&self, storage: &Storage) -> Storage {
         let bound = &storage.bound;
-        let voided = bound.voided.iter();
         Storage {
             log: self.log(&storage.log),
             bound: VoteState {
                 log_length: bound.log_length,
                 instance: bound.instance,
-                voided: voided
-                    .map(|&(roster, round)| (self.members(roster), round))
-                    .collect(),
                 prevote: bound.prevote.map(|cast| self.ballot(cast)),
                 precommit: bound.precommit.map(|cast| self.ballot(cast)),
                 locked: bound
                     .locked
-                    .map(|(round, value)| (round, self.value(value))),
+                    .map(|(round, decision)| (round, self.decision(decision))),
             },
         }
     }
@@ -138,15 +133,8 @@ impl Renaming {
     fn ballot(&self, ballot: Ballot) -> Ballot {
         Ballot {
             roster: self.members(ballot.roster),
-            value: ballot.value.map(|value| self.value(value)),
+            value: ballot.value.map(|decision| self.decision(decision)),
             ..ballot
-        }
-    }
-
-    fn value(&self, value: Value) -> Value {
-        Value {
-            decision: self.decision(value.decision),
-            ..value
         }
     }
 

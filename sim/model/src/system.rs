@@ -137,10 +137,7 @@ impl System {
     fn cast(&self, state: &mut State, vote: Vote) {
         let voter = &mut state.voters[usize::from(vote.voter)];
         Self::bind(&mut voter.storage.bound, vote.ballot);
-        if self.world.has_copy(vote.voter) {
-            voter.term = voter.term.max(vote.ballot.round);
-            state.relay.term = state.relay.term.max(voter.term);
-        } else {
+        if !self.world.has_copy(vote.voter) {
             state.publish(vote);
         }
     }
@@ -157,11 +154,10 @@ impl System {
         Some(())
     }
 
-    /// A session begins, and is told the present term and how far its key has voted.
+    /// A session begins, and is told how far its key has voted.
     fn register(state: &mut State, voter: VoterId) {
         let node = &mut state.voters[usize::from(voter)];
         node.told = state.relay.mark;
-        node.term = state.relay.term;
     }
 
     fn append(&self, state: &mut State, entry: Entry) {
@@ -216,7 +212,6 @@ impl System {
                 let entry = self.forced(&state.relay.log, roster);
                 self.append(state, entry);
                 state.spent.forced_changes += 1;
-                state.relay.term += u8::from(self.world.faults.copies_swapped > 0);
             }
             Action::Flush => state.relay.durable = state.relay.log.len(),
             Action::RestartRelay => {

@@ -17,6 +17,7 @@ pub fn all() -> Vec<Configuration> {
         relay_rollback(),
         succession(),
         agreement(3),
+        kept_roster(),
         returning_roster(),
     ]
 }
@@ -34,7 +35,7 @@ pub fn refuting(mutation: Mutation) -> (Configuration, &'static str) {
         Mutation::OtherRostersCertificate => (forced_change(), p::LOGGED_IS_SIGNED),
         Mutation::UnloggedIsFinal => (forced_change(), p::FINAL_IS_LOGGED),
         Mutation::ToldBeforeDurable => (relay_restart(), p::FINAL_IS_LOGGED),
-        Mutation::VoidedVotesForgotten => (returning_roster(), p::VOTES_ARE_SINGLE),
+        Mutation::VotesOutliveForcedChanges => (kept_roster(), p::VOTES_ARE_SINGLE),
         Mutation::RestoredKeyVotes => (restored_key(), p::VOTES_ARE_SINGLE),
     }
 }
@@ -122,11 +123,29 @@ pub fn forced_change() -> Configuration {
     }
 }
 
+/// A forced change that keeps its roster, with the votes of before it under way.
+#[must_use]
+pub fn kept_roster() -> Configuration {
+    let first = Members::of(&[0, 1, 2]);
+    Configuration {
+        faulty: 1,
+        forced_rosters: vec![first],
+        decisions: rivals(first),
+        faults: Faults {
+            forced_changes: 1,
+            ..Faults::default()
+        },
+        reaches: vec![p::DECIDES, p::FORCES, p::VOIDS_CERTIFICATE],
+        rounds: 1,
+        ..world("a forced change that keeps its roster", first, 2)
+    }
+}
+
 /// A forced change, and another one that brings the first roster back, with its old votes under
 /// way.
 #[must_use]
 pub fn returning_roster() -> Configuration {
-    let first = Members::of(&[0, 1, 2]);
+    let first = Members::of(&[0, 1]);
     Configuration {
         faulty: 1,
         forced_rosters: vec![Members::of(&[0]), first],
@@ -136,7 +155,7 @@ pub fn returning_roster() -> Configuration {
             ..Faults::default()
         },
         reaches: vec![p::FORCES, p::VOIDS_CERTIFICATE, p::ROSTER_RETURNS],
-        ..world("a roster that comes back", first, 2)
+        ..world("a roster that comes back", first, 1)
     }
 }
 

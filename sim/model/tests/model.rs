@@ -34,6 +34,11 @@ fn a_forced_change_makes_a_late_certificate_void() {
 }
 
 #[test]
+fn a_forced_change_that_keeps_its_roster_makes_old_votes_void() {
+    holds(worlds::kept_roster());
+}
+
+#[test]
 fn a_roster_that_comes_back_does_not_vote_twice() {
     holds(worlds::returning_roster());
 }
@@ -73,4 +78,7 @@ fn every_broken_rule_is_refuted() {
         let found = found.map(|found| found.property);
         assert_eq!(found, Some(property), "{mutation:?}");
     }
+    let mutation = Mutation::VotesOutliveForcedChanges;
+    let found = refute(&System::new(worlds::returning_roster(), Some(mutation)));
+    assert!(found.is_some(), "{mutation:?} also shows with two changes");
 }

@@ -15,8 +15,11 @@ use shared::store::{Table, number_key};
 use super::{Broken, RelayStanding, Who};
 use crate::world::World;
 
-/// Which ballot: key, roster, instance, round, step.
-type Place = (PublicKey, Hash, u64, u64, Step);
+/// Where votes belong: roster, instance, forced changes.
+type LogEnd = (Hash, u64, u64);
+
+/// Which ballot: key, end of the log, round, step.
+type Place = (PublicKey, LogEnd, u64, Step);
 
 #[derive(Debug)]
 pub(super) struct Finality {
@@ -29,8 +32,8 @@ pub(super) struct Finality {
     logs: BTreeMap<usize, Vec<Logged>>,
     /// What honest members have voted.
     signed: BTreeMap<Place, Option<Hash>>,
-    /// What each honest member has precommitted last: for a key, roster and instance.
-    locked: BTreeMap<(PublicKey, Hash, u64), (u64, Hash)>,
+    /// What each honest member has precommitted last at an end of the log.
+    locked: BTreeMap<(PublicKey, LogEnd), (u64, Hash)>,
     rosters: BTreeMap<Hash, Roster>,
 }
 
@@ -251,12 +254,14 @@ impl Finality {
         let Ballot {
             roster,
             instance,
+            forced_changes,
             round,
             step,
             value,
             ..
         } = *ballot;
-        let place = (key, roster, instance, round, step);
+        let log_end = (roster, instance, forced_changes);
+        let place = (key, log_end, round, step);
         let first = *self.signed.entry(place).or_insert(value);
         if first != value {
             return Err((
@@ -267,11 +272,11 @@ impl Finality {
         let Some(value) = value else {
             return Ok(());
         };
-        let lock = (key, roster, instance);
+        let lock = (key, log_end);
         match (step, self.locked.get(&lock).copied()) {
             (Step::Prevote, Some((locked_in, locked))) if locked_in < round && locked != value => {
-                let is_released = (locked_in..round)
-                    .any(|round| self.has_quorum(world, &roster, instance, round, value));
+                let is_released =
+                    (locked_in..round).any(|round| self.has_quorum(world, log_end, round, value));
                 if !is_released {
                     return Err((
                         "no honest node breaks its lock",
@@ -369,20 +374,13 @@ impl Finality {
 
     /// Whether more than two thirds of a roster may have prevoted a value: honest members as they
     /// signed, liars always.
-    fn has_quorum(
-        &self,
-        world: &World,
-        roster: &Hash,
-        instance: u64,
-        round: u64,
-        value: Hash,
-    ) -> bool {
-        let Some(members) = self.rosters.get(roster).map(|roster| &roster.members) else {
+    fn has_quorum(&self, world: &World, log_end: LogEnd, round: u64, value: Hash) -> bool {
+        let Some(members) = self.rosters.get(&log_end.0).map(|roster| &roster.members) else {
             return true;
         };
         let liars = world.liars();
         let prevoted = |member: &&PublicKey| {
-            let place = (**member, *roster, instance, round, Step::Prevote);
+            let place = (**member, log_end, round, Step::Prevote);
             liars.contains(*member) || self.signed.get(&place) == Some(&Some(value))
         };
         members.iter().filter(prevoted).count() * 3 > members.len() * 2
@@ -410,6 +408,7 @@ fn certificate_holds(
         network: decision.network,
         roster: roster.hash(),
         instance: decision.instance,
+        forced_changes: decision.forced_changes,
         round: certificate.round,
         step: Step::Precommit,
         value: Some(decision.hash()),

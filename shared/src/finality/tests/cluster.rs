@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::chain::{Chain, Oracle};
 use self::chance::Chance;
-use super::{block, decision, network, secrets, signed, vote};
+use super::{block, cast, decision, network, secrets, signed};
 use crate::encoding::{decode, encode};
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::{Facts, FinalityPolicy, Verdict};
@@ -408,14 +408,16 @@ impl Cluster {
                     .collect();
                 let value = values[self.chance.next(values.len())];
                 let round = self.term + 1 - u64::try_from(self.chance.next(2)).unwrap();
-                let vote = vote(
-                    &secret,
-                    self.log.roster(),
-                    self.log.next_instance(),
+                let ballot = Ballot {
+                    network: self.log.network(),
+                    roster: self.log.roster_hash(),
+                    instance: self.log.next_instance(),
+                    forced_changes: self.log.forced_changes(),
                     round,
                     step,
                     value,
-                );
+                };
+                let vote = cast(&secret, ballot);
                 self.deliver(to, &Message::Vote(vote));
             }
         }

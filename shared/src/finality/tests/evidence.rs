@@ -3,12 +3,12 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use super::{RELAY_SEED, block, decision, network, roster_of, secret, secrets, signed, vote};
+use super::{RELAY_SEED, block, cast, decision, network, roster_of, secret, secrets, signed, vote};
 use crate::finality::evidence::{
     Conviction, Evidence, EvidenceBook, EvidenceError, EvidenceKind, Offence,
 };
 use crate::finality::log::DecisionLog;
-use crate::finality::{Decision, LogEntry, Proposal, Step};
+use crate::finality::{Ballot, Decision, LogEntry, Proposal, Step};
 use crate::hash::Hash;
 use crate::keys::SecretKey;
 use crate::limits::EVIDENCE_MAX;
@@ -16,7 +16,7 @@ use crate::network::NetworkParameters;
 use crate::store::{Rows, Table};
 
 /// A vote for nil, and in the same step one for `value`.
-fn cast(members: &[SecretKey], voter: usize, value: Option<Hash>) -> Evidence {
+fn two_votes(members: &[SecretKey], voter: usize, value: Option<Hash>) -> Evidence {
     let roster = roster_of(members);
     let vote = |value| vote(&members[voter], &roster, 1, 1, Step::Prevote, value);
     Evidence::Votes(Box::new((vote(None), vote(value))))
@@ -64,11 +64,17 @@ fn votes_convict_only_their_voter_and_only_where_they_differ_in_their_value() {
             },
         })
     );
+    let after_a_forced_change = Ballot {
+        forced_changes: 1,
+        value,
+        ..first.ballot
+    };
     for innocent in [
         first,
         vote(1, 1, Step::Prevote, value),
         vote(0, 2, Step::Prevote, value),
         vote(0, 1, Step::Precommit, value),
+        cast(&members[0], after_a_forced_change),
     ] {
         assert_eq!(both(innocent), Err(EvidenceError::Agreeing));
     }
@@ -79,7 +85,7 @@ fn votes_convict_only_their_voter_and_only_where_they_differ_in_their_value() {
         salt: [8; 16],
         ..network()
     };
-    let evidence = cast(&members, 0, value);
+    let evidence = two_votes(&members, 0, value);
     assert_eq!(evidence.verify(&elsewhere), Err(EvidenceError::Network));
 }
 
@@ -150,12 +156,12 @@ fn one_piece_is_kept_for_each_key_and_kind_up_to_a_limit_that_the_relay_does_not
     let mut rows = Vec::new();
     for voter in 0..EVIDENCE_MAX {
         for value in [Hash::ZERO, Hash([1; 32])] {
-            let evidence = cast(&members, voter, Some(value));
+            let evidence = two_votes(&members, voter, Some(value));
             rows.extend(book.add(&network(), &evidence).unwrap());
         }
     }
     assert_eq!(rows.len(), EVIDENCE_MAX);
-    let one_more = cast(&members, EVIDENCE_MAX, Some(Hash::ZERO));
+    let one_more = two_votes(&members, EVIDENCE_MAX, Some(Hash::ZERO));
     assert_eq!(book.add(&network(), &one_more), Ok(None));
     assert!(!book.convicts_relay());
     let log = DecisionLog::new(&network());

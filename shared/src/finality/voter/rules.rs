@@ -22,7 +22,7 @@ impl Voter {
         let mut actions = Vec::new();
         self.certify(&mut actions);
         if let Some(term) = self.term
-            && self.may_act_in(term)
+            && self.may_act()
         {
             self.propose(term, oracle);
             self.note_valid(oracle);
@@ -35,13 +35,12 @@ impl Voter {
         actions
     }
 
-    /// Not while the log is shorter than what was voted under, nor in a round of this roster that
-    /// was voted in before a forced change, nor where the relay's mark forbids it.
-    fn may_act_in(&self, term: Term) -> bool {
+    /// Not while the log is shorter than what was voted under, nor where the relay's mark forbids
+    /// it.
+    fn may_act(&self) -> bool {
         self.state.log_length == self.log.length
             && self.state.instance == self.log.instance
-            && self.state.is_fresh(&self.log.roster_hash, term)
-            && self.is_allowed_in(term)
+            && !self.abstains()
     }
 
     /// Lines 49 to 54: more than two thirds precommitted, in whatever round.
@@ -264,6 +263,7 @@ impl Voter {
             network: self.log.network,
             roster: self.log.roster_hash,
             instance: self.log.instance,
+            forced_changes: self.log.forced_changes,
             round,
             step,
             value,
