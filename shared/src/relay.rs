@@ -18,9 +18,8 @@ use crate::message::{
     Certified, CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term,
 };
 use crate::network::NetworkParameters;
-use crate::node::interface::{Answer, CommandError};
 use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
-use crate::replica::{Lookups, NextStep, Replica, Surroundings};
+use crate::replica::{Lookups, Replica};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 mod held;
@@ -30,6 +29,7 @@ mod ledger;
 mod log;
 mod members;
 mod presence;
+mod queries;
 mod rates;
 mod recovery;
 mod registration;
@@ -359,24 +359,6 @@ impl Relay {
         }
     }
 
-    /// Whether a member may send this now. One who may not is closed: what it sent is not lost, it
-    /// sends it again when it is back.
-    fn is_within_rate(&mut self, now_ms: u64, from: ConnectionId, message: &Message) -> bool {
-        let Some(key) = self.key_of(from) else {
-            return false;
-        };
-        let is_within = self.rates.admit(now_ms, &key, message);
-        if !is_within {
-            let reason = format!(
-                "a member may send {} messages and transactions a second, you sent more: send them more slowly",
-                self.rates.per_second()
-            );
-            let too_fast = (RejectionKind::Rate, ErrorCode::Misbehaved);
-            self.turn_away(now_ms, from, too_fast, &reason);
-        }
-        is_within
-    }
-
     fn written(&mut self, now_ms: u64, id: RequestId) {
         for followup in self.after_write.remove(&id).unwrap_or_default() {
             match followup {
@@ -433,49 +415,6 @@ impl Relay {
         }
         let reason = format!("the store could not be read: {reason}");
         self.note_rejection(now_ms, None, RejectionKind::Storage, reason);
-    }
-
-    fn command(&mut self, id: RequestId, command: &crate::node::interface::Command) {
-        let load = self.request();
-        let numbers = self.numbers();
-        let around = Surroundings {
-            damaged: &[],
-            log_length: self.log.length(),
-            member_of: &|key| numbers.get(key).copied(),
-        };
-        let step = self
-            .lookups
-            .ask(id, command, &self.replica, &around, load)
-            .unwrap_or(NextStep::Answer(
-                id,
-                Answer::Failed(CommandError::NotConnected),
-            ));
-        self.lookup_step(Some(step));
-    }
-
-    fn lookup_rows(&mut self, load: RequestId, rows: &[Row]) {
-        let next_load = self.request();
-        let numbers = self.numbers();
-        let around = Surroundings {
-            damaged: &[],
-            log_length: self.log.length(),
-            member_of: &|key| numbers.get(key).copied(),
-        };
-        let step = self
-            .lookups
-            .loaded(load, rows, &self.replica, &around, next_load);
-        self.lookup_step(step);
-    }
-
-    fn lookup_step(&mut self, step: Option<NextStep>) {
-        match step {
-            Some(NextStep::Answer(id, answer)) => self.effects.push(Effect::Answer(id, answer)),
-            Some(NextStep::Load(load, query)) => {
-                self.after_load.insert(load, Loading::Lookup);
-                self.effects.push(Effect::Load(load, query));
-            }
-            None => {}
-        }
     }
 
     /// Tells everyone when to come back. All at once would be too many for a relay that has just

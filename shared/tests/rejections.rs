@@ -156,17 +156,18 @@ fn of_its_relay_a_node_bears_little_that_is_the_relays_own_work() {
         .unwrap()
         .clone();
     entry.record.index += 1;
-    for (kind, message) in [
-        (RejectionKind::OutOfTurn, Message::Leave),
+    for (kind, frame) in [
+        (RejectionKind::Frame, vec![1, 255]),
+        (RejectionKind::OutOfTurn, Message::Leave.to_frame()),
         (
             RejectionKind::LogEntry,
-            Message::Log(List::truncated([entry])),
+            Message::Log(List::truncated([entry])).to_frame(),
         ),
     ] {
         let mut world = decided_world();
         let before = world.view(0);
         for _ in 0..PEER_ERRORS_PER_MINUTE_MAX {
-            world.tell(0, &message);
+            world.tell_frame(0, frame.clone());
         }
         world.settle();
         let view = world.view(0);
@@ -174,7 +175,7 @@ fn of_its_relay_a_node_bears_little_that_is_the_relays_own_work() {
         let borne = u64::from(PEER_ERRORS_PER_MINUTE_MAX);
         assert_eq!(counted(&view.rejected), [(kind, borne)]);
         assert_eq!(view.chain, before.chain);
-        world.tell(0, &message);
+        world.tell_frame(0, frame.clone());
         world.settle();
         let connection = world.view(0).connection;
         assert!(
@@ -185,6 +186,40 @@ fn of_its_relay_a_node_bears_little_that_is_the_relays_own_work() {
         world.pass(1_000);
         assert_eq!(world.view(0).connection, Connection::Joined);
     }
+}
+
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+fn of_the_entries_that_it_has_lost_a_relay_takes_none_that_it_has_not_signed() {
+    let mut world = decided_world();
+    let backup = world.relay_store.clone();
+    world.mine(0);
+    world.pass(1_000);
+    let entry = world.nodes[0].node.log().unwrap().last_entry();
+    let entry = entry.unwrap().clone();
+    world.kill_relay();
+    world.relay_store = backup;
+    world.start_relay();
+    for node in &mut world.nodes {
+        node.withholds = |message| matches!(message, Message::Log(_));
+    }
+    world.pass(20_000);
+    let before = world.relay.view();
+    assert_eq!(before.lacking_entries, 1);
+    let mut forged = entry.clone();
+    forged.signature = FORGED;
+    world.send(0, Message::Log(List::truncated([forged])).to_frame());
+    world.settle();
+    let relay = world.relay.view();
+    let id = world.view(0).id.unwrap();
+    assert_eq!(
+        counted(&relay.rejected_by_member[&id]),
+        [(RejectionKind::LogEntry, 1)]
+    );
+    assert_eq!((relay.lacking_entries, relay.chain), (1, before.chain));
+    world.send(0, Message::Log(List::truncated([entry])).to_frame());
+    world.settle();
+    assert_eq!(world.relay.view().lacking_entries, 0);
 }
 
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]

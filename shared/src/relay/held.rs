@@ -18,6 +18,7 @@ impl Relay {
         ];
         // Those of keys that are here, and those on their way to or from the store.
         let rows_max = self.connections.len() + self.unanswered();
+        let rows_max = rows_max.min(MEMBERS_MAX);
         held.push(Held::new("rows of members", self.held.len(), rows_max));
         held.extend(self.replica.held());
         held.push(self.log.held());

@@ -259,7 +259,7 @@ impl Relay {
             }
             Verdict::NewTerm => {
                 self.policy_ms = Some(now_ms + PING_INTERVAL_MS);
-                self.elect_another(now_ms);
+                self.elect_another();
             }
         }
     }
@@ -397,7 +397,7 @@ impl Relay {
         match self.log.record_forced(roster, self.network_time_ms(now_ms)) {
             Ok(record) => {
                 self.append(now_ms, record);
-                self.elect_another(now_ms);
+                self.elect_another();
             }
             Err(error) => {
                 self.note_rejection(now_ms, None, RejectionKind::LogEntry, error.to_string())

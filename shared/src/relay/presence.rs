@@ -53,7 +53,7 @@ impl Relay {
         if self.leader.is_some_and(|leader| leader.id == member.id) {
             self.leader = None;
         }
-        self.elect(now_ms);
+        self.elect();
         self.judge_finality(now_ms);
     }
 
@@ -69,7 +69,7 @@ impl Relay {
             member.status = status;
             let id = member.id;
             self.note_change(now_ms, id);
-            self.elect(now_ms);
+            self.elect();
             self.judge_finality(now_ms);
             self.recover(now_ms);
         }
@@ -86,16 +86,16 @@ impl Relay {
 
     /// Names a leader where there is none and somebody can lead. Its term is durable before
     /// anyone hears of it.
-    pub(super) fn elect(&mut self, now_ms: u64) {
+    pub(super) fn elect(&mut self) {
         if self.leader.is_none() {
-            self.appoint(now_ms, None);
+            self.appoint(None);
         }
     }
 
     /// Names another leader than the present one, if there is anyone else.
-    pub(super) fn elect_another(&mut self, now_ms: u64) {
+    pub(super) fn elect_another(&mut self) {
         let present = self.leader.map(|leader| leader.id);
-        self.appoint(now_ms, present);
+        self.appoint(present);
     }
 
     pub(super) fn lead(&mut self, now_ms: u64, leader: Leader) {
@@ -108,12 +108,12 @@ impl Relay {
         self.report(Report::Led(self.leader));
         self.flush();
         if !is_present {
-            self.elect(now_ms);
+            self.elect();
         }
         self.judge_finality(now_ms);
     }
 
-    fn appoint(&mut self, _now_ms: u64, except: Option<MemberId>) {
+    fn appoint(&mut self, except: Option<MemberId>) {
         if !self.may_issue() {
             return;
         }

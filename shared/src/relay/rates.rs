@@ -5,9 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Relay;
+use super::interface::ConnectionId;
 use crate::keys::PublicKey;
 use crate::limits::{MEMBER_RATE_BURST_SECONDS, MEMBER_RATE_PER_SECOND, MEMBER_RATES_KEPT_MAX};
-use crate::message::Message;
+use crate::message::{ErrorCode, Message};
+use crate::rejection::RejectionKind;
 
 /// What a question costs that may be answered by as much as a frame holds.
 const QUESTION_COST: u64 = 8;
@@ -24,6 +27,31 @@ pub(super) struct Rates {
 struct Bucket {
     thousandths: u64,
     at_ms: u64,
+}
+
+impl Relay {
+    /// Whether a member may send this now. One who may not is closed: what it sent is not lost, it
+    /// sends it again when it is back.
+    pub(super) fn is_within_rate(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        message: &Message,
+    ) -> bool {
+        let Some(key) = self.key_of(from) else {
+            return false;
+        };
+        let is_within = self.rates.admit(now_ms, &key, message);
+        if !is_within {
+            let reason = format!(
+                "a member may send {} messages and transactions a second, you sent more: send them more slowly",
+                self.rates.per_second()
+            );
+            let too_fast = (RejectionKind::Rate, ErrorCode::Misbehaved);
+            self.turn_away(now_ms, from, too_fast, &reason);
+        }
+        is_within
+    }
 }
 
 impl Default for Rates {

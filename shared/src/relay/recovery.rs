@@ -219,7 +219,7 @@ impl Relay {
         self.report(Report::Recovered {
             entries: self.log.length(),
         });
-        self.elect_another(now_ms);
+        self.elect_another();
         self.judge_finality(now_ms);
     }
 

@@ -147,8 +147,7 @@ impl Relay {
             let reason = error.to_string();
             return self.turn_away(now_ms, connection, UNPROVED, &reason);
         }
-        let returns = self.members().any(|member| member.key == hello.key);
-        if self.joined.len() >= MEMBERS_MAX && !returns {
+        if self.held.len() >= MEMBERS_MAX && !self.held.contains_key(&hello.key) {
             let reason = format!("the network has {MEMBERS_MAX} members: try again later");
             return self.expel(now_ms, connection, ErrorCode::Full, &reason);
         }

@@ -387,7 +387,12 @@ impl World {
 
     /// A message to a node, behind the relay's back.
     pub fn tell(&mut self, index: usize, message: &Message) {
-        let event = node::Event::Frame(message.to_frame());
+        self.tell_frame(index, message.to_frame());
+    }
+
+    /// Bytes to a node, behind the relay's back.
+    pub fn tell_frame(&mut self, index: usize, frame: Vec<u8>) {
+        let event = node::Event::Frame(frame);
         self.queue.push_back(Event::ToNode(index, event));
     }
 
