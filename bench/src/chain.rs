@@ -30,6 +30,10 @@ const PORTION_BLOCKS: usize = 64;
 const MEASURED_BLOCKS: u64 = 301;
 /// Changes measured in each state.
 const MEASURED_UPDATES: u64 = 2_000;
+/// Between two of them: odd, so that they are far from one another.
+const STRIDE: u64 = 7_919;
+/// Hashes of an entry and its leaf; above those there is one for each level.
+const LEAF_HASHES: usize = 2;
 
 /// A block as it travels.
 struct Encoded {
@@ -170,39 +174,50 @@ fn one_more_block(clock: Clock, histories: &[u64]) -> Vec<Figure> {
     figures
 }
 
-/// The mean cost of changing one entry, root included, in states of these sizes.
+/// The mean cost of changing one entry, root included, in states of these sizes: in time, which has
+/// in it how far away a state of that size lies in memory, and in hashes, which have not.
 fn state_update(clock: Clock, sizes: &[u64]) -> Vec<Figure> {
-    sizes
-        .iter()
-        .map(|&size| {
-            let mut tree = StateTree::default();
-            for number in 0..size {
-                set(&mut tree, number, 0);
-            }
-            let _ = tree.root();
-            let (ms, _) = timed(clock, || {
-                // A stride that is odd visits entries far from one another.
-                (0..MEASURED_UPDATES).fold(Hash::ZERO, |_, update| {
-                    set(&mut tree, update * 7_919 % size, update + 1);
+    let measured = |size: u64| (0..MEASURED_UPDATES).map(move |update| update * STRIDE % size);
+    let each = |size: u64| {
+        let mut tree = StateTree::default();
+        for number in 0..size {
+            set(&mut tree, account(number, 0));
+        }
+        let _ = tree.root();
+        let (ms, _) = timed(clock, || {
+            (1..)
+                .zip(measured(size))
+                .fold(Hash::ZERO, |_, (balance, number)| {
+                    set(&mut tree, account(number, balance));
                     tree.root()
                 })
-            });
+        });
+        let hashes: usize = measured(size)
+            .map(|number| tree.prove(&account(number, 0).path()).siblings.len() + LEAF_HASHES)
+            .sum();
+        let mean = |sum: f64| sum / MEASURED_UPDATES as f64;
+        [
+            Figure::new(format!("state update among {size} us"), mean(ms * 1e3)),
             Figure::new(
-                format!("state update among {size} us"),
-                ms / MEASURED_UPDATES as f64 * 1e3,
-            )
-        })
-        .collect()
+                format!("state update among {size} hashes"),
+                mean(hashes as f64),
+            ),
+        ]
+    };
+    sizes.iter().copied().flat_map(each).collect()
 }
 
-fn set(tree: &mut StateTree, number: u64, balance: u64) {
+fn account(number: u64, balance: u64) -> Entry {
     let account = Account {
         balance,
         next_sequence: number,
         state_bytes: 0,
     };
     let key = Tag::HISTORY.hash(&[&number.to_le_bytes()]).0;
-    let entry = Entry::Account(shared::keys::PublicKey(key), account);
+    Entry::Account(shared::keys::PublicKey(key), account)
+}
+
+fn set(tree: &mut StateTree, entry: Entry) {
     tree.set(entry.path(), Some(entry));
 }
 

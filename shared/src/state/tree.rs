@@ -2,13 +2,16 @@
 //! depth where it is alone. Its shape, and so its root, depends on its content only, not on the
 //! order of changes.
 //!
-//! Cost of a change: about log2 of the number of entries in hashes.
+//! Cost of a change: about log2 of the number of entries in hashes. In memory two levels lie in one
+//! piece, so that a change waits for half as many pieces of a large tree.
 
-use borsh::{BorshDeserialize, BorshSerialize};
+mod proof;
 
 use super::{Entry, Path, value_hash};
 use crate::encoding::List;
 use crate::hash::{Hash, Tag};
+
+pub use proof::{ProofEnd, StateProof, StateProofError};
 
 /// The root of a state without entries.
 pub const EMPTY_ROOT: Hash = Hash::ZERO;
@@ -21,14 +24,27 @@ enum Node {
     #[default]
     Empty,
     Leaf {
-        path: Path,
-        entry: Box<Entry>,
+        leaf: Box<Leaf>,
         hash: Option<Hash>,
     },
+    /// Two leaves or more, in two levels of the tree.
     Branch {
-        children: Box<[Node; 2]>,
+        halves: Box<[Half; 2]>,
         hash: Option<Hash>,
     },
+}
+
+#[derive(Debug)]
+struct Leaf {
+    path: Path,
+    entry: Entry,
+}
+
+/// One side of a branch. A leaf that is alone in it stands for all of it.
+#[derive(Debug, Default)]
+struct Half {
+    children: [Node; 2],
+    hash: Option<Hash>,
 }
 
 /// The map from paths to entries with its root.
@@ -55,15 +71,13 @@ impl StateTree {
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<&Entry> {
         let mut node = &self.root;
-        for depth in 0..=DEPTH_MAX {
+        for depth in (0..=DEPTH_MAX).step_by(2) {
             match node {
                 Node::Empty => return None,
-                Node::Leaf {
-                    path: found, entry, ..
-                } => return (found == path).then_some(entry),
-                Node::Branch { children, .. } => {
-                    let [left, right] = children.as_ref();
-                    node = if bit(path, depth) { right } else { left };
+                Node::Leaf { leaf, .. } => return (leaf.path == *path).then_some(&leaf.entry),
+                Node::Branch { halves, .. } => {
+                    let (half, _) = sides(halves, path, depth);
+                    (node, _) = sides(&half.children, path, depth + 1);
                 }
             }
         }
@@ -74,7 +88,7 @@ impl StateTree {
     pub fn set(&mut self, path: Path, entry: Option<Entry>) -> Option<Entry> {
         let is_set = entry.is_some();
         let before = match entry {
-            Some(entry) => insert(&mut self.root, path, Box::new(entry), 0),
+            Some(entry) => insert(&mut self.root, path, entry, 0),
             None => remove(&mut self.root, &path, 0),
         };
         match (&before, is_set) {
@@ -82,7 +96,7 @@ impl StateTree {
             (Some(_), false) => self.entries -= 1,
             _ => {}
         }
-        before.map(|entry| *entry)
+        before
     }
 
     /// The root that commits to all entries.
@@ -97,8 +111,11 @@ impl StateTree {
             while let Some(node) = stack.pop() {
                 match node {
                     Node::Empty => {}
-                    Node::Leaf { entry, .. } => return Some(entry.as_ref()),
-                    Node::Branch { children, .. } => stack.extend(children.iter().rev()),
+                    Node::Leaf { leaf, .. } => return Some(&leaf.entry),
+                    Node::Branch { halves, .. } => {
+                        let children = halves.iter().flat_map(|half| &half.children);
+                        stack.extend(children.rev());
+                    }
                 }
             }
             None
@@ -113,19 +130,20 @@ impl StateTree {
         let end = loop {
             match node {
                 Node::Empty => break ProofEnd::Empty,
-                Node::Leaf { path, entry, .. } => {
-                    break ProofEnd::Leaf(*path, value_hash(entry));
+                Node::Leaf { leaf, .. } => {
+                    break ProofEnd::Leaf(leaf.path, value_hash(&leaf.entry));
                 }
-                Node::Branch { children, .. } => {
-                    let [left, right] = children.as_ref();
-                    let (next, sibling) = if bit(path, depth) {
-                        (right, left)
-                    } else {
-                        (left, right)
-                    };
-                    siblings.push(sibling.present_hash());
-                    node = next;
-                    depth += 1;
+                Node::Branch { halves, .. } => {
+                    let (half, other) = sides(halves, path, depth);
+                    siblings.push(other.present_hash());
+                    if let Some(lone) = half.lone() {
+                        node = lone;
+                        continue;
+                    }
+                    let (child, other) = sides(&half.children, path, depth + 1);
+                    siblings.push(other.present_hash());
+                    node = child;
+                    depth += 2;
                 }
             }
         };
@@ -141,103 +159,129 @@ impl Node {
     fn present_hash(&self) -> Hash {
         match self {
             Self::Empty => EMPTY_ROOT,
-            Self::Leaf {
-                hash: Some(hash), ..
-            }
-            | Self::Branch {
-                hash: Some(hash), ..
-            } => *hash,
-            Self::Leaf { path, entry, .. } => leaf_hash(path, &value_hash(entry)),
-            Self::Branch { children, .. } => {
-                let [left, right] = children.as_ref();
+            Self::Leaf { leaf, hash } => hash.unwrap_or_else(|| leaf.hash()),
+            Self::Branch { halves, hash } => hash.unwrap_or_else(|| {
+                let [left, right] = halves.as_ref();
                 branch_hash(&left.present_hash(), &right.present_hash())
-            }
+            }),
         }
     }
 
     fn hash(&mut self) -> Hash {
         match self {
             Self::Empty => EMPTY_ROOT,
-            Self::Leaf { path, entry, hash } => {
-                *hash.get_or_insert_with(|| leaf_hash(path, &value_hash(entry)))
-            }
-            Self::Branch { children, hash } => *hash.get_or_insert_with(|| {
-                let [left, right] = children.as_mut();
+            Self::Leaf { leaf, hash } => *hash.get_or_insert_with(|| leaf.hash()),
+            Self::Branch { halves, hash } => *hash.get_or_insert_with(|| {
+                let [left, right] = halves.as_mut();
                 branch_hash(&left.hash(), &right.hash())
             }),
         }
     }
 }
 
-fn insert(node: &mut Node, path: Path, entry: Box<Entry>, depth: usize) -> Option<Box<Entry>> {
-    match node {
-        Node::Empty => {
-            *node = Node::Leaf {
-                path,
-                entry,
-                hash: None,
-            };
-            None
+impl Half {
+    /// The only leaf, or an empty node where there is none; nothing where there are more.
+    fn lone(&self) -> Option<&Node> {
+        match &self.children {
+            [Node::Empty, only @ (Node::Empty | Node::Leaf { .. })]
+            | [only @ Node::Leaf { .. }, Node::Empty] => Some(only),
+            _ => None,
         }
-        Node::Leaf {
-            path: found,
-            entry: old,
-            hash,
-        } if *found == path => {
-            *hash = None;
-            Some(core::mem::replace(old, entry))
+    }
+
+    /// As [`Node::present_hash`].
+    fn present_hash(&self) -> Hash {
+        match self.lone() {
+            Some(lone) => lone.present_hash(),
+            None => self.hash.unwrap_or_else(|| {
+                let [left, right] = &self.children;
+                branch_hash(&left.present_hash(), &right.present_hash())
+            }),
         }
-        Node::Leaf { path: found, .. } => {
-            let side = bit(found, depth);
-            let leaf = core::mem::take(node);
-            let children = if side {
-                [Node::Empty, leaf]
-            } else {
-                [leaf, Node::Empty]
-            };
-            *node = Node::Branch {
-                children: Box::new(children),
-                hash: None,
-            };
-            insert(node, path, entry, depth)
-        }
-        Node::Branch { children, hash } => {
-            *hash = None;
-            let [left, right] = children.as_mut();
-            let child = if bit(&path, depth) { right } else { left };
-            insert(child, path, entry, depth + 1)
+    }
+
+    fn hash(&mut self) -> Hash {
+        let [left, right] = &mut self.children;
+        match (left, right) {
+            (Node::Empty, only @ (Node::Empty | Node::Leaf { .. }))
+            | (only @ Node::Leaf { .. }, Node::Empty) => only.hash(),
+            (left, right) => *self
+                .hash
+                .get_or_insert_with(|| branch_hash(&left.hash(), &right.hash())),
         }
     }
 }
 
-fn remove(node: &mut Node, path: &Path, depth: usize) -> Option<Box<Entry>> {
+impl Leaf {
+    fn hash(&self) -> Hash {
+        leaf_hash(&self.path, &value_hash(&self.entry))
+    }
+}
+
+fn insert(node: &mut Node, path: Path, entry: Entry, depth: usize) -> Option<Entry> {
+    match node {
+        Node::Empty => {
+            let leaf = Box::new(Leaf { path, entry });
+            *node = Node::Leaf { leaf, hash: None };
+            None
+        }
+        Node::Leaf { leaf, hash } if leaf.path == path => {
+            *hash = None;
+            Some(core::mem::replace(&mut leaf.entry, entry))
+        }
+        Node::Leaf { leaf, .. } => {
+            let other = leaf.path;
+            let mut halves = Box::<[Half; 2]>::default();
+            let half = side(&mut halves, &other, depth);
+            *side(&mut half.children, &other, depth + 1) = core::mem::take(node);
+            *node = Node::Branch { halves, hash: None };
+            insert(node, path, entry, depth)
+        }
+        Node::Branch { halves, hash } => {
+            let half = side(halves, &path, depth);
+            *hash = None;
+            half.hash = None;
+            let child = side(&mut half.children, &path, depth + 1);
+            insert(child, path, entry, depth + 2)
+        }
+    }
+}
+
+fn remove(node: &mut Node, path: &Path, depth: usize) -> Option<Entry> {
     match node {
         Node::Empty => None,
-        Node::Leaf { path: found, .. } if found != path => None,
+        Node::Leaf { leaf, .. } if leaf.path != *path => None,
         Node::Leaf { .. } => match core::mem::take(node) {
-            Node::Leaf { entry, .. } => Some(entry),
+            Node::Leaf { leaf, .. } => Some(leaf.entry),
             _ => None,
         },
-        Node::Branch { children, hash } => {
-            let [left, right] = children.as_mut();
-            let child = if bit(path, depth) {
-                &mut *right
-            } else {
-                &mut *left
-            };
-            let removed = remove(child, path, depth + 1)?;
+        Node::Branch { halves, hash } => {
+            let half = side(halves, path, depth);
+            let child = side(&mut half.children, path, depth + 1);
+            let removed = remove(child, path, depth + 2)?;
+            half.hash = None;
             *hash = None;
-            let only = match (&mut *left, &mut *right) {
-                (Node::Empty, leaf @ Node::Leaf { .. })
-                | (leaf @ Node::Leaf { .. }, Node::Empty) => Some(core::mem::take(leaf)),
-                _ => None,
-            };
-            if let Some(leaf) = only {
-                *node = leaf;
+            let children = halves.iter_mut().flat_map(|half| &mut half.children);
+            let mut rest = children.filter(|child| !matches!(child, Node::Empty));
+            if let (Some(only @ Node::Leaf { .. }), None) = (rest.next(), rest.next()) {
+                *node = core::mem::take(only);
             }
             Some(removed)
         }
     }
+}
+
+/// Of two sides the one that a path leads to, and the other one.
+fn sides<'a, T>([left, right]: &'a [T; 2], path: &Path, depth: usize) -> (&'a T, &'a T) {
+    if bit(path, depth) {
+        (right, left)
+    } else {
+        (left, right)
+    }
+}
+
+fn side<'a, T>([left, right]: &'a mut [T; 2], path: &Path, depth: usize) -> &'a mut T {
+    if bit(path, depth) { right } else { left }
 }
 
 fn bit(path: &Path, depth: usize) -> bool {
@@ -252,88 +296,4 @@ fn leaf_hash(path: &Path, value: &Hash) -> Hash {
 
 fn branch_hash(left: &Hash, right: &Hash) -> Hash {
     Tag::STATE_BRANCH.hash(&[&left.0, &right.0])
-}
-
-/// A proof that an entry stands at a path under a root, or that none does.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct StateProof {
-    /// The hashes beside the way down, from the root.
-    pub siblings: List<Hash, DEPTH_MAX>,
-    /// What stands at the end of the way.
-    pub end: ProofEnd,
-}
-
-/// What stands where the way down to a path ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum ProofEnd {
-    /// Nothing.
-    Empty,
-    /// A leaf: its path, and the hash of its entry.
-    Leaf(Path, Hash),
-}
-
-/// A state proof that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StateProofError {
-    /// It leads to another root.
-    #[error("the proof leads to state root {came}, expected was {expected}")]
-    Root {
-        /// The root that is trusted.
-        expected: Hash,
-        /// The root that the proof yields.
-        came: Hash,
-    },
-    /// It proves something else.
-    #[error("the proof ends at another entry than the one it is for")]
-    Entry,
-}
-
-impl StateProof {
-    /// Whether this proves, under `root`, that `entry` stands at `path`, or with no entry that
-    /// nothing stands there.
-    pub fn verify(
-        &self,
-        root: &Hash,
-        path: &Path,
-        entry: Option<&Entry>,
-    ) -> Result<(), StateProofError> {
-        let holds = match (&self.end, entry) {
-            (ProofEnd::Empty, None) => true,
-            (ProofEnd::Leaf(found, _), None) => {
-                found != path
-                    && (0..self.siblings.len()).all(|depth| bit(found, depth) == bit(path, depth))
-            }
-            (ProofEnd::Leaf(found, value), Some(entry)) => {
-                found == path && entry.path() == *path && *value == value_hash(entry)
-            }
-            (ProofEnd::Empty, Some(_)) => false,
-        };
-        if !holds {
-            return Err(StateProofError::Entry);
-        }
-        let end = match &self.end {
-            ProofEnd::Empty => EMPTY_ROOT,
-            ProofEnd::Leaf(path, value) => leaf_hash(path, value),
-        };
-        let came = self
-            .siblings
-            .iter()
-            .enumerate()
-            .rev()
-            .fold(end, |hash, (depth, sibling)| {
-                if bit(path, depth) {
-                    branch_hash(sibling, &hash)
-                } else {
-                    branch_hash(&hash, sibling)
-                }
-            });
-        if came == *root {
-            Ok(())
-        } else {
-            Err(StateProofError::Root {
-                expected: *root,
-                came,
-            })
-        }
-    }
 }
