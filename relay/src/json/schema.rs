@@ -220,6 +220,7 @@ static VOTE: Type = Struct(&[
             ("network", HASH),
             ("roster", HASH),
             ("instance", U64),
+            ("forced_changes", U64),
             ("round", U64),
             ("step", variants(&[("prevote", None), ("precommit", None)])),
             ("value", Optional(&HASH)),
