@@ -11,6 +11,12 @@ pub fn relay() -> Result<PathBuf> {
     program("RELAY_BIN", &workspace().join("target/release/relay"))
 }
 
+/// The worker on the command line.
+pub fn worker() -> Result<PathBuf> {
+    let usual = workspace().join("target/debug/block-chain-worker");
+    program("WORKER_BIN", &usual)
+}
+
 /// Chromium.
 pub fn chrome() -> Result<PathBuf> {
     program("CHROME", Path::new("/usr/bin/chromium"))

@@ -15,8 +15,10 @@ pub mod scenario;
 mod service;
 pub mod tab;
 pub mod wait;
+pub mod worker;
 
 pub use browser::Browser;
 pub use relay::{Network, Relay};
 pub use scenario::{Address, World};
 pub use tab::{Page, Tab};
+pub use worker::Worker;

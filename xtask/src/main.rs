@@ -17,6 +17,7 @@ mod setup;
 mod sim;
 mod supervisor;
 mod test;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;

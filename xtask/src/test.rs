@@ -86,6 +86,7 @@ pub(crate) fn run_end_to_end(
 ) -> Result<Tally, Failure> {
     let tools = setup::for_page(workspace)?;
     let browser = setup::for_tests()?;
+    setup::for_databases()?;
     Ok(run_suite(
         suites::end_to_end(workspace, &tools, &browser, options),
         options,

@@ -14,6 +14,7 @@ use crate::{
     process::{self, ProcessError, is_root},
     relay,
     setup::{Browser, PageTools},
+    worker,
     workspace::Workspace,
 };
 
@@ -176,6 +177,7 @@ fn driving_browsers(
 ) -> Result<Command, String> {
     page::build(workspace, tools).map_err(|error| error.to_string())?;
     let relay = build_relay(workspace).map_err(|error| error.to_string())?;
+    let worker = worker::build(workspace).map_err(|error| error.to_string())?;
     let failures = workspace.root().join("e2e/failures");
     empty(&failures)?;
 
@@ -183,6 +185,7 @@ fn driving_browsers(
     cargo
         .current_dir(workspace.root())
         .env("RELAY_BIN", relay)
+        .env("WORKER_BIN", worker)
         .env("PAGE_DIST", workspace.dist())
         .env("CHROME", &browser.chrome)
         .env("CHROMEDRIVER", &browser.chromedriver)
