@@ -127,6 +127,7 @@ pub fn status(synced: bool) -> NodeStatus {
     NodeStatus {
         synced,
         visible: true,
+        stays: true,
         ..NodeStatus::default()
     }
 }
