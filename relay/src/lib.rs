@@ -30,6 +30,7 @@ mod socket;
 mod tls;
 mod tokens;
 mod verify;
+mod wire;
 
 pub use backup::{BackupError, backup};
 pub use clock::NoRandomness;

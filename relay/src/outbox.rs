@@ -1,7 +1,8 @@
 //! The bounded queue of frames between a network's core and one socket.
 //!
 //! Queueing never waits: a socket that reads too slowly overflows its own queue, is closed, and
-//! costs nobody else anything.
+//! costs nobody else anything. What was queued in one go is flushed in one go: onto the socket's
+//! [`Wire`] where it has one, or by waking the socket.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,6 +14,15 @@ use bytes::Bytes;
 use shared::message::ErrorCode;
 
 use crate::limits::{SOCKET_BATCH_BYTES, SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX};
+use crate::wire::Wire;
+
+/// A message as it goes to all its receivers; cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// As a server sends it (RFC 6455, section 5.2).
+    bytes: Bytes,
+    header_bytes: usize,
+}
 
 /// Why a socket is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +51,12 @@ pub(crate) struct OutboxReader(Arc<Mutex<Queue>>);
 /// Locked for some instructions at a time.
 #[derive(Debug, Default)]
 struct Queue {
+    /// Onto which frames are written at once; none where they need be encrypted, or put into JSON.
+    wire: Option<Wire>,
+    /// The wire took no more: the socket waits until it does.
+    is_full: bool,
     /// Each with the time at which it was queued.
-    frames: VecDeque<(Instant, Bytes)>,
+    frames: VecDeque<(Instant, Frame)>,
     bytes: usize,
     /// How it ends, behind the last frame.
     end: Option<Closing>,
@@ -56,11 +70,48 @@ struct Queue {
     busy: Option<Waker>,
 }
 
-/// An empty queue.
+/// An empty queue, onto a wire or for a socket that takes frames itself.
 #[must_use]
-pub(crate) fn outbox() -> (Outbox, OutboxReader) {
-    let queue = Arc::new(Mutex::default());
+pub(crate) fn outbox(wire: Option<Wire>) -> (Outbox, OutboxReader) {
+    let queue = Arc::new(Mutex::new(Queue {
+        wire,
+        ..Queue::default()
+    }));
     (Outbox(Arc::clone(&queue)), OutboxReader(queue))
+}
+
+impl Frame {
+    /// A binary frame that carries a message.
+    #[must_use]
+    pub(crate) fn new(message: &[u8]) -> Self {
+        const BINARY: u8 = 0x82;
+        let mut bytes = Vec::with_capacity(message.len() + 10);
+        bytes.push(BINARY);
+        match (u8::try_from(message.len()), u16::try_from(message.len())) {
+            (Ok(length @ ..126), _) => bytes.push(length),
+            (_, Ok(length)) => {
+                bytes.push(126);
+                bytes.extend(length.to_be_bytes());
+            }
+            _ => {
+                bytes.push(127);
+                let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+                bytes.extend(length.to_be_bytes());
+            }
+        }
+        let header_bytes = bytes.len();
+        bytes.extend_from_slice(message);
+        Self {
+            bytes: bytes.into(),
+            header_bytes,
+        }
+    }
+
+    /// The message.
+    #[must_use]
+    pub(crate) fn message(&self) -> Bytes {
+        self.bytes.slice(self.header_bytes..)
+    }
 }
 
 impl Outbox {
@@ -70,25 +121,32 @@ impl Outbox {
         (queue.frames.len(), queue.bytes)
     }
 
-    /// Queues a frame.
-    pub(crate) fn send(&self, frame: Bytes, now: Instant) -> Result<(), Full> {
+    /// Queues a frame, which goes out when the queue is flushed, or before.
+    pub(crate) fn send(&self, frame: Frame, now: Instant) -> Result<(), Full> {
         let mut queue = lock(&self.0);
         // A socket that has ended reports that by itself.
         if queue.is_abandoned || queue.end.is_some() {
             return Ok(());
         }
-        let bytes = queue.bytes + frame.len();
-        if bytes > SOCKET_QUEUE_BYTES_MAX || queue.frames.len() >= SOCKET_QUEUE_FRAMES_MAX {
+        if !queue.has_room_for(&frame) {
+            queue.flush();
+        }
+        if !queue.has_room_for(&frame) {
             return Err(Full);
         }
-        queue.bytes = bytes;
+        queue.bytes += frame.bytes.len();
         queue.frames.push_back((now, frame));
-        let idle = queue.idle.take();
-        drop(queue);
-        if let Some(idle) = idle {
-            idle.wake();
+        if queue.bytes >= SOCKET_BATCH_BYTES {
+            queue.flush();
         }
         Ok(())
+    }
+
+    /// Has everything sent that was queued; returns whether that was done at once.
+    pub(crate) fn flush(&self) -> bool {
+        let mut queue = lock(&self.0);
+        queue.flush();
+        queue.wire.is_some() && queue.frames.is_empty()
     }
 
     /// Closes the socket once what is queued has been sent. The second of two changes nothing.
@@ -126,7 +184,7 @@ impl Drop for Outbox {
 impl OutboxReader {
     /// Waits for something to send, and takes up to [`SOCKET_BATCH_BYTES`] of it, one frame at
     /// least; returns how long the oldest had waited. Or the end, when everything was taken.
-    pub(crate) async fn next(&mut self, batch: &mut Vec<Bytes>) -> Result<Duration, Closing> {
+    pub(crate) async fn next(&mut self, batch: &mut Vec<Frame>) -> Result<Duration, Closing> {
         poll_fn(|context| {
             let mut queue = lock(&self.0);
             if let Some((queued, _)) = queue.frames.front() {
@@ -141,6 +199,31 @@ impl OutboxReader {
             }
         })
         .await
+    }
+
+    /// Waits until something is left that the wire did not take. Or the end, when everything was.
+    pub(crate) async fn behind(&mut self) -> Result<(), Closing> {
+        poll_fn(|context| {
+            let mut queue = lock(&self.0);
+            if queue.is_full || (queue.end.is_some() && !queue.frames.is_empty()) {
+                Poll::Ready(Ok(()))
+            } else if let Some(closing) = &queue.end {
+                Poll::Ready(Err(closing.clone()))
+            } else {
+                queue.idle = Some(context.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Writes onto the wire again, which takes more by now; returns how long the oldest waited.
+    pub(crate) fn catch_up(&mut self) -> Duration {
+        let mut queue = lock(&self.0);
+        let oldest = queue.frames.front().map(|(queued, _)| queued.elapsed());
+        queue.is_full = false;
+        queue.write();
+        oldest.unwrap_or_default()
     }
 
     /// Completes when what is queued, or was taken, is not to be sent any more.
@@ -161,22 +244,63 @@ impl OutboxReader {
 
 impl Drop for OutboxReader {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0);
-        queue.is_abandoned = true;
-        queue.drain();
+        lock(&self.0).abandon();
     }
 }
 
 impl Queue {
-    fn take(&mut self, batch: &mut Vec<Bytes>) {
+    fn has_room_for(&self, frame: &Frame) -> bool {
+        self.frames.len() < SOCKET_QUEUE_FRAMES_MAX
+            && self.bytes + frame.bytes.len() <= SOCKET_QUEUE_BYTES_MAX
+    }
+
+    /// Writes what the wire takes; without one, or where that is not all, wakes the socket.
+    fn flush(&mut self) {
+        if !self.is_full && !self.frames.is_empty() {
+            self.write();
+        }
+        if (self.wire.is_none() || self.is_full)
+            && let Some(idle) = self.idle.take()
+        {
+            idle.wake();
+        }
+    }
+
+    /// Writes what the wire takes, what it holds of the frame before it first.
+    fn write(&mut self) {
+        while let Some(wire) = self.wire.clone() {
+            let frames = self.frames.iter().map(|(_, frame)| &frame.bytes);
+            match wire.write(frames) {
+                Ok(taken) => {
+                    self.is_full = taken.is_full;
+                    for (_, frame) in self.frames.drain(..taken.frames) {
+                        self.bytes -= frame.bytes.len();
+                    }
+                }
+                // The socket's reader learns of it too, and ends.
+                Err(_) => self.abandon(),
+            }
+            if self.is_full || self.frames.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, batch: &mut Vec<Frame>) {
         let mut taken = 0;
         while taken < SOCKET_BATCH_BYTES
             && let Some((_, frame)) = self.frames.pop_front()
         {
-            taken += frame.len();
+            taken += frame.bytes.len();
             batch.push(frame);
         }
         self.bytes -= taken;
+    }
+
+    fn abandon(&mut self) {
+        self.is_abandoned = true;
+        self.wire = None;
+        self.drain();
     }
 
     fn drain(&mut self) {
@@ -211,109 +335,4 @@ impl Closing {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::Context;
-
-    use super::*;
-
-    fn send(outbox: &Outbox, frame: &'static [u8]) -> Result<(), Full> {
-        outbox.send(Bytes::from_static(frame), Instant::now())
-    }
-
-    /// What is taken until the end.
-    async fn all(reader: &mut OutboxReader) -> (Vec<Bytes>, Closing) {
-        let mut frames = Vec::new();
-        loop {
-            if let Err(closing) = reader.next(&mut frames).await {
-                return (frames, closing);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn frames_come_out_in_order_and_the_first_close_last() {
-        let (outbox, mut reader) = outbox();
-        send(&outbox, b"one").unwrap();
-        send(&outbox, b"two").unwrap();
-        outbox.close(Closing::too_slow());
-        outbox.close(Closing::shutting_down());
-        send(&outbox, b"never sent").unwrap();
-        let expected = (vec!["one".into(), "two".into()], Closing::too_slow());
-        assert_eq!(all(&mut reader).await, expected);
-    }
-
-    #[tokio::test]
-    async fn frames_are_bounded_and_a_close_still_fits() {
-        let (outbox, mut reader) = outbox();
-        for _ in 0..SOCKET_QUEUE_FRAMES_MAX {
-            send(&outbox, b"x").unwrap();
-        }
-        assert_eq!(send(&outbox, b"x"), Err(Full));
-        outbox.close(Closing::too_slow());
-        let (frames, _) = all(&mut reader).await;
-        assert_eq!(frames.len(), SOCKET_QUEUE_FRAMES_MAX);
-    }
-
-    #[tokio::test]
-    async fn bytes_are_bounded_and_given_back() {
-        let (outbox, mut reader) = outbox();
-        let half = Bytes::from(vec![0; SOCKET_QUEUE_BYTES_MAX / 2]);
-        let now = Instant::now();
-        outbox.send(half.clone(), now).unwrap();
-        outbox.send(half.clone(), now).unwrap();
-        assert_eq!(send(&outbox, b"x"), Err(Full));
-        let mut batch = Vec::new();
-        reader.next(&mut batch).await.unwrap();
-        assert_eq!(batch.len(), 1, "more than a batch was taken");
-        assert_eq!(outbox.queued(), (1, half.len()));
-        outbox.send(half, now).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_cut_overtakes_what_is_queued_and_what_is_being_sent() {
-        let (outbox, mut reader) = outbox();
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(pin!(reader.cut()).poll(&mut context).is_pending());
-        send(&outbox, b"never sent").unwrap();
-        outbox.cut(Closing::too_slow());
-        assert_eq!(reader.cut().await, Closing::too_slow());
-        assert_eq!(all(&mut reader).await, (vec![], Closing::too_slow()));
-    }
-
-    #[tokio::test]
-    async fn a_core_that_is_gone_closes_after_the_last_frame() {
-        let (outbox, mut reader) = outbox();
-        send(&outbox, b"last").unwrap();
-        drop(outbox);
-        let expected = (vec!["last".into()], Closing::shutting_down());
-        assert_eq!(all(&mut reader).await, expected);
-    }
-
-    #[tokio::test]
-    async fn whoever_waits_is_woken_by_frames_closes_and_cuts() {
-        for happens in [
-            |outbox: &Outbox| send(outbox, b"frame").unwrap(),
-            |outbox: &Outbox| outbox.close(Closing::shutting_down()),
-            |outbox: &Outbox| outbox.cut(Closing::too_slow()),
-        ] {
-            let (outbox, mut reader) = outbox();
-            let reading = tokio::spawn(async move { reader.next(&mut Vec::new()).await });
-            while lock(&outbox.0).idle.is_none() {
-                tokio::task::yield_now().await;
-            }
-            happens(&outbox);
-            // It completes, or the test does not.
-            let _ = reading.await.unwrap();
-        }
-    }
-
-    #[test]
-    fn nothing_is_kept_for_a_socket_that_has_ended() {
-        let (outbox, reader) = outbox();
-        send(&outbox, b"waits").unwrap();
-        drop(reader);
-        send(&outbox, b"comes late").unwrap();
-        assert_eq!(outbox.queued(), (0, 0));
-    }
-}
+mod tests;

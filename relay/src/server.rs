@@ -31,6 +31,7 @@ use crate::settings::{
 };
 use crate::tls::{self, Tls, TlsError};
 use crate::tokens::{Token, TokenHash};
+use crate::wire::WireAcceptor;
 use crate::{addresses, metrics, page, request_id, rest};
 
 /// Why the relay did not start.
@@ -362,10 +363,9 @@ async fn serve(
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let acceptor = NoDelayAcceptor::new();
     match tls {
         None => {
-            let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+            let mut server = axum_server::from_tcp(listener)?.acceptor(WireAcceptor);
             server
                 .http_builder()
                 .http1()
@@ -374,7 +374,7 @@ async fn serve(
             server.handle(handle).serve(routes).await
         }
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls.config).acceptor(acceptor);
+            let acceptor = RustlsAcceptor::new(tls.config).acceptor(NoDelayAcceptor::new());
             let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
             server
                 .http_builder()

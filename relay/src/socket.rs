@@ -5,9 +5,8 @@ mod origin;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Version};
 use axum::response::Response;
-use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use shared::limits::FRAME_BYTES_MAX;
@@ -25,9 +24,10 @@ use crate::limits::{
 };
 use crate::metrics;
 use crate::network::NetworkHandle;
-use crate::outbox::{Closing, OutboxReader, outbox};
+use crate::outbox::{Closing, Frame, OutboxReader, outbox};
 use crate::rest::problem::{Kind, Problem};
 use crate::rest::query::Network;
+use crate::wire::Wire;
 
 /// The subprotocol of binary frames.
 pub const SUBPROTOCOL: &str = "tabchain.v1";
@@ -41,6 +41,8 @@ pub(crate) async fn upgrade(
     State(context): State<Context>,
     Network(network): Network,
     Extension(client): Extension<Client>,
+    wire: Option<Extension<Wire>>,
+    version: Version,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -65,6 +67,11 @@ pub(crate) async fn upgrade(
         }
         _ => Form::Binary,
     };
+    // What is to be put into JSON takes its time; by HTTP/2 the connection is shared with others.
+    let wire = match (form, version) {
+        (Form::Binary, Version::HTTP_11) => wire.map(|Extension(wire)| wire),
+        _ => None,
+    };
     let share = context.addresses().claim_socket(client).ok_or_else(|| {
         Problem::new(
             Kind::TooFast,
@@ -84,7 +91,7 @@ pub(crate) async fn upgrade(
         .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
         .max_message_size(form.frame_bytes_max())
         .max_frame_size(form.frame_bytes_max())
-        .on_upgrade(move |socket| serve(socket, form, network, (permit, share))))
+        .on_upgrade(move |socket| serve(socket, form, wire, network, (permit, share))))
 }
 
 /// How a socket writes messages.
@@ -103,10 +110,10 @@ impl Form {
     }
 
     /// What is sent for a frame of the core's.
-    fn message(self, frame: Bytes) -> Result<Message, axum::Error> {
+    fn message(self, frame: &Frame) -> Result<Message, axum::Error> {
         match self {
-            Self::Binary => Ok(Message::Binary(frame)),
-            Self::Json => match text_of_frame(&frame) {
+            Self::Binary => Ok(Message::Binary(frame.message())),
+            Self::Json => match text_of_frame(&frame.message()) {
                 Ok(text) => Ok(Message::text(text)),
                 Err(defect) => {
                     error!("a message of the relay's own cannot be written: {defect}");
@@ -121,17 +128,26 @@ impl Form {
 async fn serve(
     socket: WebSocket,
     form: Form,
+    wire: Option<Wire>,
     network: NetworkHandle,
     places: (OwnedSemaphorePermit, SocketShare),
 ) {
-    let (outbox, mut reader) = outbox();
+    if let Some(wire) = &wire {
+        wire.begin_frames();
+    }
+    let (outbox, mut reader) = outbox(wire.clone());
     let Ok(connection) = network.open(outbox).await else {
         return;
     };
     let (mut sink, mut stream) = socket.split();
     let closing = tokio::select! {
         refusal = receive(&mut stream, form, &network, connection) => refusal,
-        closing = send(&mut sink, form, &mut reader) => closing,
+        closing = async {
+            match &wire {
+                Some(wire) => catch_up(wire, &mut reader).await,
+                None => send(&mut sink, form, &mut reader).await,
+            }
+        } => closing,
     };
     // The core need not wait for a browser that takes its time to close.
     network.closed(connection).await;
@@ -173,6 +189,22 @@ async fn receive(
     None
 }
 
+/// Writes what the network's task could not. Returns why the socket is to be closed; nothing if it
+/// is closed.
+async fn catch_up(wire: &Wire, outbox: &mut OutboxReader) -> Option<Closing> {
+    loop {
+        if let Err(closing) = outbox.behind().await {
+            return Some(closing);
+        }
+        tokio::select! {
+            biased;
+            writable = wire.writable() => writable.ok()?,
+            closing = outbox.cut() => return Some(closing),
+        }
+        metrics::delivered_after(outbox.catch_up());
+    }
+}
+
 /// Sends what the core queues. Returns why the socket is to be closed; nothing if it is closed.
 async fn send(
     sink: &mut SplitSink<WebSocket, Message>,
@@ -188,7 +220,7 @@ async fn send(
         // Whatever waits goes out together.
         let write = async {
             for frame in batch.drain(..) {
-                sink.feed(form.message(frame)?).await?;
+                sink.feed(form.message(&frame)?).await?;
             }
             sink.flush().await
         };

@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dump::Position;
 use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
@@ -17,9 +16,9 @@ use tracing::{debug, error, info, warn};
 
 use super::handle::{Administered, Input, Look, Measured, Rows};
 use crate::clock::{now_ms, random};
-use crate::limits::{REGISTRATION_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::metrics;
-use crate::outbox::{Closing, Outbox};
+use crate::outbox::{Closing, Frame, Outbox};
 
 /// Marks the ids of reads that are not the core's, which counts its own from 1.
 const READ_BY_DUMP: RequestId = 1 << 63;
@@ -32,6 +31,9 @@ pub(crate) struct NetworkTask {
     completions: mpsc::UnboundedReceiver<Completion>,
     inputs: mpsc::Receiver<Input>,
     connections: HashMap<ConnectionId, Connection>,
+    /// Connections for which something was queued since the last flush, and since when.
+    unflushed: Vec<ConnectionId>,
+    unflushed_since: Option<std::time::Instant>,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
     submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
@@ -50,6 +52,8 @@ struct Connection {
     outbox: Outbox,
     /// The core has closed it: frames that still come in are not for it any more.
     is_closing: bool,
+    /// It is among the unflushed ones.
+    is_unflushed: bool,
 }
 
 impl NetworkTask {
@@ -68,6 +72,8 @@ impl NetworkTask {
             completions,
             inputs,
             connections: HashMap::new(),
+            unflushed: Vec::new(),
+            unflushed_since: None,
             questions: HashMap::new(),
             submissions: HashMap::new(),
             administrations: HashMap::new(),
@@ -90,7 +96,14 @@ impl NetworkTask {
         }
         self.work_off(events).await;
 
+        let mut burst = 0;
         while !self.has_ended() {
+            burst += 1;
+            let is_idle = self.inputs.is_empty() && self.completions.is_empty();
+            if is_idle || burst >= BURST_MAX {
+                self.flush();
+                burst = 0;
+            }
             let deadline = self.next_deadline();
             tokio::select! {
                 // What the store reports comes first: the core waits for it, and it is bounded
@@ -251,9 +264,12 @@ impl NetworkTask {
         }
         match random() {
             Ok(nonce) => {
-                let is_closing = false;
-                self.connections
-                    .insert(connection, Connection { outbox, is_closing });
+                let open = Connection {
+                    outbox,
+                    is_closing: false,
+                    is_unflushed: false,
+                };
+                self.connections.insert(connection, open);
                 self.registrations
                     .push_back((Instant::now() + REGISTRATION_TIMEOUT, connection));
                 self.happened(Event::Opened { connection, nonce }).await;
@@ -362,13 +378,21 @@ impl NetworkTask {
         frame: Arc<[u8]>,
         events: &mut VecDeque<Event>,
     ) {
-        let frame = Bytes::from_owner(frame);
+        let frame = Frame::new(&frame);
         let now = std::time::Instant::now();
+        self.unflushed_since.get_or_insert(now);
         for &connection in connections {
-            let Some(open) = self.connections.get(&connection) else {
+            let Some(open) = self.connections.get_mut(&connection) else {
                 continue;
             };
-            if !open.is_closing && open.outbox.send(frame.clone(), now).is_err() {
+            if open.is_closing {
+                continue;
+            }
+            if !open.is_unflushed {
+                open.is_unflushed = true;
+                self.unflushed.push(connection);
+            }
+            if open.outbox.send(frame.clone(), now).is_err() {
                 open.outbox.cut(Closing::too_slow());
                 metrics::closed(&self.name, ErrorCode::TooSlow);
                 self.connections.remove(&connection);
@@ -378,6 +402,21 @@ impl NetworkTask {
                     connection, "closed a socket that reads too slowly"
                 );
             }
+        }
+    }
+
+    /// Has everything sent that was queued.
+    fn flush(&mut self) {
+        let mut is_delivered = false;
+        for connection in self.unflushed.drain(..) {
+            if let Some(open) = self.connections.get_mut(&connection) {
+                open.is_unflushed = false;
+                is_delivered |= open.outbox.flush();
+            }
+        }
+        let since = self.unflushed_since.take();
+        if let (Some(since), true) = (since, is_delivered) {
+            metrics::delivered_after(since.elapsed());
         }
     }
 
