@@ -9,6 +9,8 @@ pub mod fanout;
 pub mod load;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod program;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod soak;
 
 use serde::{Deserialize, Serialize};
 

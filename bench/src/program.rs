@@ -5,13 +5,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::{Figure, chain, fanout};
+use crate::{Figure, chain, fanout, soak};
 
 const USAGE: &str = "expected one of:\n  \
     chain\n  \
-    fanout RELAY NATS-SERVER WS-SCRIPT";
+    fanout RELAY NATS-SERVER WS-SCRIPT\n  \
+    soak RELAY WORKER MINUTES";
 
 /// Runs what the command line names.
 #[must_use]
@@ -39,6 +40,16 @@ fn run(name: &str, paths: &[PathBuf]) -> Result<Vec<Figure>, Box<dyn Error>> {
             };
             let data = tempfile::tempdir()?;
             Ok(fanout::all(&programs, data.path())?)
+        }
+        ("soak", [relay, worker, minutes]) => {
+            let programs = soak::Programs {
+                relay: relay.clone(),
+                worker: worker.clone(),
+            };
+            let minutes: f64 = minutes.to_str().ok_or(USAGE)?.parse()?;
+            let time = Duration::try_from_secs_f64(minutes * 60.0)?;
+            let data = tempfile::tempdir()?;
+            Ok(soak::run(&programs, data.path(), time)?)
         }
         _ => Err(USAGE.into()),
     }

@@ -7,6 +7,8 @@ mod mining;
 mod native_mining;
 mod program;
 mod size;
+mod soak;
+mod start;
 
 use std::{fs, io::Write as _, path::PathBuf};
 
@@ -31,6 +33,9 @@ pub(crate) struct BenchOptions {
     /// Make what was measured the committed figure that later runs are compared with
     #[arg(long)]
     accept: bool,
+    /// How long `soak` takes [default: 10]
+    #[arg(long)]
+    minutes: Option<f64>,
 }
 
 /// Why a measurement gave no report.
@@ -112,7 +117,7 @@ struct Bench {
     run: fn(&Workspace, &BenchOptions) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
@@ -142,6 +147,16 @@ const BENCHES: [Bench; 6] = [
         name: "size",
         about: "brotli bytes of page, node, miner and JavaScript",
         run: size::run,
+    },
+    Bench {
+        name: "soak",
+        about: "what a relay keeps of hundreds of clients that come and go, and what they miss",
+        run: soak::run,
+    },
+    Bench {
+        name: "start",
+        about: "milliseconds until a relay with 10,000 blocks answers, after kill -9",
+        run: start::run,
     },
 ];
 
@@ -235,6 +250,7 @@ pub(crate) fn check(workspace: &Workspace, name: &str) -> Result<(), Failure> {
             json: false,
             check: true,
             accept: false,
+            minutes: None,
         },
     )
 }

@@ -127,7 +127,7 @@ pub fn status(synced: bool) -> NodeStatus {
     NodeStatus {
         synced,
         visible: true,
-        stays: true,
+        stays: synced,
         ..NodeStatus::default()
     }
 }

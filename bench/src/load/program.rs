@@ -10,6 +10,8 @@ use super::LoadError;
 
 /// `USER_HZ`, which is 100 on every architecture that Rust knows.
 const TICKS_PER_S: f64 = 100.0;
+/// The size of a page on the machines that this is run on.
+const PAGE_BYTES: u64 = 4096;
 /// Lines of output before the one with the port.
 const LINES_MAX: usize = 100;
 
@@ -75,6 +77,22 @@ impl Program {
     /// Processor time that it has used, in user and kernel mode.
     pub fn cpu(&self) -> Result<Duration, LoadError> {
         cpu_of(&self.child.id().to_string())
+    }
+
+    /// Memory that it holds.
+    pub fn resident_bytes(&self) -> Result<u64, LoadError> {
+        let path = format!("/proc/{}/statm", self.child.id());
+        let statm = fs::read_to_string(path).map_err(LoadError::io("the server's memory"))?;
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+        let pages: u64 = pages.ok_or_else(|| LoadError::unexpected("numbers of pages", &statm))?;
+        Ok(pages * PAGE_BYTES)
+    }
+
+    /// File descriptors that it has open.
+    pub fn descriptors(&self) -> Result<usize, LoadError> {
+        let path = format!("/proc/{}/fd", self.child.id());
+        let open = fs::read_dir(path).map_err(LoadError::io("the server's descriptors"))?;
+        Ok(open.count())
     }
 }
 
