@@ -1,22 +1,16 @@
 //! Keys that were restored or copied do not vote twice; others are never kept from voting.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::finality::Ballot;
 use shared::limits::DEADLOCK_MS;
 use shared::message::Message;
 use shared::node::interface::{Abstention, Command, Connection};
-use world::World;
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+use crate::world::World;
+
+#[test]
 fn a_vote_that_comes_after_a_forced_change_does_not_silence_its_voter() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -53,8 +47,7 @@ fn a_vote_that_comes_after_a_forced_change_does_not_silence_its_voter() {
     assert_nobody_voted_twice(&world);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_member_restored_from_an_older_copy_votes_only_after_the_log_has_moved_on() {
     let mut world = undecided_world();
     let backup = world.nodes[1].store.clone();
@@ -87,8 +80,7 @@ fn a_member_restored_from_an_older_copy_votes_only_after_the_log_has_moved_on() 
     assert_nobody_voted_twice(&world);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn of_two_copies_of_a_key_the_one_that_has_not_voted_abstains() {
     let mut world = undecided_world();
     let copy = world.clone_node(1);

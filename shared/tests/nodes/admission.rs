@@ -1,13 +1,7 @@
 //! How many members a network takes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::encoding::Text;
 use shared::keys::SecretKey;
@@ -16,7 +10,8 @@ use shared::message::{ErrorCode, Hello, Message, PROTOCOL_VERSION, RegistrationS
 use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, Effect, Event, RequestId};
 use shared::store::Rows;
-use world::{network, relay_secret};
+
+use crate::world::{network, relay_secret};
 
 const NOW_MS: u64 = 1_000_000;
 
@@ -28,8 +23,7 @@ enum Answer {
     Closes(ErrorCode),
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_registration_under_way_takes_a_place() {
     let (mut relay, _) = Relay::new(relay_secret(), network(), &Rows::default(), NOW_MS).unwrap();
     let members = u64::try_from(MEMBERS_MAX).unwrap();

@@ -1,20 +1,15 @@
 //! What is final can be had: no decision is logged for a block that nobody has. What was
 //! acknowledged can be mined: whoever mines has it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::limits::DEADLOCK_MS;
 use shared::message::Message;
 use shared::node::interface::{Answer, Command};
 use shared::transaction::{Expect, Key, Value};
-use world::World;
+
+use crate::world::World;
 
 /// A lone member mines a block and certifies it, and nothing of that arrives.
 fn certified_alone() -> World {
@@ -30,8 +25,7 @@ fn certified_alone() -> World {
     world
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_block_that_its_only_member_gave_up_does_not_become_final() {
     let mut world = certified_alone();
     assert_eq!(world.ask(0, Command::StartAfresh), Answer::Done);
@@ -49,8 +43,7 @@ fn a_block_that_its_only_member_gave_up_does_not_become_final() {
     assert_eq!((chain.height, chain.final_height), (2, 2), "another one is");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_decision_is_logged_once_its_block_is_here() {
     let mut world = certified_alone();
     let voter = world.nodes[0].node.voter().unwrap();
@@ -65,8 +58,7 @@ fn a_decision_is_logged_once_its_block_is_here() {
     assert_eq!(world.view(1).chain.final_height, 2);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn who_brings_a_better_branch_is_told_what_it_takes_back() {
     let mut world = World::new(2);
     world.pass(1_000);

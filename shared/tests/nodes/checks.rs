@@ -1,21 +1,15 @@
 //! Consistency checks: how many are led, and how much each member reads for them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::encoding::List;
 use shared::message::{CheckQuery, CheckReport, Message};
 use shared::node::interface::{Answer, Command};
-use world::World;
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+use crate::world::World;
+
+#[test]
 fn a_check_that_is_asked_for_again_at_once_is_run_again() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -37,8 +31,7 @@ fn a_check_that_is_asked_for_again_at_once_is_run_again() {
     assert_eq!(report.check.1, before + 2, "those meanwhile share one");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn questions_and_reports_that_pile_up_are_read_for_once_more_and_no_oftener() {
     let mut world = World::new(3);
     world.pass(1_000);

@@ -1,24 +1,18 @@
 //! Clocks that are set back, by people or by network time: whoever waits does not wait for longer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::keys::SecretKey;
 use shared::node::Node;
 use shared::node::interface::{Connection, Effect, Event, Profile};
 use shared::store::Rows;
-use world::World;
+
+use crate::world::World;
 
 const SET_BACK_MS: u64 = 300_000;
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_node_that_waits_to_connect_again_does_not_wait_for_longer() {
     let now_ms = 1_700_000_000_000;
     let profile = Profile {
@@ -45,8 +39,7 @@ fn a_node_that_waits_to_connect_again_does_not_wait_for_longer() {
     assert!(is_connecting, "{effects:?}");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_tells_of_newcomers_at_once_although_its_clock_was_set_back() {
     let mut world = World::new(2);
     world.pass(1_000);
@@ -58,8 +51,7 @@ fn a_relay_tells_of_newcomers_at_once_although_its_clock_was_set_back() {
     assert_eq!(world.view(0).members.len(), 3);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_node_shows_how_wrong_its_clock_is_and_dates_blocks_by_the_relays() {
     let mut world = World::new(1);
     world.pass(1_000);

@@ -1,14 +1,8 @@
 //! Who signs what contradicts itself is convicted, and a relay that has lost entries of its log
 //! gets them back, or stops.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::encoding::List;
 use shared::finality::evidence::{Conviction, Evidence, EvidenceError, EvidenceKind, Offence};
@@ -16,10 +10,10 @@ use shared::finality::{Ballot, LogEntry, Step};
 use shared::hash::Hash;
 use shared::message::{ErrorCode, Message};
 use shared::node::interface::{Command, Connection};
-use world::{World, network, relay_secret};
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+use crate::world::{World, network, relay_secret};
+
+#[test]
 fn a_member_that_votes_twice_is_convicted_before_everyone_for_good() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -61,8 +55,7 @@ fn a_member_that_votes_twice_is_convicted_before_everyone_for_good() {
     decide(&mut world);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_that_signs_two_logs_is_not_trusted_again() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -94,8 +87,7 @@ fn a_relay_that_signs_two_logs_is_not_trusted_again() {
     assert_eq!(world.view(0).connection, Connection::Joined);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_restored_from_an_older_copy_takes_what_it_lost_from_its_members() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -128,8 +120,7 @@ fn a_relay_restored_from_an_older_copy_takes_what_it_lost_from_its_members() {
     assert_eq!(world.view(newcomer).id, Some(5), "no number is given twice");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_that_lost_entries_issues_nothing_until_it_has_them() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -160,8 +151,7 @@ fn a_relay_that_lost_entries_issues_nothing_until_it_has_them() {
     decide(&mut world);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_that_went_on_without_what_it_lost_stops_when_a_member_shows_it() {
     for lost in [1, 4] {
         let mut world = World::new(3);

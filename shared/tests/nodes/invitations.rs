@@ -1,13 +1,4 @@
 //! Networks by invitation: real nodes, the real relay core, virtual time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
-
-mod world;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -20,12 +11,13 @@ use shared::network::{Admission, NetworkParameters};
 use shared::node::interface::{Command, Connection};
 use shared::relay::interface::{Event, InvitationError, NewInvitation};
 use shared::transaction::{Action, Expect, Key, SignedTransaction, Transaction, Value};
-use world::World;
+
+use crate::world::World;
 
 fn closed_network() -> NetworkParameters {
     NetworkParameters {
         admission: Admission::InviteOnly,
-        ..world::network()
+        ..crate::world::network()
     }
 }
 

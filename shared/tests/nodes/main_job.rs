@@ -1,13 +1,7 @@
 //! The main job of the node, without browsers: real nodes, the real relay core, virtual time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::difficulty::Target;
 use shared::encoding::{List, Text};
@@ -20,10 +14,10 @@ use shared::node::interface::{
 };
 use shared::receipt::Receipt;
 use shared::transaction::Expect;
-use world::World;
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+use crate::world::World;
+
+#[test]
 fn everyone_sees_everyone_and_the_same_leader() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -36,8 +30,7 @@ fn everyone_sees_everyone_and_the_same_leader() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_block_that_is_found_while_registering_is_not_sent_before_the_welcome() {
     let mut world = World::new(1);
     world.pass(1_000);
@@ -81,8 +74,7 @@ fn a_block_that_is_found_while_registering_is_not_sent_before_the_welcome() {
     assert!(matches!(sent.as_slice(), [Message::Hello(_)]), "{sent:?}");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_transaction_is_pending_everywhere_then_mined_and_final() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -111,8 +103,7 @@ fn a_transaction_is_pending_everywhere_then_mined_and_final() {
     assert_eq!(world.relay.view().chain.final_height, 1);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn two_that_mine_at_once_end_on_the_same_chain() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -139,8 +130,7 @@ fn two_that_mine_at_once_end_on_the_same_chain() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_node_that_was_away_keeps_its_number_and_catches_up() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -159,8 +149,7 @@ fn a_node_that_was_away_keeps_its_number_and_catches_up() {
     assert_eq!(view.chain.tip, world.view(0).chain.tip);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_lost_leader_is_replaced_by_the_same_one_everywhere() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -175,8 +164,7 @@ fn a_lost_leader_is_replaced_by_the_same_one_everywhere() {
     assert_eq!(world.view(others[1]).leader, Some(new));
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_relay_that_dies_loses_nothing_acknowledged() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -207,8 +195,7 @@ fn a_relay_that_dies_loses_nothing_acknowledged() {
     );
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_check_names_the_edited_replica_and_repair_mends_it() {
     for tampered in 0..3 {
         let mut world = World::new(3);
@@ -240,8 +227,7 @@ fn a_check_names_the_edited_replica_and_repair_mends_it() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn finality_goes_on_after_more_than_a_third_has_left() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -258,8 +244,7 @@ fn finality_goes_on_after_more_than_a_third_has_left() {
     assert_eq!(view.chain.final_by, Some((1, 1)));
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn receipts_hold_across_rosters_that_change_and_are_replaced() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -285,7 +270,7 @@ fn receipts_hold_across_rosters_that_change_and_are_replaced() {
         };
         let receipt = Receipt::from_file(&file).unwrap().verify().unwrap();
         assert_eq!(receipt.id, id);
-        assert_eq!(receipt.network, world::network().id());
+        assert_eq!(receipt.network, crate::world::network().id());
         assert_eq!(receipt.forced_changes, u64::from(round >= 2));
         // Another replica makes the same one, and its node verifies it.
         let same = world.ask(1, Command::Receipt { id });
@@ -295,8 +280,7 @@ fn receipts_hold_across_rosters_that_change_and_are_replaced() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_chain_file_carries_a_replica_to_a_node_without_a_relay() {
     let (mut world, file) = exported();
     let tip = world.view(0).chain.tip;
@@ -334,8 +318,7 @@ fn a_chain_file_carries_a_replica_to_a_node_without_a_relay() {
     assert_eq!(world.view(0).chain.final_height, 4);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_chain_file_that_is_wrong_somewhere_changes_nothing() {
     let (mut world, file) = exported();
     world.kill_relay();
@@ -362,8 +345,7 @@ fn a_chain_file_that_is_wrong_somewhere_changes_nothing() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn every_node_knows_through_whom_a_transaction_came() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -415,8 +397,7 @@ fn import(world: &mut World, index: usize, step: ImportStep) -> Answer {
     world.ask(index, Command::Import(step))
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_network_without_members_costs_no_timers() {
     let mut world = World::new(3);
     world.pass(1_000);
@@ -466,8 +447,7 @@ fn ids(members: &[Member]) -> Vec<u64> {
     members.iter().map(|member| member.id).collect()
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_term_that_a_quorum_refuses_ends_at_once() {
     let mut world = World::new(3);
     world.pass(1_000);

@@ -1,14 +1,8 @@
 //! What is refused is counted for whoever sent it, by kind; it changes nothing, and too much of it
 //! ends a connection.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::block::{Body, Outcomes, Seal, SealedHeader};
 use shared::encoding::{List, Text};
@@ -25,13 +19,13 @@ use shared::node::interface::{Command, Connection};
 use shared::rejection::{RejectionCounts, RejectionKind};
 use shared::relay::interface as relay;
 use shared::transaction::{Action, Expect, Outcome, SignedTransaction, Transaction};
-use world::{World, search};
+
+use crate::world::{World, search};
 
 /// A signature that is nobody's.
 const FORGED: Signature = Signature([7; 64]);
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn what_a_member_sends_that_does_not_hold_is_counted_for_it_and_changes_nothing() {
     for (kind, message) in wrong_of_members(&decided_world()) {
         let mut world = decided_world();
@@ -55,8 +49,7 @@ fn what_a_member_sends_that_does_not_hold_is_counted_for_it_and_changes_nothing(
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn bytes_that_are_no_message_and_registrations_that_prove_nothing_end_the_connection() {
     let mut world = decided_world();
     world.send(2, vec![1, 255]);
@@ -105,8 +98,7 @@ fn bytes_that_are_no_message_and_registrations_that_prove_nothing_end_the_connec
     assert_eq!(world.view(0).connection, Connection::Joined);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_member_over_its_error_budget_is_dropped_with_a_reason_and_begins_anew() {
     let mut world = decided_world();
     let id = world.view(0).id.unwrap();
@@ -144,8 +136,7 @@ fn a_member_over_its_error_budget_is_dropped_with_a_reason_and_begins_anew() {
     assert_eq!(world.view(0).connection, Connection::Joined);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn of_its_relay_a_node_bears_little_that_is_the_relays_own_work() {
     let forged = decided_world();
     let mut entry = forged.nodes[0]
@@ -188,8 +179,7 @@ fn of_its_relay_a_node_bears_little_that_is_the_relays_own_work() {
     }
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn of_the_entries_that_it_has_lost_a_relay_takes_none_that_it_has_not_signed() {
     let mut world = decided_world();
     let backup = world.relay_store.clone();
@@ -222,8 +212,7 @@ fn of_the_entries_that_it_has_lost_a_relay_takes_none_that_it_has_not_signed() {
     assert_eq!(world.relay.view().lacking_entries, 0);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn what_a_relay_only_passes_on_is_counted_and_borne() {
     for (kind, message) in wrong_of_members(&decided_world()) {
         let message = match (kind, message) {

@@ -1,13 +1,7 @@
 //! Proof of stake in whole nodes: real nodes, the real relay core, virtual time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use shared::encoding::{List, Text};
 use shared::keys::{PublicKey, SecretKey};
@@ -19,7 +13,8 @@ use shared::node::interface::{
 use shared::receipt::Receipt;
 use shared::store::Table;
 use shared::transaction::Expect;
-use world::World;
+
+use crate::world::{MemoryStore, World};
 
 const SLOT_MS: u64 = 1_000;
 const EPOCH_MS: u64 = 20 * SLOT_MS;
@@ -41,7 +36,7 @@ fn network() -> NetworkParameters {
             epoch_slots: 20,
             holders: List::truncated([holder]),
         }),
-        ..world::network()
+        ..crate::world::network()
     }
 }
 
@@ -59,8 +54,7 @@ fn stake(world: &World, index: usize) -> StakeView {
     world.view(index).stake.expect("the proof is stake")
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_holder_produces_and_everyone_decides() {
     let mut world = producing();
     assert_eq!(world.view(1).mining.paused, Some(MiningPause::NoStake));
@@ -85,8 +79,7 @@ fn a_holder_produces_and_everyone_decides() {
     assert_eq!(world.view(0).chain.balance, 1_000 + 50 * made);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn once_is_one_block() {
     let mut world = World::of(network(), 1);
     world.command(0, Command::StartMining { once: true });
@@ -96,8 +89,7 @@ fn once_is_one_block() {
     assert!(!view.mining.wanted);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_transfer_makes_a_newcomer_a_producer_an_epoch_later() {
     let mut world = producing();
     let transfer = Command::Transfer {
@@ -129,8 +121,7 @@ fn a_transfer_makes_a_newcomer_a_producer_an_epoch_later() {
     assert_eq!(stake(&world, 2).holders.len(), 2);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn without_its_only_holder_a_network_waits_and_says_why() {
     let mut world = producing();
     world.pass(20_000);
@@ -155,8 +146,7 @@ fn without_its_only_holder_a_network_waits_and_says_why() {
 
 /// Its block was lost with the tab, but others may have seen it: a second one would be a proof of
 /// misbehaviour.
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_node_that_lost_its_block_does_not_sign_another_for_its_slot() {
     let mut world = producing();
     while world.view(0).chain.height == 0 {
@@ -165,7 +155,7 @@ fn a_node_that_lost_its_block_does_not_sign_another_for_its_slot() {
     let now_ms = world.now_ms;
     let mut store = world.nodes[0].store.clone();
     store.0.retain(|(table, _), _| *table == Table::Meta);
-    let signs = |store: &world::MemoryStore, now_ms| {
+    let signs = |store: &MemoryStore, now_ms| {
         let profile = Profile {
             key: key(0),
             agent: "test",
@@ -192,8 +182,7 @@ fn a_node_that_lost_its_block_does_not_sign_another_for_its_slot() {
     assert!(later.is_some(), "it signs for a later slot");
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn receipts_chain_files_and_checks_are_as_with_work() {
     let mut world = producing();
     let put = Command::Put {
@@ -244,8 +233,7 @@ fn receipts_chain_files_and_checks_are_as_with_work() {
 }
 
 /// A newcomer gets the headers of many epochs at once.
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_newcomer_catches_up_over_many_epochs_and_a_restart_finds_its_way_back() {
     let mut world = producing();
     world.ask(

@@ -1,13 +1,4 @@
 //! A relay that is stopped tells its members when to come back: real nodes, virtual time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
-
-mod world;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -16,7 +7,8 @@ use shared::limits::{BACKOFF_MAX_MS, COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER
 use shared::message::Message;
 use shared::node::interface::{Connection, Event};
 use shared::relay::interface as relay;
-use world::World;
+
+use crate::world::World;
 
 fn waits_ms(connection: &Connection, now_ms: u64) -> u64 {
     match connection {

@@ -1,18 +1,11 @@
 //! Who does not mean to stay is no part of what the others wait for.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test ends where something is wrong"
-)]
 
-mod world;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use world::World;
+use crate::world::World;
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_visitor_never_leads_and_is_in_no_roster() {
     let mut world = World::new(0);
     let visitor = world.add_visitor();
@@ -46,8 +39,7 @@ fn a_visitor_never_leads_and_is_in_no_roster() {
     assert_eq!(world.view(again).chain.final_height, 4);
 }
 
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[test]
 fn a_voter_that_stays_no_more_agrees_to_a_roster_without_it() {
     let mut world = World::new(2);
     world.pass(1_000);

@@ -1,9 +1,4 @@
 //! A relay and nodes in one thread, on virtual time, with stores in memory.
-#![allow(
-    unreachable_pub,
-    dead_code,
-    reason = "a module that several tests share"
-)]
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,7 +17,7 @@ use shared::store::{Query, Row, Rows, Table, Write};
 
 /// Rows in memory, as every adapter keeps them somewhere.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(pub BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+pub(crate) struct MemoryStore(pub(crate) BTreeMap<(Table, Vec<u8>), Vec<u8>>);
 
 impl MemoryStore {
     fn write(&mut self, writes: Vec<Write>) {
@@ -68,7 +63,7 @@ impl MemoryStore {
         }
     }
 
-    pub fn rows(&self) -> Rows {
+    pub(crate) fn rows(&self) -> Rows {
         let mut rows = Rows::default();
         for table in Rows::TABLES {
             let all = self
@@ -86,23 +81,23 @@ impl MemoryStore {
     }
 }
 
-pub struct TestNode {
-    pub node: Node,
-    pub store: MemoryStore,
+pub(crate) struct TestNode {
+    pub(crate) node: Node,
+    pub(crate) store: MemoryStore,
     /// Of its secret key.
     seed: u8,
     /// Whether it means to stay, from its next start on.
-    pub stays: bool,
+    pub(crate) stays: bool,
     secret: SecretKey,
     connection: Option<u64>,
-    pub work: Option<MiningWork>,
+    pub(crate) work: Option<MiningWork>,
     wake_ms: Option<u64>,
-    pub answers: BTreeMap<u64, Answer>,
-    pub is_running: bool,
+    pub(crate) answers: BTreeMap<u64, Answer>,
+    pub(crate) is_running: bool,
     /// What its connection does not carry to the relay.
-    pub withholds: fn(&Message) -> bool,
+    pub(crate) withholds: fn(&Message) -> bool,
     /// How often its store was read.
-    pub reads: usize,
+    pub(crate) reads: usize,
 }
 
 enum Event {
@@ -110,24 +105,24 @@ enum Event {
     ToNode(usize, node::Event),
 }
 
-pub struct World {
+pub(crate) struct World {
     /// Every vote that a node has handed to its connection.
-    pub votes: Vec<Vote>,
-    pub now_ms: u64,
-    pub relay: Relay,
-    pub relay_store: MemoryStore,
+    pub(crate) votes: Vec<Vote>,
+    pub(crate) now_ms: u64,
+    pub(crate) relay: Relay,
+    pub(crate) relay_store: MemoryStore,
     relay_wake_ms: Option<u64>,
     relay_is_up: bool,
-    pub nodes: Vec<TestNode>,
+    pub(crate) nodes: Vec<TestNode>,
     queue: VecDeque<Event>,
     connections: u64,
     commands: u64,
     /// What became of acts of the administrator, and of transactions over REST.
-    pub administered: BTreeMap<u64, Result<(), relay::InvitationError>>,
-    pub admitted: BTreeMap<u64, shared::message::Admission>,
+    pub(crate) administered: BTreeMap<u64, Result<(), relay::InvitationError>>,
+    pub(crate) admitted: BTreeMap<u64, shared::message::Admission>,
 }
 
-pub fn network() -> NetworkParameters {
+pub(crate) fn network() -> NetworkParameters {
     let easy = Target::of_expected_hashes(4).to_compact();
     NetworkParameters {
         name: Text::new("test").unwrap(),
@@ -147,16 +142,16 @@ pub fn network() -> NetworkParameters {
     }
 }
 
-pub fn relay_secret() -> SecretKey {
+pub(crate) fn relay_secret() -> SecretKey {
     SecretKey::from_seed(&[1; 32])
 }
 
 impl World {
-    pub fn new(nodes: usize) -> Self {
+    pub(crate) fn new(nodes: usize) -> Self {
         Self::of(network(), nodes)
     }
 
-    pub fn of(network: NetworkParameters, nodes: usize) -> Self {
+    pub(crate) fn of(network: NetworkParameters, nodes: usize) -> Self {
         let now_ms = 1_000_000;
         let (relay, effects) =
             Relay::new(relay_secret(), network, &Rows::default(), now_ms).unwrap();
@@ -181,19 +176,19 @@ impl World {
         world
     }
 
-    pub fn add_node(&mut self) -> usize {
+    pub(crate) fn add_node(&mut self) -> usize {
         let seed = u8::try_from(self.nodes.len()).unwrap() + 10;
         self.add(seed, MemoryStore::default(), true)
     }
 
     /// A node that does not mean to stay.
-    pub fn add_visitor(&mut self) -> usize {
+    pub(crate) fn add_visitor(&mut self) -> usize {
         let seed = u8::try_from(self.nodes.len()).unwrap() + 10;
         self.add(seed, MemoryStore::default(), false)
     }
 
     /// Another node with the key of this one, and a copy of what it has stored.
-    pub fn clone_node(&mut self, index: usize) -> usize {
+    pub(crate) fn clone_node(&mut self, index: usize) -> usize {
         let original = &self.nodes[index];
         self.add(original.seed, original.store.clone(), true)
     }
@@ -222,7 +217,7 @@ impl World {
     }
 
     /// The tab is closed: its memory is gone, its store stays.
-    pub fn stop_node(&mut self, index: usize) {
+    pub(crate) fn stop_node(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         node.is_running = false;
         node.wake_ms = None;
@@ -233,7 +228,7 @@ impl World {
         }
     }
 
-    pub fn start_node(&mut self, index: usize) {
+    pub(crate) fn start_node(&mut self, index: usize) {
         let now_ms = self.now_ms;
         let node = &mut self.nodes[index];
         let profile = profile(&node.secret, node.stays);
@@ -244,13 +239,13 @@ impl World {
     }
 
     /// The network eats what is sent to the relay, and nobody has noticed yet.
-    pub fn lose_relay(&mut self) {
+    pub(crate) fn lose_relay(&mut self) {
         self.relay_is_up = false;
         self.relay_wake_ms = None;
     }
 
     /// The relay's process dies: connections break, its store stays.
-    pub fn kill_relay(&mut self) {
+    pub(crate) fn kill_relay(&mut self) {
         self.relay_is_up = false;
         self.relay_wake_ms = None;
         self.queue
@@ -265,7 +260,7 @@ impl World {
         }
     }
 
-    pub fn start_relay(&mut self) {
+    pub(crate) fn start_relay(&mut self) {
         let rows = self.relay_store.rows();
         let network = self.relay.network().clone();
         let (relay, effects) = Relay::new(relay_secret(), network, &rows, self.now_ms).unwrap();
@@ -274,7 +269,7 @@ impl World {
         self.relay_effects(effects);
     }
 
-    pub fn command(&mut self, index: usize, command: Command) -> u64 {
+    pub(crate) fn command(&mut self, index: usize, command: Command) -> u64 {
         self.commands += 1;
         let id = self.commands;
         self.queue
@@ -283,20 +278,20 @@ impl World {
     }
 
     /// Tells the relay of something that happened, and lets everything come to rest.
-    pub fn tell_relay(&mut self, event: relay::Event) {
+    pub(crate) fn tell_relay(&mut self, event: relay::Event) {
         self.queue.push_back(Event::ToRelay(event));
         self.settle();
     }
 
     /// Sends a frame over a node's connection that the node has not made.
-    pub fn send(&mut self, index: usize, frame: Vec<u8>) {
+    pub(crate) fn send(&mut self, index: usize, frame: Vec<u8>) {
         let connection = self.nodes[index].connection.expect("it is connected");
         self.queue
             .push_back(Event::ToRelay(relay::Event::Frame { connection, frame }));
     }
 
     /// The answer to a command, once everything has come to rest.
-    pub fn ask(&mut self, index: usize, command: Command) -> Answer {
+    pub(crate) fn ask(&mut self, index: usize, command: Command) -> Answer {
         let id = self.command(index, command);
         self.settle();
         self.nodes[index]
@@ -306,7 +301,7 @@ impl World {
     }
 
     /// Delivers everything that is on its way, without any time passing.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut steps = 0;
         while let Some(event) = self.queue.pop_front() {
             steps += 1;
@@ -326,7 +321,7 @@ impl World {
     }
 
     /// Lets time pass, timer by timer.
-    pub fn pass(&mut self, span_ms: u64) {
+    pub(crate) fn pass(&mut self, span_ms: u64) {
         let end_ms = self.now_ms + span_ms;
         loop {
             self.settle();
@@ -357,7 +352,7 @@ impl World {
     }
 
     /// Sets the clocks of all devices back. Timers that run do not care.
-    pub fn set_clocks_back(&mut self, span_ms: u64) {
+    pub(crate) fn set_clocks_back(&mut self, span_ms: u64) {
         self.now_ms -= span_ms;
         let nodes = self.nodes.iter_mut().map(|node| &mut node.wake_ms);
         for wake_ms in nodes.chain([&mut self.relay_wake_ms]).flatten() {
@@ -366,7 +361,7 @@ impl World {
     }
 
     /// Finds a nonce for what a node mines now.
-    pub fn find_block(&mut self, index: usize) {
+    pub(crate) fn find_block(&mut self, index: usize) {
         let work = self.work(index);
         let nonce = search(&work);
         let found = node::Event::NonceFound {
@@ -377,27 +372,23 @@ impl World {
     }
 
     /// What a node mines.
-    pub fn work(&self, index: usize) -> MiningWork {
+    pub(crate) fn work(&self, index: usize) -> MiningWork {
         self.nodes[index].work.clone().expect("it mines")
     }
 
-    pub fn secret(&self, index: usize) -> &SecretKey {
-        &self.nodes[index].secret
-    }
-
     /// A message to a node, behind the relay's back.
-    pub fn tell(&mut self, index: usize, message: &Message) {
+    pub(crate) fn tell(&mut self, index: usize, message: &Message) {
         self.tell_frame(index, message.to_frame());
     }
 
     /// Bytes to a node, behind the relay's back.
-    pub fn tell_frame(&mut self, index: usize, frame: Vec<u8>) {
+    pub(crate) fn tell_frame(&mut self, index: usize, frame: Vec<u8>) {
         let event = node::Event::Frame(frame);
         self.queue.push_back(Event::ToNode(index, event));
     }
 
     /// A vote with a node's key over its connection, behind the node's back.
-    pub fn vote(&mut self, index: usize, ballot: Ballot) {
+    pub(crate) fn vote(&mut self, index: usize, ballot: Ballot) {
         let node = &self.nodes[index];
         let vote = Vote {
             ballot,
@@ -408,16 +399,16 @@ impl World {
     }
 
     /// When the relay wants to be woken.
-    pub fn relay_wake_ms(&self) -> Option<u64> {
+    pub(crate) fn relay_wake_ms(&self) -> Option<u64> {
         self.relay_wake_ms
     }
 
-    pub fn view(&self, index: usize) -> View {
+    pub(crate) fn view(&self, index: usize) -> View {
         self.nodes[index].node.view()
     }
 
     /// Mines one block on a node and lets it spread.
-    pub fn mine(&mut self, index: usize) {
+    pub(crate) fn mine(&mut self, index: usize) {
         self.command(index, Command::StartMining { once: true });
         self.settle();
         self.pass(10_000);
@@ -557,7 +548,7 @@ fn profile(secret: &SecretKey, stays: bool) -> Profile<'static> {
     }
 }
 
-pub fn search(work: &MiningWork) -> u64 {
+pub(crate) fn search(work: &MiningWork) -> u64 {
     let target = Target::from_compact(work.header.bits).unwrap();
     (0..)
         .find(|&nonce| {
