@@ -73,7 +73,8 @@ impl Honest {
 }
 
 /// The attackers have the same processor here as the relay and its client, and so have other
-/// tests: what they take from it is not the relay's to give.
+/// tests: what they take from it is not the relay's to give. On two busy cores, 10 to 33 ms were
+/// seen under attack where 4 to 28 ms were usual; a turn of the scheduler may come on top.
 fn bound(usual: Duration) -> Duration {
-    usual * 5 + Duration::from_millis(250)
+    usual * 5 + Duration::from_millis(100)
 }
