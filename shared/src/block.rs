@@ -3,8 +3,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::encoding::{List, encode};
-use crate::hash::{BlockHash, Hash, Tag};
-use crate::keys::{PublicKey, Signature};
+use crate::hash::{BlockHash, Hash, NetworkId, Tag};
+use crate::keys::{PublicKey, Signature, SignatureError};
 use crate::limits::BLOCK_TRANSACTIONS_MAX;
 use crate::merkle;
 use crate::transaction::{Outcome, SignedTransaction};
@@ -74,6 +74,27 @@ pub struct SealedHeader {
     pub header: Header,
     /// Its seal.
     pub seal: Seal,
+}
+
+impl SealedHeader {
+    /// What a producer signs where the proof is stake. It names the network, so that one key's
+    /// blocks in two networks prove nothing against it.
+    #[must_use]
+    pub fn statement(network: &NetworkId, hash: &BlockHash) -> Vec<u8> {
+        Tag::SEAL.statement(&(network, hash))
+    }
+
+    /// Whether the seal is its producer's signature for this network.
+    pub fn verify_signature(&self, network: &NetworkId) -> Result<(), SignatureError> {
+        let producer = &self.header.producer;
+        match &self.seal {
+            Seal::Stake(signature) => {
+                let statement = Self::statement(network, &self.header.hash());
+                producer.verify(&statement, signature)
+            }
+            Seal::Work => Err(SignatureError::Signature(*producer)),
+        }
+    }
 }
 
 /// The outcomes of a block's transactions.

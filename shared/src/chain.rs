@@ -10,6 +10,7 @@ use litemap::LiteMap;
 
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::{ChainWork, Parent, Schedule, Target};
+use crate::finality::evidence::Evidence;
 use crate::finality::voter::BlockStanding;
 use crate::hash::{BlockHash, Hash, NetworkId, Tag};
 use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX};
@@ -29,9 +30,7 @@ pub use advance::{BlockError, Changes, IncludedTransaction, history_key};
 pub use headers::{BodyError, HeaderError};
 pub use restore::RestoreError;
 pub(crate) use restore::row_value;
-pub use staking::Equivocation;
 use staking::Frozen;
-pub(crate) use staking::seal_statement;
 
 /// A block that a logged decision stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize)]
@@ -82,8 +81,8 @@ pub struct Chain {
     /// The way from the executed chain to the target, target last.
     plan: VecDeque<BlockHash>,
     reorganisations: u64,
-    /// Proofs that a holder signed two blocks for one slot.
-    equivocations: Vec<Equivocation>,
+    /// Proofs that a holder signed two blocks for one slot, which nobody has taken yet.
+    evidence: Vec<Evidence>,
 }
 
 impl Chain {
@@ -125,7 +124,7 @@ impl Chain {
             target: hash,
             plan: VecDeque::new(),
             reorganisations: 0,
-            equivocations: Vec::new(),
+            evidence: Vec::new(),
         }
     }
 

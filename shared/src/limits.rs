@@ -136,12 +136,16 @@ pub const STAKE_ACTIVE_SLOTS_LOG2: usize = 2;
 pub const STAKE_EMPTY_SLOTS: u64 = 30;
 /// How often they are doubled at most; the weight of an ordinary block is 2 to this power.
 pub const STAKE_DOUBLINGS_MAX: u64 = 64;
-/// Proofs of two blocks for one slot that are kept.
-pub const STAKE_EQUIVOCATIONS_MAX: usize = 64;
 /// Slots ahead in which a node looks for the next producer, to show it.
 pub const STAKE_FORECAST_SLOTS: u64 = 64;
 /// Holders among whom it looks for that, those with the most.
 pub const STAKE_FORECAST_PRODUCERS_MAX: usize = 32;
+/// How much longer than a slot a producer's clock may go without an event before its device counts
+/// as having slept, or its clock as set.
+pub const STAKE_GAP_MAX_MS: u64 = 1_000;
+/// How long before a slot a producer must be in touch with the relay: until another tab with its
+/// key has heard that it is not the one any more.
+pub const STAKE_IN_TOUCH_MS: u64 = 2_000;
 /// Holders that a page shows, those with the most.
 pub const STAKE_HOLDERS_SHOWN_MAX: usize = 100;
 /// Half-life of the difficulty, in block spacings.

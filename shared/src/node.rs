@@ -189,7 +189,9 @@ impl Node {
     /// `now_ms` is what the device's clock shows, milliseconds since 1970 UTC. It may be wrong and
     /// may be set at any time.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        let before_ms = self.clock.now_ms();
         let now_ms = self.clock.advance(now_ms);
+        self.note_gap(now_ms.saturating_sub(before_ms));
         match event {
             Event::Connected { nonce } => self.connected(now_ms, nonce),
             Event::Disconnected { chance } => self.disconnected(now_ms, chance),
@@ -205,6 +207,10 @@ impl Node {
             Event::NonceFound { work, nonce } => self.nonce_found(now_ms, work, nonce),
             Event::HashRate(rate) => self.set_hash_rate(rate),
             Event::Wake => self.wake(now_ms),
+        }
+        if let Some(ledger) = &mut self.ledger {
+            let found = ledger.replica.take_evidence();
+            self.show_evidence(found);
         }
         self.finish(now_ms)
     }

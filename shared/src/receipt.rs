@@ -6,7 +6,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::{Body, Seal, SealedHeader};
-use crate::chain::{history_leaf, seal_statement};
+use crate::chain::history_leaf;
 use crate::difficulty::{Target, TargetError};
 use crate::encoding::{DecodeError, List, decode, encode};
 use crate::finality::LogEvent;
@@ -176,10 +176,7 @@ impl Receipt {
             (Consensus::Work(_), Seal::Work) => {
                 Target::from_compact(header.bits)?.is_met_by(&block)
             }
-            (Consensus::Stake(_), Seal::Stake(signature)) => header
-                .producer
-                .verify(&seal_statement(&self.network.id(), &block), signature)
-                .is_ok(),
+            (Consensus::Stake(_), _) => self.sealed.verify_signature(&self.network.id()).is_ok(),
             _ => false,
         };
         if !holds {

@@ -259,6 +259,9 @@ impl Relay {
             Event::Stopping => self.stop(),
             Event::Wake => self.wake(now_ms),
         }
+        for evidence in self.replica.take_evidence() {
+            self.accuse(now_ms, None, &evidence);
+        }
         self.finish(now_ms)
     }
 

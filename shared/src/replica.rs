@@ -4,6 +4,7 @@
 use crate::block::{Block, Body, Outcomes, SealedHeader};
 use crate::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError, RestoreError};
 use crate::encoding::List;
+use crate::finality::evidence::Evidence;
 use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
 use crate::keys::PublicKey;
@@ -250,6 +251,11 @@ impl Replica {
     /// Binds the chain to a logged decision.
     pub fn decide(&mut self, decided: Checkpoint) {
         self.chain.decide(decided);
+    }
+
+    /// Proofs against producers that have come up since they were last taken.
+    pub fn take_evidence(&mut self) -> Vec<Evidence> {
+        self.chain.take_evidence()
     }
 
     /// Executes what can be executed, and brings the mempool in line with it.

@@ -24,7 +24,7 @@ use shared::replica::Replica;
 
 use crate::world::{Concerned, Observation, World};
 pub(crate) use end::not_settled;
-use evidence::Equivocators;
+use evidence::{Equivocators, produces_twice};
 use finality::Finality;
 use ledger::Ledger;
 use receipts::Receipts;
@@ -157,6 +157,7 @@ impl Invariants {
                 log_length,
                 vote,
             } => self.equivocators.received(world, relay, log_length, &vote),
+            Observation::SecondBlock { relay, key } => produces_twice(world, relay, &key),
             Observation::Convicted { key } => {
                 self.equivocators.convicted(key);
                 Ok(())

@@ -112,6 +112,8 @@ pub(crate) enum Observation {
         log_length: u64,
         vote: Box<Vote>,
     },
+    /// A relay has got a second block of a key for a slot.
+    SecondBlock { relay: usize, key: PublicKey },
     /// Evidence against a key is durable in a relay's store.
     Convicted { key: PublicKey },
     /// A log entry is durable in a relay's store.

@@ -17,11 +17,24 @@ const FAILED_ONCE: [(Scenario, u64); 5] = [
     (Scenario::Clocks, 1790),
 ];
 
+/// With proof of stake.
+const FAILED_ONCE_STAKED: [(Scenario, u64); 3] = [
+    (Scenario::Clocks, 20),
+    (Scenario::Restores, 257),
+    (Scenario::Finality, 613),
+];
+
 #[test]
 fn plans_that_failed_once_pass() {
-    for (scenario, seed) in FAILED_ONCE {
-        let outcome = run(&Plan::in_scenario(scenario, seed), Watch::default());
-        assert_eq!(outcome.violation, None, "{scenario:?}, seed {seed}");
+    let worked = FAILED_ONCE.map(|failed| (failed, Proof::Work));
+    let staked = FAILED_ONCE_STAKED.map(|failed| (failed, Proof::Stake));
+    for ((scenario, seed), proof) in worked.into_iter().chain(staked) {
+        let plan = Plan::in_scenario(scenario, seed).with(proof);
+        let outcome = run(&plan, Watch::default());
+        assert_eq!(
+            outcome.violation, None,
+            "{scenario:?}, seed {seed}, {proof:?}"
+        );
     }
 }
 
@@ -98,7 +111,7 @@ fn a_failing_plan_is_shrunk_to_what_it_takes() {
 #[test]
 fn the_first_seeds_pass_with_proof_of_stake() {
     let mut met = Met::default();
-    for seed in 0..11 {
+    for seed in 0..12 {
         let plan = Plan::of(seed).with(Proof::Stake);
         let outcome = run(&plan, Watch::default());
         if let Some(violation) = outcome.violation {

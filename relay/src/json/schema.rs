@@ -65,14 +65,24 @@ static PARAMETERS: Type = Struct(&[
     ("name", Text),
     (
         "consensus",
-        variants(&[(
-            "work",
-            Some(Struct(&[
-                ("spacing_ms", U64),
-                ("first_bits", U32),
-                ("easiest_bits", U32),
-            ])),
-        )]),
+        variants(&[
+            (
+                "work",
+                Some(Struct(&[
+                    ("spacing_ms", U64),
+                    ("first_bits", U32),
+                    ("easiest_bits", U32),
+                ])),
+            ),
+            (
+                "stake",
+                Some(Struct(&[
+                    ("slot_ms", U64),
+                    ("epoch_slots", U64),
+                    ("holders", List(&Struct(&[("key", Key), ("stake", U64)]))),
+                ])),
+            ),
+        ]),
     ),
     (
         "admission",
@@ -440,6 +450,7 @@ pub(super) static MESSAGE: Type = variants(&[
             ("votes", Some(Pair(&VOTE, &VOTE))),
             ("proposals", Some(Pair(&PROPOSAL, &PROPOSAL))),
             ("log", Some(Pair(&LOG_ENTRY, &LOG_ENTRY))),
+            ("blocks", Some(Pair(&SEALED_HEADER, &SEALED_HEADER))),
         ])),
     ),
     (

@@ -1,11 +1,11 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
 use super::staking::Frozen;
-use super::{Chain, Checkpoint, Equivocation, Known};
+use super::{Chain, Checkpoint, Known};
 use crate::block::{Body, Header, Seal, SealedHeader};
 use crate::difficulty::{self, ChainWork, Target, TargetError};
 use crate::hash::{BlockHash, Hash};
-use crate::keys::SignatureError;
+use crate::keys::{PublicKey, SignatureError};
 use crate::limits::{FUTURE_SPACINGS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX};
 use crate::network::{Consensus, Work};
 use crate::stake::StakeError;
@@ -102,8 +102,17 @@ pub enum HeaderError {
     #[error("the seal: {0}")]
     Signature(#[from] SignatureError),
     /// The producer has signed another block for this slot.
-    #[error("{} has signed two blocks for the slot that begins at {}: this one and {}", .0.one.header.producer, .0.one.header.timestamp_ms, .0.one.header.hash())]
-    Equivocation(Box<Equivocation>),
+    #[error(
+        "{producer} has signed two blocks for the slot that begins at {slot_start_ms}: this one and {known}"
+    )]
+    Equivocation {
+        /// The producer.
+        producer: PublicKey,
+        /// When the slot begins.
+        slot_start_ms: u64,
+        /// The block that was known first.
+        known: BlockHash,
+    },
     /// Whose stake counts in its epoch follows from blocks that are not executed yet.
     #[error(
         "whose stake counts in epoch {0} follows from blocks that are not executed, and their branch is much lighter than the best chain"
@@ -178,11 +187,9 @@ impl Chain {
         if self.headers.contains_key(&hash) {
             return Ok(false);
         }
-        let known = self.judge(sealed, &hash, now_ms).inspect_err(|error| {
-            if let HeaderError::Equivocation(proof) = error {
-                self.note_equivocation(proof);
-            }
-        })?;
+        let known = self
+            .judge(sealed, &hash, now_ms)
+            .inspect_err(|_| self.note_evidence(sealed))?;
         self.headers.insert(hash, known);
         self.unsettled.entry(header.height).or_default().push(hash);
         if hash == self.decided.hash {
@@ -264,7 +271,7 @@ impl Chain {
         self.check_place(header)?;
         let judged = match &self.network.consensus {
             Consensus::Work(rules) => self.judge_work(rules, sealed, hash)?,
-            Consensus::Stake(rules) => self.judge_stake(rules, sealed, hash, parent)?,
+            Consensus::Stake(rules) => self.judge_stake(rules, sealed, parent)?,
         };
         // Last: what is put off until its time comes has done its work, or was its producer's turn.
         self.check_time(header, now_ms)?;

@@ -8,9 +8,10 @@
 use super::headers::{HeaderError, Judged};
 use super::{Chain, Known, index_of};
 use crate::block::{Header, Seal, SealedHeader};
-use crate::hash::{BlockHash, NetworkId, Tag};
+use crate::finality::evidence::Evidence;
+use crate::hash::BlockHash;
 use crate::keys::PublicKey;
-use crate::limits::STAKE_EQUIVOCATIONS_MAX;
+use crate::limits::EVIDENCE_MAX;
 use crate::network::Stake;
 use crate::stake::{self, Holders, Lottery, StakeError, Stakes};
 use crate::state::{Entry, Progress, stakes_path};
@@ -22,15 +23,6 @@ pub(super) struct Frozen {
     current: Holders,
     /// In the epoch after it; nothing while the block that began this epoch is not executed.
     next: Option<Holders>,
-}
-
-/// Two blocks that one key signed for one slot: a proof that anyone can verify.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Equivocation {
-    /// The one that was known first.
-    pub one: SealedHeader,
-    /// The other.
-    pub other: SealedHeader,
 }
 
 impl Frozen {
@@ -49,13 +41,6 @@ impl From<&Stakes> for Frozen {
             next: Some(stakes.next.clone()),
         }
     }
-}
-
-/// What a producer signs. It names the network, so that one key's blocks in two networks prove
-/// nothing against it.
-#[must_use]
-pub(crate) fn seal_statement(network: &NetworkId, hash: &BlockHash) -> Vec<u8> {
-    Tag::SEAL.statement(&(network, hash))
 }
 
 impl Chain {
@@ -106,16 +91,54 @@ impl Chain {
         None
     }
 
-    /// Proofs that a holder signed two blocks for one slot, the newest last.
+    /// Whether stake of this key counts at the tip or in the epoch after it.
     #[must_use]
-    pub fn equivocations(&self) -> &[Equivocation] {
-        &self.equivocations
+    pub fn holds_stake(&self, key: &PublicKey) -> bool {
+        let known = self.headers.get(&self.tip_hash());
+        let frozen = known.and_then(|known| known.frozen.as_ref());
+        frozen.is_some_and(|frozen| {
+            let next = frozen.next.as_ref();
+            frozen.current.stake_of(key) > 0 || next.is_some_and(|next| next.stake_of(key) > 0)
+        })
     }
 
-    pub(super) fn note_equivocation(&mut self, proof: &Equivocation) {
-        if self.equivocations.len() < STAKE_EQUIVOCATIONS_MAX && !self.equivocations.contains(proof)
+    /// A block of a producer for the slot that begins at a time: of the executed chain, or another
+    /// accepted one above the last final height.
+    #[must_use]
+    pub fn produced_at(&self, producer: &PublicKey, slot_start_ms: u64) -> Option<BlockHash> {
+        let header = |hash: &BlockHash| self.headers.get(hash).map(|known| &known.sealed.header);
+        // Along a chain slots increase.
+        let before = |hash: &BlockHash| {
+            header(hash).is_some_and(|header| header.timestamp_ms < slot_start_ms)
+        };
+        let executed = self.best.get(self.best.partition_point(before));
+        let known = self.unsettled.values().flatten().chain(executed);
+        known.copied().find(|hash| {
+            header(hash).is_some_and(|header| {
+                header.timestamp_ms == slot_start_ms && header.producer == *producer
+            })
+        })
+    }
+
+    /// Proofs that a holder signed two blocks for one slot, which have come up since they were last
+    /// taken.
+    pub fn take_evidence(&mut self) -> Vec<Evidence> {
+        core::mem::take(&mut self.evidence)
+    }
+
+    /// Keeps the proof where a refused header, whatever it was refused for, is its producer's second
+    /// one for a slot.
+    pub(super) fn note_evidence(&mut self, sealed: &SealedHeader) {
+        if self.network.stake().is_none() || self.evidence.len() >= EVIDENCE_MAX {
+            return;
+        }
+        let header = &sealed.header;
+        let known = self.produced_at(&header.producer, header.timestamp_ms);
+        if let Some(known) = known.and_then(|known| self.headers.get(&known))
+            && sealed.verify_signature(&self.id).is_ok()
         {
-            self.equivocations.push(proof.clone());
+            let both = (known.sealed.clone(), sealed.clone());
+            self.evidence.push(Evidence::Blocks(Box::new(both)));
         }
     }
 
@@ -123,16 +146,12 @@ impl Chain {
         &self,
         rules: &Stake,
         sealed: &SealedHeader,
-        hash: &BlockHash,
         parent: &Known,
     ) -> Result<Judged, HeaderError> {
-        let SealedHeader {
-            header,
-            seal: Seal::Stake(signature),
-        } = sealed
-        else {
+        let header = &sealed.header;
+        if !matches!(sealed.seal, Seal::Stake(_)) {
             return Err(HeaderError::Seal);
-        };
+        }
         let slot = self.slot_of(rules, header)?;
         let lottery = lottery_of(parent);
         let (ticket, doublings) = lottery.ticket(rules, slot, &header.producer)?;
@@ -142,9 +161,8 @@ impl Chain {
             None if self.may_be_trusted(parent) => {}
             None => return Err(HeaderError::StakeAhead(rules.epoch(slot))),
         }
-        let statement = seal_statement(&self.id, hash);
-        header.producer.verify(&statement, signature)?;
-        self.check_alone(sealed)?;
+        sealed.verify_signature(&self.id)?;
+        self.check_alone(header)?;
         let frozen = current.map(|current| Frozen {
             next: match rules.epoch(slot) - rules.epoch(lottery.slot) {
                 0 => parent
@@ -306,24 +324,16 @@ impl Chain {
 
     /// One block for one slot: a second one is refused, unless it could be what leads to a decided
     /// block that is not known here.
-    fn check_alone(&self, sealed: &SealedHeader) -> Result<(), HeaderError> {
+    fn check_alone(&self, header: &Header) -> Result<(), HeaderError> {
         if !self.headers.contains_key(&self.decided.hash) {
             return Ok(());
         }
-        let header = &sealed.header;
-        let known = self.unsettled.values().flatten();
-        let twin = known
-            .filter_map(|hash| self.headers.get(hash))
-            .map(|known| &known.sealed)
-            .find(|other| {
-                other.header.timestamp_ms == header.timestamp_ms
-                    && other.header.producer == header.producer
-            });
-        match twin {
-            Some(one) => Err(HeaderError::Equivocation(Box::new(Equivocation {
-                one: one.clone(),
-                other: sealed.clone(),
-            }))),
+        match self.produced_at(&header.producer, header.timestamp_ms) {
+            Some(known) => Err(HeaderError::Equivocation {
+                producer: header.producer,
+                slot_start_ms: header.timestamp_ms,
+                known,
+            }),
             None => Ok(()),
         }
     }

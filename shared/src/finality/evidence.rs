@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{Ballot, LogEntry, Proposal, Step, Vote};
+use crate::block::SealedHeader;
 use crate::chain::{RestoreError, row_value};
-use crate::hash::Hash;
+use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
 use crate::keys::{PublicKey, SignatureError};
 use crate::limits::EVIDENCE_MAX;
@@ -25,6 +26,8 @@ pub enum Evidence {
     /// Entries of the relay's log that do not belong to one log: different ones at one index, or
     /// one that does not continue the one before it.
     Log(Box<(LogEntry, LogEntry)>),
+    /// Different blocks of a producer for one slot, where the proof is stake.
+    Blocks(Box<(SealedHeader, SealedHeader)>),
 }
 
 /// What kind of statements contradict each other.
@@ -38,6 +41,8 @@ pub enum EvidenceKind {
     Proposals,
     /// [`Evidence::Log`].
     Log,
+    /// [`Evidence::Blocks`].
+    Blocks,
 }
 
 /// Somebody who is convicted, and of what.
@@ -76,6 +81,13 @@ pub enum Offence {
     Log {
         /// Index and hash of two entries that do not belong to one log.
         entries: [(u64, Hash); 2],
+    },
+    /// A holder of stake produced twice in one slot.
+    Blocks {
+        /// When the slot begins, milliseconds since 1970 UTC.
+        slot_start_ms: u64,
+        /// The blocks.
+        blocks: [BlockHash; 2],
     },
 }
 
@@ -130,6 +142,16 @@ impl Evidence {
                     one.index.checked_add(1) == Some(other.index) && other.previous != one.hash();
                 ([one.network, other.network], are_two || breaks)
             }
+            Self::Blocks(blocks) => {
+                let (one, other) = &**blocks;
+                let turn = |sealed: &SealedHeader| {
+                    let header = &sealed.header;
+                    (header.producer, header.timestamp_ms)
+                };
+                // A block does not name its network, but what its producer signs does.
+                let are_two = turn(one) == turn(other) && one.header != other.header;
+                ([id, id], are_two && network.stake().is_some())
+            }
         };
         if networks != [id, id] {
             return Err(EvidenceError::Network);
@@ -144,6 +166,9 @@ impl Evidence {
                 let statement = entry.record.statement();
                 network.relay.verify(&statement, &entry.signature)
             }),
+            Self::Blocks(blocks) => [&blocks.0, &blocks.1]
+                .into_iter()
+                .try_for_each(|sealed| sealed.verify_signature(&id)),
         }?;
         Ok(self.conviction(&network.relay))
     }
@@ -167,6 +192,10 @@ impl Evidence {
                 entries: [&entries.0, &entries.1]
                     .map(|entry| (entry.record.index, entry.record.hash())),
             },
+            Self::Blocks(blocks) => Offence::Blocks {
+                slot_start_ms: blocks.0.header.timestamp_ms,
+                blocks: [&blocks.0, &blocks.1].map(|sealed| sealed.header.hash()),
+            },
         };
         let (key, _) = self.accused(relay);
         Conviction { key, offence }
@@ -179,6 +208,7 @@ impl Evidence {
             Self::Votes(votes) => (votes.0.voter, EvidenceKind::Votes),
             Self::Proposals(proposals) => (proposals.0.proposer, EvidenceKind::Proposals),
             Self::Log(_) => (*relay, EvidenceKind::Log),
+            Self::Blocks(blocks) => (blocks.0.header.producer, EvidenceKind::Blocks),
         }
     }
 }
@@ -191,6 +221,7 @@ impl Offence {
             Self::Votes { .. } => EvidenceKind::Votes,
             Self::Proposals { .. } => EvidenceKind::Proposals,
             Self::Log { .. } => EvidenceKind::Log,
+            Self::Blocks { .. } => EvidenceKind::Blocks,
         }
     }
 }

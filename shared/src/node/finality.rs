@@ -180,6 +180,11 @@ impl Node {
                 Action::Send(message) => self.send(&message),
             }
         }
+        self.show_evidence(found);
+    }
+
+    /// Shows what has come up: the voter or the chain has verified what it accuses somebody of.
+    pub(super) fn show_evidence(&mut self, found: impl IntoIterator<Item = Evidence>) {
         for evidence in found {
             if self.accuse(&evidence).is_ok() {
                 self.send(&Message::Evidence(Box::new(evidence)));

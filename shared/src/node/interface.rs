@@ -508,8 +508,6 @@ pub struct StakeView {
     /// Who of them is drawn next if no block comes before, and when; nothing where nobody is
     /// drawn soon.
     pub next: Option<(u64, PublicKey)>,
-    /// Keys that signed two blocks for one slot, and when it began.
-    pub equivocations: Vec<(PublicKey, u64)>,
 }
 
 /// Why a node does not vote.
@@ -531,4 +529,7 @@ pub enum MiningPause {
     NoNetwork,
     /// The proof is stake, and none of this key's counts now.
     NoStake,
+    /// The proof is stake, and the relay is away, or has not been heard since this device slept or
+    /// its clock was set.
+    NoRelay,
 }

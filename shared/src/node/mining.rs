@@ -24,6 +24,9 @@ pub(super) struct Mining {
     pub(super) found: u64,
     /// Where the proof is stake: what was signed last.
     pub(super) signed: Option<SignedSlot>,
+    /// Since when the relay was heard without a gap, and its clock is known; the session may be
+    /// over.
+    pub(super) in_touch_since_ms: Option<u64>,
 }
 
 #[derive(Debug)]

@@ -4,10 +4,13 @@
 use super::interface::{MiningPause, StakeView};
 use super::{Followup, Node, Signing};
 use crate::block::{Block, Body, Header, Seal, SealedHeader};
-use crate::chain::{Chain, seal_statement};
+use crate::chain::Chain;
 use crate::hash::NetworkId;
 use crate::keys::{PublicKey, Signature};
-use crate::limits::{STAKE_FORECAST_PRODUCERS_MAX, STAKE_FORECAST_SLOTS, STAKE_HOLDERS_SHOWN_MAX};
+use crate::limits::{
+    STAKE_FORECAST_PRODUCERS_MAX, STAKE_FORECAST_SLOTS, STAKE_GAP_MAX_MS, STAKE_HOLDERS_SHOWN_MAX,
+    STAKE_IN_TOUCH_MS,
+};
 use crate::network::Holder;
 use crate::store::{Rows, Table, Write};
 
@@ -33,7 +36,31 @@ impl Node {
     pub(super) fn stake_pause(&self, chain: &Chain) -> Option<MiningPause> {
         let slot = chain.slot_at(self.network_time_ms(self.clock.now_ms()))?;
         let holders = chain.holders_in(slot)?;
-        (holders.stake_of(&self.key) == 0).then_some(MiningPause::NoStake)
+        if holders.stake_of(&self.key) == 0 {
+            Some(MiningPause::NoStake)
+        } else if self.in_touch_since_ms().is_none() {
+            Some(MiningPause::NoRelay)
+        } else {
+            None
+        }
+    }
+
+    /// Since when this node is a member whose key no other tab uses, and knows the relay's time.
+    fn in_touch_since_ms(&self) -> Option<u64> {
+        let since_ms = self.mining.in_touch_since_ms?;
+        self.session.is_joined().then_some(since_ms)
+    }
+
+    /// A device that slept, or whose clock was set, waits for the relay's time: a block for a slot
+    /// far ahead would keep its producer, and who builds on it, from all slots before that one.
+    pub(super) fn note_gap(&mut self, gap_ms: u64) {
+        let ledger = self.ledger.as_ref();
+        let slot_ms = ledger
+            .and_then(|ledger| ledger.replica.chain().network().stake())
+            .map_or(0, |rules| rules.slot_ms);
+        if gap_ms > slot_ms.saturating_add(STAKE_GAP_MAX_MS) {
+            self.mining.in_touch_since_ms = None;
+        }
     }
 
     /// When the next slot begins, by the clock to wait by, in a network of proof of stake.
@@ -44,31 +71,36 @@ impl Node {
         Some(self.steady_ms(start_ms))
     }
 
-    /// Makes a block if the present slot is this key's own and it has signed none for it. What was
-    /// signed is durable first: a second block for the slot would be a proof of misbehaviour.
+    /// Makes a block if it is this key's turn. What was signed is durable first: a second block for
+    /// the slot would be a proof of misbehaviour.
     pub(super) fn take_turn(&mut self, now_ms: u64) {
-        let time_ms = self.network_time_ms(now_ms);
-        let Some(ledger) = &mut self.ledger else {
+        let turn = self.turn(now_ms);
+        let (Some(signed), Some(ledger)) = (turn, &mut self.ledger) else {
             return;
         };
-        let chain = ledger.replica.chain();
+        let start_ms = ledger.replica.chain().slot_start_ms(signed.slot);
+        let template = ledger.replica.template(self.key, start_ms);
+        self.mining.signed = Some(signed);
+        let row = Write::put(Table::Meta, SIGNED_SLOT_ROW, &signed);
+        self.write(vec![row], vec![Followup::Seal(Box::new(template))]);
+    }
+
+    /// The present slot, if this key draws it and has signed nothing for it: neither here nor, as
+    /// far as can be known, in another tab that had the key before.
+    fn turn(&self, now_ms: u64) -> Option<SignedSlot> {
+        let chain = self.ledger.as_ref()?.replica.chain();
         let network = chain.network_id();
-        let Some(slot) = chain.slot_at(time_ms) else {
-            return;
-        };
+        let slot = chain.slot_at(self.network_time_ms(now_ms))?;
+        let start_ms = chain.slot_start_ms(slot);
+        let since_ms = self.in_touch_since_ms()?;
+        let is_in_touch = since_ms.saturating_add(STAKE_IN_TOUCH_MS) <= self.steady_ms(start_ms);
         let has_signed = self
             .mining
             .signed
             .is_some_and(|signed| signed.network == network && signed.slot >= slot);
-        if has_signed || !chain.may_produce(&self.key, slot) {
-            return;
-        }
-        let start_ms = chain.slot_start_ms(slot);
-        let template = ledger.replica.template(self.key, start_ms);
-        let signed = SignedSlot { network, slot };
-        self.mining.signed = Some(signed);
-        let row = Write::put(Table::Meta, SIGNED_SLOT_ROW, &signed);
-        self.write(vec![row], vec![Followup::Seal(Box::new(template))]);
+        let is_free = !has_signed && chain.produced_at(&self.key, start_ms).is_none();
+        let is_turn = is_in_touch && is_free && chain.may_produce(&self.key, slot);
+        is_turn.then_some(SignedSlot { network, slot })
     }
 
     pub(super) fn seal(&mut self, template: Box<(Header, Body)>) {
@@ -76,7 +108,7 @@ impl Node {
             return;
         };
         let network = ledger.replica.chain().network_id();
-        let statement = seal_statement(&network, &template.0.hash());
+        let statement = SealedHeader::statement(&network, &template.0.hash());
         self.sign(statement, Signing::Block(template));
     }
 
@@ -125,14 +157,6 @@ impl Node {
             holders: shown(holders.as_slice()),
             holders_present: super::view::count(present.len()),
             next: turn.map(|(slot, key)| (chain.slot_start_ms(slot), key)),
-            equivocations: chain
-                .equivocations()
-                .iter()
-                .map(|proof| {
-                    let header = &proof.one.header;
-                    (header.producer, header.timestamp_ms)
-                })
-                .collect(),
         })
     }
 }

@@ -311,6 +311,7 @@ impl Node {
         self.session.id = Some(welcome.id);
         // The relay knows the key from now on.
         self.session.invitation = None;
+        self.mining.in_touch_since_ms = None;
         self.set_clock(now_ms, welcome.relay_time_ms);
         let Some(ledger) = &mut self.ledger else {
             return;
@@ -430,6 +431,7 @@ impl Node {
     fn set_clock(&mut self, now_ms: u64, relay_time_ms: u64) {
         let ahead = i128::from(relay_time_ms) - i128::from(now_ms);
         self.relay_ahead_ms = i64::try_from(ahead).ok();
+        self.mining.in_touch_since_ms.get_or_insert(now_ms);
     }
 
     /// Notes how far the relay is, so that what is lacking is asked for.

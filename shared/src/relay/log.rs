@@ -49,12 +49,14 @@ impl Relay {
         self.fan_out(Some(from), frame.into());
     }
 
-    /// Evidence that a member shows: against one of the roster, or who is here, or the relay.
+    /// Evidence that a member shows: against one of the roster, who is here, a holder of stake, or
+    /// the relay.
     pub(super) fn shown_evidence(&mut self, now_ms: u64, from: ConnectionId, evidence: &Evidence) {
         let (key, _) = evidence.accused(&self.network().relay);
         let is_known = key == self.network().relay
             || self.log.roster().index_of(&key).is_some()
-            || self.members().any(|member| member.key == key);
+            || self.members().any(|member| member.key == key)
+            || self.replica.chain().holds_stake(&key);
         // Keys that nobody knows would fill the room for evidence.
         if is_known {
             self.accuse(now_ms, Some(from), evidence);

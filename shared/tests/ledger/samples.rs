@@ -1,7 +1,7 @@
 //! One value of every kind that travels or is stored, from fixed inputs.
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use shared::block::{Block, Body, Outcomes, Seal, SealedHeader};
+use shared::block::{Block, Body, Header, Outcomes, Seal, SealedHeader};
 use shared::difficulty::Schedule;
 use shared::encoding::{List, decode, encode};
 use shared::finality::evidence::Evidence;
@@ -25,6 +25,7 @@ use shared::transaction::{Action, Expect, Outcome, SignedTransaction};
 use crate::common::{
     Builder, CREATED_AT_MS, network, public, put, secret, sign, text, transaction,
 };
+use crate::stake::stake_network;
 
 /// A transaction of each shape.
 pub(crate) fn transactions() -> Vec<SignedTransaction> {
@@ -261,6 +262,10 @@ fn session() -> Vec<(&'static str, Message)> {
         nonce: [0xaa; 32],
         signature: secret(200).sign(&statement().by_relay()),
     };
+    let staked = Challenge {
+        network: stake_network(),
+        ..challenge.clone()
+    };
     let welcome = Welcome {
         id: 1,
         session: 2,
@@ -278,6 +283,7 @@ fn session() -> Vec<(&'static str, Message)> {
         ("hello", Message::Hello(hello)),
         ("hello, any network", Message::Hello(anywhere)),
         ("challenge", Message::Challenge(Box::new(challenge))),
+        ("challenge, stake", Message::Challenge(Box::new(staked))),
         (
             "register",
             Message::Register {
@@ -384,11 +390,7 @@ fn blocks() -> Vec<(&'static str, Message)> {
         transactions: List::truncated(block.body.transactions.iter().map(SignedTransaction::hash)),
         outcomes: block.body.outcomes.clone(),
     };
-    let staked = SealedHeader {
-        header: block.sealed.header.clone(),
-        seal: Seal::Stake(secret(3).sign(&hash.0)),
-    };
-    let headers = List::truncated([block.sealed.clone(), staked]);
+    let headers = List::truncated([block.sealed.clone(), staked(block.sealed.header.bits)]);
     let every_outcome = Body {
         transactions: List::truncated(transactions()),
         outcomes: Outcomes::truncated([
@@ -466,10 +468,27 @@ fn finality() -> Vec<(&'static str, Message)> {
                 nil,
             ))))),
         ),
+        (
+            "evidence, blocks",
+            Message::Evidence(Box::new(Evidence::Blocks(Box::new((staked(0), staked(1)))))),
+        ),
         ("certified", Message::Certified(Box::new(certified))),
         ("log", Message::Log(List::truncated(log()))),
         ("get log", Message::GetLog { from: 1 }),
     ]
+}
+
+/// A header of [`block`] with other bits, signed as where the proof is stake.
+fn staked(bits: u32) -> SealedHeader {
+    let header = Header {
+        bits,
+        ..block().sealed.header
+    };
+    let statement = SealedHeader::statement(&network().id(), &header.hash());
+    SealedHeader {
+        seal: Seal::Stake(secret(3).sign(&statement)),
+        header,
+    }
 }
 
 fn checks() -> Vec<(&'static str, Message)> {

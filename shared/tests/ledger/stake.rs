@@ -7,9 +7,9 @@ mod draw;
 mod sync;
 
 use shared::block::{Block, Body, Header, Seal, SealedHeader};
-use shared::chain::{Chain, HeaderError};
+use shared::chain::{Chain, Checkpoint, HeaderError};
 use shared::encoding::List;
-use shared::hash::Tag;
+use shared::finality::evidence::Evidence;
 use shared::keys::{PublicKey, SignatureError};
 use shared::network::{Consensus, Holder, NetworkParameters, ParametersError, Stake};
 use shared::stake::{Lottery, StakeError};
@@ -17,7 +17,8 @@ use shared::state::{Entry, lottery_path};
 use shared::transaction::{Action, SignedTransaction, Verified};
 
 use crate::common::{
-    CREATED_AT_MS, LATE_MS, REWARD, deliver, hash_of, network, public, secret, sign, transaction,
+    CREATED_AT_MS, LATE_MS, REWARD, advance, deliver, hash_of, network, public, secret, sign,
+    transaction,
 };
 
 const SLOT_MS: u64 = 1_000;
@@ -53,8 +54,8 @@ fn start_ms(slot: u64) -> u64 {
 
 /// The header with the signature of a key, which need not be its producer's.
 fn sealed_by(signer: u8, header: Header) -> SealedHeader {
-    let signature =
-        secret(signer).sign(&Tag::SEAL.statement(&(stake_network().id(), header.hash())));
+    let statement = SealedHeader::statement(&stake_network().id(), &header.hash());
+    let signature = secret(signer).sign(&statement);
     SealedHeader {
         header,
         seal: Seal::Stake(signature),
@@ -286,24 +287,42 @@ fn a_second_block_for_one_slot_is_refused_and_both_are_kept_as_proof() {
     let one = producers.draft(slot, producer, &[]);
     let other = producers.draft(slot, producer, &[transfer(1, 0, 2, 1)]);
     producers.push(one.clone());
-    for _ in 0..2 {
-        let refused = producers.chain.insert_header(&other.sealed, LATE_MS);
-        let error = refused.unwrap_err();
-        assert!(matches!(error, HeaderError::Equivocation(_)) && error.is_forged());
-    }
-    let [proof] = producers.chain.equivocations() else {
-        panic!("one proof");
+    let refused = producers.chain.insert_header(&other.sealed, LATE_MS);
+    let error = HeaderError::Equivocation {
+        producer: public(producer),
+        slot_start_ms: start_ms(slot),
+        known: hash_of(&one),
     };
-    assert_eq!((&proof.one, &proof.other), (&one.sealed, &other.sealed));
+    assert!(error.is_forged());
+    assert_eq!(refused, Err(error));
+    let proof = Evidence::Blocks(Box::new((one.sealed.clone(), other.sealed.clone())));
+    let found = producers.chain.take_evidence();
+    assert_eq!(found, core::slice::from_ref(&proof));
+    let conviction = proof.verify(&stake_network()).unwrap();
+    assert_eq!(conviction.key, public(producer));
 
     // Unsigned, it proves nothing.
-    let mut forged = other.sealed;
+    let mut forged = other.sealed.clone();
     forged.header.state_root = one.sealed.header.state_root;
     assert!(matches!(
         producers.chain.insert_header(&forged, LATE_MS),
         Err(HeaderError::Signature(_))
     ));
-    assert_eq!(producers.chain.equivocations().len(), 1);
+    assert_eq!(producers.chain.take_evidence(), []);
+
+    // What is final already has proven its producer's first signature.
+    let decided = Checkpoint {
+        height: 1,
+        hash: hash_of(&one),
+    };
+    producers.chain.decide(decided);
+    advance(&mut producers.chain);
+    assert_eq!(producers.chain.final_height(), 1);
+    for sealed in [&forged, &other.sealed] {
+        let refused = producers.chain.insert_header(sealed, LATE_MS);
+        assert_eq!(refused, Err(HeaderError::Undecided(decided)));
+    }
+    assert_eq!(producers.chain.take_evidence(), [proof]);
 }
 
 #[test]

@@ -3,25 +3,30 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use shared::block::{Body, Header, Seal, SealedHeader};
 use shared::encoding::{List, Text};
+use shared::finality::evidence::{Conviction, Offence};
+use shared::hash::Hash;
 use shared::keys::{PublicKey, SecretKey};
+use shared::message::{AnnouncedBody, BlockAnnouncement, Message};
 use shared::network::{Consensus, Holder, NetworkParameters, Stake};
-use shared::node::Node;
-use shared::node::interface::{
-    Answer, Command, Effect, Event, ImportStep, MiningPause, Profile, StakeView,
-};
+use shared::node::interface::{Answer, Command, ImportStep, MiningPause, StakeView};
 use shared::receipt::Receipt;
 use shared::store::Table;
 use shared::transaction::Expect;
 
-use crate::world::{MemoryStore, World};
+use crate::world::World;
 
 const SLOT_MS: u64 = 1_000;
 const EPOCH_MS: u64 = 20 * SLOT_MS;
 
-/// The key of the world's node with this index.
+/// The secret key of the world's node with this index.
+fn secret(index: u8) -> SecretKey {
+    SecretKey::from_seed(&[10 + index; 32])
+}
+
 fn key(index: u8) -> PublicKey {
-    SecretKey::from_seed(&[10 + index; 32]).public_key()
+    secret(index).public_key()
 }
 
 /// A network in which the first node holds everything.
@@ -46,7 +51,7 @@ fn producing() -> World {
     for index in 0..3 {
         world.command(index, Command::StartMining { once: false });
     }
-    world.pass(1_000);
+    world.pass(2_000);
     world
 }
 
@@ -144,42 +149,106 @@ fn without_its_only_holder_a_network_waits_and_says_why() {
     assert_eq!(view.chain.final_height, view.chain.height);
 }
 
-/// Its block was lost with the tab, but others may have seen it: a second one would be a proof of
-/// misbehaviour.
+/// The network's time was set back, and its block is lost with the tab and the relay's disk; but
+/// others may have seen it: a second one would be a proof of misbehaviour.
 #[test]
 fn a_node_that_lost_its_block_does_not_sign_another_for_its_slot() {
-    let mut world = producing();
-    while world.view(0).chain.height == 0 {
-        world.pass(SLOT_MS);
-    }
-    let now_ms = world.now_ms;
-    let mut store = world.nodes[0].store.clone();
-    store.0.retain(|(table, _), _| *table == Table::Meta);
-    let signs = |store: &MemoryStore, now_ms| {
-        let profile = Profile {
-            key: key(0),
-            agent: "test",
-            stays: true,
-        };
-        let (mut node, _) = Node::new(profile, &store.rows(), now_ms);
-        let start = Event::Command(1, Command::StartMining { once: false });
-        let mut effects = node.handle(now_ms, start);
-        let written = effects.iter().find_map(|effect| match effect {
-            Effect::Write(id, _) => Some(*id),
-            _ => None,
-        });
-        if let Some(id) = written {
-            effects.extend(node.handle(now_ms, Event::Written(id)));
+    for forgets in [false, true] {
+        let mut world = World::of(network(), 1);
+        world.pass(3_000);
+        let before = world.relay_store.clone();
+        world.command(0, Command::StartMining { once: false });
+        while world.view(0).chain.height == 0 {
+            world.pass(SLOT_MS);
         }
-        let is_sign = |effect: &Effect| matches!(effect, Effect::Sign(..));
-        effects.iter().any(is_sign)
+        let made_ms = world.now_ms;
+        world.stop_node(0);
+        world.kill_relay();
+        world.relay_store = before;
+        let rows = &mut world.nodes[0].store.0;
+        rows.retain(|(table, _), _| *table == Table::Meta);
+        rows.retain(|(_, key), _| !forgets || key != b"signed-slot");
+        world.now_ms -= 10 * SLOT_MS;
+        world.start_relay();
+        world.start_node(0);
+        world.command(0, Command::StartMining { once: false });
+        world.pass(made_ms - world.now_ms);
+        assert_eq!(world.view(0).mining.paused, None);
+        assert_eq!(world.view(0).mining.found > 0, forgets);
+        world.pass(60 * SLOT_MS);
+        assert!(world.view(0).mining.found > 0, "later slots are its own");
+    }
+}
+
+#[test]
+fn a_holder_whose_clock_was_set_waits_for_the_relays_time() {
+    let mut world = producing();
+    world.pass(20_000);
+    let height = world.view(0).chain.height;
+    // The relay's answers get lost; and then it is farther on than all doublings of chances.
+    world.lose_relay();
+    world.now_ms += 3_600_000;
+    world.pass(SLOT_MS);
+    assert_eq!(world.view(0).mining.paused, Some(MiningPause::NoRelay));
+    assert_eq!(world.view(0).chain.height, height);
+    world.kill_relay();
+    world.pass(20_000);
+    assert_eq!(world.view(0).mining.paused, Some(MiningPause::NoRelay));
+    world.stop_node(0);
+    world.start_node(0);
+    world.command(0, Command::StartMining { once: false });
+    world.pass(20_000);
+    assert_eq!(world.view(0).mining.paused, Some(MiningPause::NoRelay));
+    assert_eq!(world.view(0).chain.height, height);
+    world.start_relay();
+    world.pass(60_000);
+    assert_eq!(world.view(0).mining.paused, None);
+    assert!(world.view(0).chain.height > height);
+}
+
+#[test]
+fn a_holder_that_produces_twice_in_one_slot_is_convicted_before_everyone_for_good() {
+    let mut world = producing();
+    world.pass(20_000);
+    world.command(0, Command::StopMining);
+    world.pass(5_000);
+    let chain = world.nodes[0].node.replica().unwrap().chain();
+    let one = chain.header_by_hash(&chain.tip().hash).unwrap().clone();
+    assert_eq!(chain.final_height(), one.header.height);
+    let header = Header {
+        state_root: Hash([9; 32]),
+        ..one.header.clone()
     };
-    assert!(!signs(&store, now_ms));
-    let mut forgotten = store.clone();
-    forgotten.0.retain(|(_, key), _| key != b"signed-slot");
-    assert!(signs(&forgotten, now_ms), "the slot is its own");
-    let later = (1..100).find(|slots| signs(&store, now_ms + slots * SLOT_MS));
-    assert!(later.is_some(), "it signs for a later slot");
+    let statement = SealedHeader::statement(&network().id(), &header.hash());
+    let other = SealedHeader {
+        seal: Seal::Stake(secret(0).sign(&statement)),
+        header,
+    };
+    let blocks = [&one, &other].map(|sealed| sealed.header.hash());
+    let announcement = BlockAnnouncement {
+        sealed: other,
+        body: AnnouncedBody::Full(Body::default()),
+    };
+    world.send(0, Message::Block(Box::new(announcement)).to_frame());
+    world.settle();
+    world.kill_relay();
+    world.start_relay();
+    world.pass(40_000);
+    world.stop_node(2);
+    world.start_node(2);
+    let newcomer = world.add_node();
+    world.pass(10_000);
+    let conviction = Conviction {
+        key: key(0),
+        offence: Offence::Blocks {
+            slot_start_ms: one.header.timestamp_ms,
+            blocks,
+        },
+    };
+    assert_eq!(world.relay.view().convicted, [conviction]);
+    for index in [0, 1, 2, newcomer] {
+        assert_eq!(world.view(index).convicted, [conviction], "seen by {index}");
+    }
 }
 
 #[test]

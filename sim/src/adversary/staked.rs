@@ -2,7 +2,7 @@
 
 use shared::block::{Body, Header, Seal, SealedHeader};
 use shared::chain::Chain;
-use shared::hash::{Hash, Tag};
+use shared::hash::Hash;
 use shared::keys::PublicKey;
 use shared::message::{AnnouncedBody, BlockAnnouncement, Message};
 use shared::stake::Lottery;
@@ -23,12 +23,15 @@ impl Teller<'_> {
     /// A block upon the tip with one thing wrong, but for that such as an honest member makes.
     pub(super) fn staked_block(&self, lie: Lie) -> Option<Message> {
         let chain = self.node.replica()?.chain();
+        if lie == Lie::BadWork && self.chance % 4 == 3 {
+            return self.second_block(chain);
+        }
         let (present, parent) = (chain.slot_at(self.now_ms)?, self.lottery(chain));
         let own = [self.key];
         let drawn = chain.next_turn(parent.slot + 1, present.checked_sub(parent.slot)?, &own);
         let (slot, producer) = match lie {
             // Another's slot, a slot before the parent's, and one that nobody drew.
-            Lie::BadWork => match self.chance % 3 {
+            Lie::BadWork => match self.chance % 4 {
                 0 => self.slot_of_another(chain, parent.slot + 1, present)?,
                 1 => (self.past_slot(chain, &parent)?, self.key),
                 _ => (present, self.key),
@@ -57,12 +60,28 @@ impl Teller<'_> {
             bits: 0,
             nonce: 0,
         };
-        let statement = Tag::SEAL.statement(&(chain.network_id(), header.hash()));
+        Some(self.announced(chain, header, body))
+    }
+
+    /// Another block for the slot of the newest that this member has made.
+    fn second_block(&self, chain: &Chain) -> Option<Message> {
+        let heights = (1..=chain.height()).rev();
+        let mut headers = heights.filter_map(|height| Some(&chain.header(height)?.header));
+        let first = headers.find(|header| header.producer == self.key)?;
+        let second = Header {
+            state_root: Hash([9; 32]),
+            ..first.clone()
+        };
+        Some(self.announced(chain, second, Body::default()))
+    }
+
+    fn announced(&self, chain: &Chain, header: Header, body: Body) -> Message {
+        let statement = SealedHeader::statement(&chain.network_id(), &header.hash());
         let seal = Seal::Stake(self.secret.sign(&statement));
-        Some(Message::Block(Box::new(BlockAnnouncement {
+        Message::Block(Box::new(BlockAnnouncement {
             sealed: SealedHeader { header, seal },
             body: AnnouncedBody::Full(body),
-        })))
+        }))
     }
 
     fn lottery(&self, chain: &Chain) -> Lottery {

@@ -1,4 +1,4 @@
-//! Promises on members that vote twice.
+//! Promises on members that vote twice, or produce twice in a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use shared::keys::PublicKey;
 use super::Broken;
 use crate::world::World;
 
-const PROMISE: &str = "who votes twice is convicted";
+const PROMISE: &str = "who signs twice is convicted";
 
 /// Which relay, when its life began, who voted, in which step.
 type Place = (usize, u64, PublicKey, Step);
@@ -69,6 +69,16 @@ impl Equivocators {
     }
 }
 
+/// A relay that gets a second block for a slot knows whose it is.
+pub(super) fn produces_twice(world: &World, relay: usize, key: &PublicKey) -> Result<(), Broken> {
+    let core = world.relays.get(relay).and_then(|sim| sim.core.as_ref());
+    let Some(core) = core else {
+        return Ok(());
+    };
+    let convicted = core.view().convicted;
+    convicts(&convicted, key, || "the relay".to_owned())
+}
+
 fn convicts(
     convicted: &[Conviction],
     key: &PublicKey,
@@ -77,6 +87,6 @@ fn convicts(
     if convicted.iter().any(|conviction| conviction.key == *key) {
         return Ok(());
     }
-    let what = format!("{} has no evidence against {key}, who voted twice", who());
+    let what = format!("{} has no evidence against {key}, who signed twice", who());
     Err((PROMISE, what))
 }

@@ -15,7 +15,8 @@ use shared::store::Table;
 use super::miners::exponential_ms;
 use super::{Action, Concerned, Observation, World};
 
-/// The number of a vote in the protocol.
+/// The numbers of a block and of a vote in the protocol.
+const BLOCK: u8 = 12;
 const VOTE: u8 = 18;
 /// How long a batch takes to become durable; batches do so in order.
 const FLUSH_MS: u64 = 20;
@@ -216,7 +217,8 @@ impl World {
         });
     }
 
-    /// A vote of a liar that the relay has to judge: of its member, for the decision that is due.
+    /// What the relay has to judge: a liar's vote for the decision that is due, and a second block
+    /// for a slot.
     pub(super) fn observe_received(&mut self, relay: usize, event: &relay::Event) {
         let relay::Event::Frame { connection, frame } = event else {
             return;
@@ -240,6 +242,23 @@ impl World {
                 log_length,
                 vote,
             });
+        }
+        let chain = core.replica().chain();
+        if frame.get(1) == Some(&BLOCK)
+            && chain.network().stake().is_some()
+            && let Ok(Message::Block(announcement)) = Message::from_frame(frame)
+            && announcement
+                .sealed
+                .verify_signature(&chain.network_id())
+                .is_ok()
+        {
+            let header = &announcement.sealed.header;
+            let known = chain.produced_at(&header.producer, header.timestamp_ms);
+            if known.is_some_and(|known| known != header.hash()) {
+                let key = header.producer;
+                self.met.note("second blocks for a slot");
+                self.observed.push(Observation::SecondBlock { relay, key });
+            }
         }
     }
 

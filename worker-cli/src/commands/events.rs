@@ -102,6 +102,7 @@ pub(super) fn offence(conviction: &Conviction) -> (&'static str, &'static str) {
         Offence::Votes { .. } => ("votes", "voted twice in one round"),
         Offence::Proposals { .. } => ("proposals", "proposed two blocks in one term"),
         Offence::Log { .. } => ("log", "is the relay, and signed two logs"),
+        Offence::Blocks { .. } => ("blocks", "signed two blocks for one slot"),
     }
 }
 

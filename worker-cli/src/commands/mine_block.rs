@@ -66,6 +66,7 @@ async fn mined(
                 Some(MiningPause::NoStake) => {
                     "this key has no stake that counts: waiting until it has".to_owned()
                 }
+                Some(MiningPause::NoRelay) => "waiting for the relay".to_owned(),
                 _ if seen.view.stake.is_some() => "waiting for a slot of one's own".to_owned(),
                 _ => format!("mining, {} hashes/s", mining.hashes_per_second),
             });

@@ -144,6 +144,7 @@ fn mining(view: &View) -> String {
         (true, Some(MiningPause::Syncing)) => "waits for blocks".to_owned(),
         (true, Some(MiningPause::Undecided)) => "waits for the members' decision".to_owned(),
         (true, Some(MiningPause::NoNetwork)) => "waits for a network".to_owned(),
+        (true, Some(MiningPause::NoRelay)) => "waits for the relay".to_owned(),
         (true, Some(MiningPause::NoStake)) => "waits until stake of this key counts".to_owned(),
     }
 }

@@ -4,6 +4,8 @@
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::{RELAY_SEED, block, cast, decision, network, roster_of, secret, secrets, signed, vote};
+use crate::block::{Header, Seal, SealedHeader};
+use crate::encoding::List;
 use crate::finality::evidence::{
     Conviction, Evidence, EvidenceBook, EvidenceError, EvidenceKind, Offence,
 };
@@ -12,7 +14,7 @@ use crate::finality::{Ballot, Decision, LogEntry, Proposal, Step};
 use crate::hash::Hash;
 use crate::keys::SecretKey;
 use crate::limits::EVIDENCE_MAX;
-use crate::network::NetworkParameters;
+use crate::network::{Consensus, Holder, NetworkParameters, Stake};
 use crate::store::{Rows, Table};
 
 /// A vote for nil, and in the same step one for `value`.
@@ -115,6 +117,75 @@ fn proposals_convict_a_leader_of_two_decisions_in_one_term() {
         proposals(first, forged).verify(&network()),
         Err(EvidenceError::Signature(_))
     ));
+}
+
+#[test]
+fn blocks_convict_a_producer_of_two_for_one_slot() {
+    let holder = secret(1);
+    let network = NetworkParameters {
+        consensus: Consensus::Stake(Stake {
+            slot_ms: 1_000,
+            epoch_slots: 20,
+            holders: List::truncated([Holder {
+                key: holder.public_key(),
+                stake: 1,
+            }]),
+        }),
+        ..network()
+    };
+    let in_network = |network: &NetworkParameters, timestamp_ms, nonce, signer: &SecretKey| {
+        let header = Header {
+            producer: holder.public_key(),
+            timestamp_ms,
+            nonce,
+            ..network.genesis()
+        };
+        let statement = SealedHeader::statement(&network.id(), &header.hash());
+        let seal = Seal::Stake(signer.sign(&statement));
+        SealedHeader { header, seal }
+    };
+    let produce = |timestamp_ms, nonce| in_network(&network, timestamp_ms, nonce, &holder);
+    let first = produce(5_000, 1);
+    let both = |other| Evidence::Blocks(Box::new((first.clone(), other)));
+    let second = produce(5_000, 2);
+    assert_eq!(
+        both(second.clone()).verify(&network),
+        Ok(Conviction {
+            key: holder.public_key(),
+            offence: Offence::Blocks {
+                slot_start_ms: 5_000,
+                blocks: [first.header.hash(), second.header.hash()],
+            },
+        })
+    );
+    let mut by_another = second.clone();
+    by_another.header.producer = secret(2).public_key();
+    for innocent in [first.clone(), produce(6_000, 1), by_another] {
+        let refused = both(innocent).verify(&network);
+        assert_eq!(refused, Err(EvidenceError::Agreeing));
+    }
+    let elsewhere = NetworkParameters {
+        salt: [8; 16],
+        ..network.clone()
+    };
+    let unsealed = SealedHeader {
+        seal: Seal::Work,
+        ..second.clone()
+    };
+    for forged in [
+        in_network(&network, 5_000, 2, &secret(2)),
+        in_network(&elsewhere, 5_000, 2, &holder),
+        unsealed,
+    ] {
+        let refused = both(forged).verify(&network);
+        assert!(matches!(refused, Err(EvidenceError::Signature(_))));
+    }
+    let of_work = NetworkParameters {
+        consensus: super::network().consensus,
+        ..network.clone()
+    };
+    let refused = both(second).verify(&of_work);
+    assert_eq!(refused, Err(EvidenceError::Agreeing));
 }
 
 #[test]

@@ -162,6 +162,7 @@ fn of_conviction(locale: &Locale, conviction: &Conviction) -> Notice {
             say!(locale, "convicted-proposals", instance = instance)
         }
         Offence::Log { .. } => say!(locale, "convicted-log"),
+        Offence::Blocks { .. } => say!(locale, "convicted-blocks"),
     };
     Notice {
         kind: "convicted",

@@ -72,6 +72,7 @@ fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
         (true, Some(MiningPause::Undecided)) => ("paused", Some("undecided")),
         (true, Some(MiningPause::NoNetwork)) => ("paused", Some("no-network")),
         (true, Some(MiningPause::NoStake)) => ("paused", Some("no-stake")),
+        (true, Some(MiningPause::NoRelay)) => ("paused", Some("no-relay")),
     }
 }
 
@@ -83,6 +84,7 @@ fn state_text(locale: &Locale, mining: &MiningView) -> String {
         (true, Some(MiningPause::Undecided)) => say!(locale, "mining-paused-undecided"),
         (true, Some(MiningPause::NoNetwork)) => say!(locale, "mining-paused-no-network"),
         (true, Some(MiningPause::NoStake)) => say!(locale, "mining-paused-no-stake"),
+        (true, Some(MiningPause::NoRelay)) => say!(locale, "mining-paused-no-relay"),
     }
 }
 
