@@ -12,6 +12,8 @@ use crate::{
 
 /// Seeds that are simulated; `cargo xtask sim` runs more.
 const SIMULATED_SEEDS: u64 = 200;
+/// Seeds that are simulated with proof of stake: four of each scenario.
+const STAKED_SEEDS: u64 = 48;
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 /// Runs all checks and tests, also after one has failed, and adds up.
@@ -23,7 +25,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, Failure> {
         tally += check(name, || Ok(process::run(&mut command)?));
     }
     tally += test::run_all(workspace, &TestOptions::ALL)?;
-    tally += check("simulation", || sim::check(workspace, SIMULATED_SEEDS));
+    tally += check("simulation", || {
+        sim::check(workspace, "work", SIMULATED_SEEDS)
+    });
+    tally += check("simulation of proof of stake", || {
+        sim::check(workspace, "stake", STAKED_SEEDS)
+    });
     tally += check("planted faults", || Ok(sim::self_test(workspace)?));
     tally += check("size", || bench::check(workspace, "size"));
     Ok(tally)

@@ -27,9 +27,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
     })
 }
 
-/// Runs so many seeds; none may break a promise.
-pub(crate) fn check(workspace: &Workspace, seeds: u64) -> Result<(), Failure> {
-    let arguments = ["--seeds".to_owned(), seeds.to_string()];
+/// Runs so many seeds with a kind of consensus; none may break a promise.
+pub(crate) fn check(workspace: &Workspace, consensus: &str, seeds: u64) -> Result<(), Failure> {
+    let seeds = seeds.to_string();
+    let arguments = ["--consensus", consensus, "--seeds", &seeds].map(str::to_owned);
     if simulate(workspace, &arguments)? {
         Ok(())
     } else {

@@ -60,6 +60,7 @@ struct Fault {
     path: PathBuf,
     what: String,
     breaks: String,
+    consensus: String,
     scenario: String,
     seeds: u64,
 }
@@ -195,7 +196,7 @@ impl<'a> Copy<'a> {
 
 /// Runs a planted fault: the promise that it breaks must be seen to be broken in time.
 fn verdict(fault: &Fault, built: Result<PathBuf, &str>) -> Result<String, String> {
-    let output = simulate(&built?, &fault.scenario, fault.seeds)?;
+    let output = simulate(&built?, &fault.consensus, &fault.scenario, fault.seeds)?;
     let Some(found) = output.lines().find(|line| line.contains("broken: ")) else {
         return Err(format!("not within {} seeds", fault.seeds));
     };
@@ -217,11 +218,13 @@ fn verdict(fault: &Fault, built: Result<PathBuf, &str>) -> Result<String, String
 fn run_clean(program: &Path, faults: &[Fault]) -> Result<String, String> {
     let mut seeds = BTreeMap::new();
     for fault in faults {
-        let most = seeds.entry(&fault.scenario).or_insert(0);
+        let most = seeds
+            .entry((&fault.consensus, &fault.scenario))
+            .or_insert(0);
         *most = fault.seeds.max(*most);
     }
-    for (scenario, seeds) in &seeds {
-        let output = simulate(program, scenario, *seeds)?;
+    for ((consensus, scenario), seeds) in &seeds {
+        let output = simulate(program, consensus, scenario, *seeds)?;
         if let Some(found) = output.lines().find(|line| line.contains("broken: ")) {
             return Err(found.to_owned());
         }
@@ -229,10 +232,11 @@ fn run_clean(program: &Path, faults: &[Fault]) -> Result<String, String> {
     Ok("nothing, and there is nothing".to_owned())
 }
 
-fn simulate(program: &Path, scenario: &str, seeds: u64) -> Result<String, String> {
+fn simulate(program: &Path, consensus: &str, scenario: &str, seeds: u64) -> Result<String, String> {
     let mut command = Command::new(program);
     command
-        .args(["--stop", "--threads", "1", "--scenario", scenario])
+        .args(["--stop", "--threads", "1"])
+        .args(["--consensus", consensus, "--scenario", scenario])
         .args(["--seeds", &seeds.to_string()]);
     let output = command.output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -274,6 +278,7 @@ fn fault(path: &Path, text: &str) -> Option<Fault> {
         path: path.to_owned(),
         what: field("What")?,
         breaks: field("Breaks")?,
+        consensus: field("Consensus").unwrap_or_else(|| "work".to_owned()),
         scenario: field("Scenario")?,
         seeds: field("Seeds")?.parse().ok()?,
     })
