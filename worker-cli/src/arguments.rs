@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use shared::hash::TransactionId;
+use shared::keys::PublicKey;
 use shared::transaction::{Key, Value};
 
 use self::relay::{Admission, Network, Server};
@@ -96,6 +97,8 @@ pub enum Command {
     /// Write a value under a key; returns when the relay has stored it
     #[command(name = "add_transaction", alias = "add-transaction")]
     AddTransaction(AddTransaction),
+    /// Move balance to another key; returns when the relay has stored it
+    Transfer(Transfer),
     /// Show this member's number
     #[command(name = "get_id", alias = "get-id")]
     GetId,
@@ -188,6 +191,17 @@ pub struct AddTransaction {
     /// Only if the key was last written by this transaction
     #[arg(long, value_name = "ID")]
     pub expect: Option<TransactionId>,
+}
+
+/// Options of `transfer`.
+#[derive(Debug, Args)]
+pub struct Transfer {
+    /// The public key that receives, `tab1…`; `get_id` shows one's own
+    #[arg(long, value_name = "KEY")]
+    pub to: PublicKey,
+    /// How much; more than the balance has no effect once it is in a block
+    #[arg(long, value_name = "N")]
+    pub amount: u64,
 }
 
 /// Options of `get_chain`.

@@ -14,6 +14,8 @@ mod network;
 mod rebuild;
 mod register;
 mod run;
+mod submission;
+mod transfer;
 mod watch;
 
 pub use self::dump::Progress;
@@ -44,6 +46,10 @@ pub async fn run(arguments: Arguments, output: &Output) -> Result<Option<Class>,
         }) => network::join(&global, output, name, &server, &admission).await?,
         Command::AddTransaction(options) => {
             let act = async |node: &mut Access| add_transaction::run(node, output, options).await;
+            on_a_node(&global, output, act).await?
+        }
+        Command::Transfer(options) => {
+            let act = async |node: &mut Access| transfer::run(node, output, options).await;
             on_a_node(&global, output, act).await?
         }
         Command::GetId => members::get_id(&global)?,

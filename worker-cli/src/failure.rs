@@ -51,7 +51,7 @@ pub enum Class {
     Transaction = 30,
     /// There is no such key, block or transaction.
     NotFound = 31,
-    /// There is nothing to compare with yet, or nobody who leads.
+    /// There is nothing to compare with yet, nobody who leads, or no stake that counts.
     NotYet = 32,
     /// Members' replicas differ.
     Differ = 33,
@@ -153,7 +153,7 @@ impl Class {
         (
             Self::NotYet,
             "not_yet",
-            "nothing is final yet, or nobody leads",
+            "nothing is final yet, nobody leads, or this key has no stake that counts",
         ),
         (Self::Differ, "differ", "members' replicas differ"),
         (

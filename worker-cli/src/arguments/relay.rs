@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shared::invitation::Invitation;
+use shared::keys::PublicKey;
 
 use crate::failure::{Class, Failure};
 use crate::folder::{FolderError, Membership};
@@ -152,18 +153,34 @@ impl Create {
 /// The rules of a network, as REST takes them.
 #[derive(Clone, Debug, Args, Serialize)]
 pub struct Rules {
+    /// Who makes blocks
+    #[arg(long, value_enum, default_value = "work")]
+    pub kind: Kind,
+    /// Stake: who holds how much from the start, repeatedly; if nobody is named, the key of the
+    /// data folder that joins the network holds 100000
+    #[arg(long = "holder", value_name = "KEY=STAKE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
+    /// Stake: length of a slot, in which somebody may make a block
+    #[arg(long, value_name = "MS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot_ms: Option<u64>,
+    /// Stake: slots of an epoch; what is held at its beginning counts an epoch later
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch_slots: Option<u64>,
     /// Who may join
     #[arg(long, value_enum, default_value = "open")]
     pub admission: WhoMayJoin,
-    /// Time between blocks that the difficulty aims at
+    /// Work: time between blocks that the difficulty aims at
     #[arg(long, value_name = "MS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spacing_ms: Option<u64>,
-    /// Hashes that the first block costs, as a power of two
+    /// Work: hashes that the first block costs, as a power of two
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_hashes_log2: Option<u8>,
-    /// Hashes that a block costs at least, as a power of two
+    /// Work: hashes that a block costs at least, as a power of two
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub easiest_hashes_log2: Option<u8>,
@@ -171,6 +188,48 @@ pub struct Rules {
     #[arg(long, value_name = "AMOUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block_reward: Option<u64>,
+}
+
+/// Who makes blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Whoever finds a nonce.
+    Work,
+    /// Whoever is drawn, by stake.
+    Stake,
+}
+
+/// A key and its stake.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holder {
+    /// The public key, `tab1…`.
+    #[serde(serialize_with = "as_text")]
+    pub key: PublicKey,
+    /// How much; text, since it may exceed 2^53.
+    #[serde(serialize_with = "as_text")]
+    pub stake: u64,
+}
+
+/// Why a text is no holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a holder is a public key and a number, as tab1…=100000")]
+pub struct ParseHolderError;
+
+impl std::str::FromStr for Holder {
+    type Err = ParseHolderError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHolderError> {
+        let (key, stake) = text.split_once('=').ok_or(ParseHolderError)?;
+        Ok(Self {
+            key: key.parse().map_err(|_| ParseHolderError)?,
+            stake: stake.parse().map_err(|_| ParseHolderError)?,
+        })
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
 }
 
 /// Who may join a network.

@@ -1,4 +1,4 @@
-//! `mine_block`: mine one block, until it is stored.
+//! `mine_block`: mine one block, or produce one by stake, until it is stored.
 
 use std::time::Duration;
 
@@ -26,8 +26,11 @@ pub(super) async fn run(node: &mut Access, output: Output) -> Result<Report, Fai
     spinner.finish_and_clear();
     let block = mined?;
     let height = block.header.height;
-    let has_voters = node
-        .until(|seen| Some(seen.view.members.iter().any(|member| member.status.stays)))
+    let (has_voters, is_stake) = node
+        .until(|seen| {
+            let has_voters = seen.view.members.iter().any(|member| member.status.stays);
+            Some((has_voters, seen.view.stake.is_some()))
+        })
         .await?;
     let decided = node.until(|seen| (seen.view.chain.final_height >= height).then_some(()));
     let is_final = has_voters && matches!(timeout(DECISION_PATIENCE, decided).await, Ok(Ok(())));
@@ -39,11 +42,20 @@ pub(super) async fn run(node: &mut Access, output: Output) -> Result<Report, Fai
         "final": is_final,
     });
     let standing = if is_final { "final" } else { "not final yet" };
+    let done = if is_stake { "produced" } else { "mined" };
     let text = format!(
-        "{GOOD}mined{GOOD:#} block {height} with {} transactions, {standing}\n  hash  {}",
+        "{GOOD}{done}{GOOD:#} block {height} with {} transactions, {standing}\n  hash  {}",
         block.transactions, block.hash
     );
     Ok(Report::new(json, text))
+}
+
+/// How a wait for one's turn ends.
+#[derive(PartialEq)]
+enum Turn {
+    Taken,
+    /// In proof of stake, nobody without stake has one.
+    Never,
 }
 
 /// Mines until a block of this node's is in its chain, as stored.
@@ -56,23 +68,30 @@ async fn mined(
     loop {
         let found = node.until(|seen| Some(seen.view.mining.found)).await?;
         node.command(Command::StartMining { once: true }).await?;
-        node.until(|seen| {
+        let turn = node.until(|seen| {
             let mining = &seen.view.mining;
+            if mining.paused == Some(MiningPause::NoStake) {
+                return Some(Turn::Never);
+            }
             spinner.set_message(match mining.paused {
                 Some(MiningPause::Undecided) => {
                     "waiting until the members have decided the blocks before".to_owned()
                 }
                 Some(MiningPause::Syncing) => "waiting for blocks".to_owned(),
-                Some(MiningPause::NoStake) => {
-                    "this key has no stake that counts: waiting until it has".to_owned()
-                }
                 Some(MiningPause::NoRelay) => "waiting for the relay".to_owned(),
                 _ if seen.view.stake.is_some() => "waiting for a slot of one's own".to_owned(),
                 _ => format!("mining, {} hashes/s", mining.hashes_per_second),
             });
-            (mining.found > found).then_some(())
-        })
-        .await?;
+            (mining.found > found).then_some(Turn::Taken)
+        });
+        if turn.await? == Turn::Never {
+            node.command(Command::StopMining).await?;
+            return Err(Failure::new(
+                Class::NotYet,
+                "this key has no stake that counts now: a `transfer` from somebody who has gives it \
+                 some, which counts one to two epochs later",
+            ));
+        }
         let own = timeout(CHAIN_PATIENCE, own_block(node, key, above)).await;
         if let Ok(block) = own {
             return block;

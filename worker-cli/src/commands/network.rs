@@ -9,12 +9,16 @@ use tokio::time::timeout;
 use super::register::{self, Joining};
 use crate::access::too_late;
 use crate::arguments::Global;
-use crate::arguments::relay::{Admission, Create, Rules, Server};
+use crate::arguments::relay::{Admission, Create, Holder, Kind, Rules, Server};
 use crate::failure::Failure;
-use crate::folder::file_name;
+use crate::folder::{Folder, file_name};
+use crate::key;
 use crate::output::{FAINT, GOOD, Output, Report, plain, short, table, time};
 use crate::rest::Rest;
 use crate::token::{Token, TokenFile};
+
+/// What the maker of a network of stake holds, where nobody is named.
+const FIRST_STAKE: u64 = 100_000;
 
 /// What the relay answers to a look at its networks.
 #[derive(Deserialize)]
@@ -54,7 +58,7 @@ pub(super) async fn list(global: &Global, server: &Server) -> Result<Report, Fai
 struct NewNetwork<'a> {
     name: &'a str,
     #[serde(flatten)]
-    rules: &'a Rules,
+    rules: Rules,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +83,7 @@ pub(super) async fn create(global: &Global, options: &Create) -> Result<Report, 
     )?;
     let new = NewNetwork {
         name: &options.name,
-        rules: &options.rules,
+        rules: with_holders(global, options)?,
     };
     let made: Made = in_time(global, rest.post("/networks", token.as_ref(), &new)).await?;
     let file = file.keep(&made.administrator_token)?;
@@ -93,6 +97,20 @@ pub(super) async fn create(global: &Global, options: &Create) -> Result<Report, 
     );
     let json = json!({ "id": id, "name": name, "token_file": file });
     Ok(Report::new(json, text))
+}
+
+/// The rules with somebody who holds the first stake, where they are of stake.
+fn with_holders(global: &Global, options: &Create) -> Result<Rules, Failure> {
+    let mut rules = options.rules.clone();
+    if rules.kind == Kind::Stake && rules.holders.is_empty() {
+        let folder = Folder::locate(global.data_dir.clone(), Some(&options.name))?;
+        folder.create()?;
+        rules.holders.push(Holder {
+            key: key::load_or_create(&folder.key_file())?.public_key(),
+            stake: FIRST_STAKE,
+        });
+    }
+    Ok(rules)
 }
 
 pub(super) async fn join(

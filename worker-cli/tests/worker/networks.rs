@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::programs::{Relay, Worker};
+use crate::programs::{Relay, Worker, until};
 
 const OPERATOR: &str = "operator-operator-operator-operator";
 
@@ -138,6 +138,41 @@ fn what_is_wrong_with_a_new_network_is_said_and_leaves_no_file() {
         1,
         "none was made"
     );
+}
+
+#[test]
+fn a_network_of_stake_is_made_by_who_holds_the_first_and_a_transfer_hands_some_on() {
+    let worker = Worker::new();
+    let (relay, operator) = operated(&worker);
+    let out = worker.path("class.token");
+    let create = ["network", "create", "class", "--kind", "stake"];
+    let place = ["--token-file", &operator, "--out", out.to_str().unwrap()];
+    let server = ["--server", relay.url.as_str()];
+    let quick = ["--slot-ms", "250", "--epoch-slots", "10"];
+    worker.json(&[&create[..], &place, &server, &quick].concat());
+    let join = ["network", "join", "class", "--server", &relay.url];
+    worker.json(&join);
+    let newcomer = Worker::new();
+    let key = newcomer.json(&join)["key"].as_str().unwrap().to_owned();
+    let _voter = worker.run(&["--mine"]);
+    let (code, error) = newcomer.failure(&["mine_block"]);
+    assert_eq!((code, &error["class"]), (32, &"not_yet".into()), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("transfer"));
+
+    let handed = worker.json(&["transfer", "--to", &key, "--amount", "50000"]);
+    assert_eq!(handed["to"], key.as_str());
+    assert_eq!(handed["amount"], "50000");
+    // It counts one to two epochs after a block has it.
+    let _newcomer = newcomer.run(&[]);
+    let produced = until("the newcomer's stake counts", || {
+        let output = newcomer.output(&["--json", "mine_block"]);
+        (output.status.success()).then(|| serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    });
+    let shown = newcomer.output(&["mine_block"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("produced"));
+    let height = produced["height"].to_string();
+    let chain = worker.json(&["get_chain", "--from", &height, "--count", "1"]);
+    assert_eq!(chain["blocks"][0]["producer"], key.as_str());
 }
 
 #[test]
