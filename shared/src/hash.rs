@@ -6,6 +6,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+mod sha256;
+
+pub use sha256::{INITIAL_STATE, ROUND_CONSTANTS};
+
 /// What a hash is computed over. Each kind of content has a tag of its own with a version,
 /// so that no bytes of one kind can pass for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +111,6 @@ impl Tag {
     }
 }
 
-/// The state that SHA-256 begins with (FIPS 180-4, 5.3.3).
-pub const INITIAL_STATE: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
 const BLOCK_BYTES: usize = 64;
 /// Behind the content come a single one bit and its length in bits, a u64.
 const PADDING_BYTES_MIN: usize = 1 + 8;

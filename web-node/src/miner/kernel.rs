@@ -14,10 +14,10 @@ mod sha256;
 pub mod simd;
 
 use shared::block::Header;
-use shared::hash::{INITIAL_STATE, Tag};
+use shared::hash::{INITIAL_STATE, ROUND_CONSTANTS, Tag};
 use shared::node::interface::MiningWork;
 
-use sha256::{CONSTANTS, compress, small_sigma_0, small_sigma_1};
+use sha256::{compress, small_sigma_0, small_sigma_1};
 
 /// Tries nonces.
 pub trait Kernel {
@@ -99,7 +99,7 @@ impl Job {
         let block: [u32; 16] = core::array::from_fn(|_| rest.next().unwrap_or_default());
 
         let midstate = compress(compress(INITIAL_STATE, &first), &second);
-        let rounds = block.into_iter().zip(CONSTANTS).take(12);
+        let rounds = block.into_iter().zip(ROUND_CONSTANTS).take(12);
         let state_12 = rounds.fold(midstate, |state, (word, constant)| {
             sha256::round(state, word.wrapping_add(constant))
         });
@@ -112,7 +112,7 @@ impl Job {
             block,
             state_12,
             schedule: Schedule::new(&block),
-            constants: CONSTANTS,
+            constants: ROUND_CONSTANTS,
         }
     }
 
