@@ -36,11 +36,20 @@ pub(crate) struct Portion {
     pub(crate) to: Head,
     /// Blocks above this height leave the tables.
     pub(crate) kept_height: u64,
+    /// Those that come into the tables, lowest first.
+    pub(crate) blocks: Vec<(SealedHeader, Arc<Body>)>,
+    /// Entries that come into the log.
+    pub(crate) entries: Vec<LogEntry>,
+    /// The end of the batch: without it the tables are no chain.
+    pub(crate) state: Option<StateRows>,
+}
+
+/// The rows of a portion's blocks and log entries.
+#[derive(Debug, Default)]
+pub(crate) struct PortionRows {
     pub(crate) blocks: Rows,
     pub(crate) transactions: Rows,
     pub(crate) decisions: Rows,
-    /// The end of the batch: without it the tables are no chain.
-    pub(crate) state: Option<StateRows>,
 }
 
 /// What a batch changes in the state of the chain.
@@ -79,8 +88,22 @@ pub(crate) struct StateChanges {
 }
 
 impl Portion {
-    /// Blocks, transactions and log entries in it.
-    pub(crate) fn rows(&self) -> u64 {
+    /// Makes the rows of its blocks and log entries.
+    pub(crate) fn rows(&self) -> PortionRows {
+        let mut rows = PortionRows::default();
+        for (sealed, body) in &self.blocks {
+            rows::push_block(&mut rows.blocks, &mut rows.transactions, sealed, body);
+        }
+        for entry in &self.entries {
+            rows.decisions.push_row(&rows::decision(entry));
+        }
+        rows
+    }
+}
+
+impl PortionRows {
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
         self.blocks.count() + self.transactions.count() + self.decisions.count()
     }
 }
@@ -107,22 +130,14 @@ impl News {
     }
 
     pub(crate) fn into_portion(self, from: Head, to: Head, state: Option<StateRows>) -> Portion {
-        let mut portion = Portion {
+        Portion {
             from,
             to,
             kept_height: self.kept_height.unwrap_or(from.height).min(from.height),
-            blocks: Rows::default(),
-            transactions: Rows::default(),
-            decisions: Rows::default(),
+            blocks: self.blocks.into_values().collect(),
+            entries: self.entries,
             state,
-        };
-        for (sealed, body) in self.blocks.values() {
-            rows::push_block(&mut portion.blocks, &mut portion.transactions, sealed, body);
         }
-        for entry in &self.entries {
-            portion.decisions.push_row(&rows::decision(entry));
-        }
-        portion
     }
 }
 
@@ -149,6 +164,11 @@ impl StateChanges {
     /// Notes the producer of a block that was taken back.
     pub(crate) fn add_gone_producer(&mut self, producer: PublicKey) {
         self.gone_accounts.insert(producer);
+    }
+
+    /// Notes a place that was changed.
+    pub(crate) fn add_place(&mut self, path: Path) {
+        self.touched.insert(path);
     }
 
     pub(crate) fn add_write(&mut self, write: Write) {
@@ -182,12 +202,12 @@ impl StateChanges {
                 .collect(),
             ..StateRows::default()
         };
+        // In the order of the state tree: neighbours are found by the same way down.
+        let mut paths: Vec<_> = self.touched.into_iter().collect();
+        paths.sort_unstable();
         // In the order of the tables' keys: neighbours go into the same pages of their indexes.
-        let mut touched: Vec<_> = self
-            .touched
-            .iter()
-            .map(|path| (path, state.entry(path)))
-            .collect();
+        let entry = |path| (path, state.entry(path));
+        let mut touched: Vec<_> = paths.iter().map(entry).collect();
         touched.sort_unstable_by_key(|(_, entry)| key_in_table(*entry));
         for (path, entry) in touched {
             rows.replace(path, entry);

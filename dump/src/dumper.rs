@@ -280,12 +280,22 @@ impl<S: Source> Task<S> {
         let writer = Writer::begin(connection, &target, &portion.from);
         let mut writer = self.in_time(writer).await?;
         loop {
-            let (rows, head, is_last) = (portion.rows(), portion.to, portion.state.is_some());
+            let (head, is_last) = (portion.to, portion.state.is_some());
             let must_end = begun.elapsed() >= BATCH_DURATION_MAX;
             // While PostgreSQL takes one portion in, the next is made.
             let mut positions = self.positions.clone();
+            let send = async {
+                let (portion, rows) = off_the_runtime(move || {
+                    let rows = portion.rows();
+                    Ok((portion, rows))
+                })
+                .await?;
+                let count = rows.count();
+                writer.send(portion, rows).await?;
+                Ok(count)
+            };
             let (sent, gathered) = tokio::join!(
-                self.in_time(writer.send(portion)),
+                self.in_time(send),
                 gather(
                     &self.source,
                     &mut positions,
@@ -294,9 +304,8 @@ impl<S: Source> Task<S> {
                     must_end
                 ),
             );
-            sent?;
+            self.progress.sent(sent?, head.height);
             self.positions = positions;
-            self.progress.sent(rows, head.height);
             if is_last {
                 let committed = timeout(BATCH_TIMEOUT, writer.commit()).await;
                 committed.map_err(|_| self.too_slow())??;
@@ -496,12 +505,13 @@ mod tests {
                 if portion.from == portion.to {
                     break;
                 }
-                portions.push((portion.blocks.count(), portion.state.is_some()));
+                portions.push((portion.blocks.len(), portion.state.is_some()));
                 follower = so_far;
             }
             let (first, last) = (portions[0], portions[1]);
-            assert!((portion..portion + 100).contains(&first.0), "{first:?}");
-            assert_eq!(first.0 + last.0, portion + 100);
+            let expected = PORTION_BLOCKS_MAX..PORTION_BLOCKS_MAX + 100;
+            assert!(expected.contains(&first.0), "{first:?}");
+            assert_eq!(first.0 + last.0, PORTION_BLOCKS_MAX + 100);
             assert_eq!((first.1, last.1), (must_end, true));
         }
     }

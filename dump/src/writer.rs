@@ -3,7 +3,7 @@
 use shared::hash::BlockHash;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-use crate::batch::{Head, Portion, StateRows};
+use crate::batch::{Head, Portion, PortionRows, StateRows};
 use crate::error::DumpError;
 use crate::rows::{
     self, ACCOUNTS, BLOCKS, CONSENSUS_STATE, DECISIONS, KEYS, TRANSACTIONS, Table, UNDO,
@@ -40,8 +40,12 @@ impl<'c> Writer<'c> {
     }
 
     /// Sends a portion; with the last one of a batch, where the tables stand after it.
-    pub(crate) async fn send(&mut self, portion: Portion) -> Result<(), DumpError> {
-        let sent = send(&mut self.transaction, portion).await;
+    pub(crate) async fn send(
+        &mut self,
+        portion: Portion,
+        rows: PortionRows,
+    ) -> Result<(), DumpError> {
+        let sent = send(&mut self.transaction, portion, rows).await;
         sent.map_err(|error| DumpError::of_statement(self.target, error))
     }
 
@@ -81,7 +85,11 @@ async fn move_head(transaction: &mut Transaction<'_, Postgres>, to: &Head) -> sq
     .map(drop)
 }
 
-async fn send(transaction: &mut Transaction<'_, Postgres>, portion: Portion) -> sqlx::Result<()> {
+async fn send(
+    transaction: &mut Transaction<'_, Postgres>,
+    portion: Portion,
+    rows: PortionRows,
+) -> sqlx::Result<()> {
     if portion.kept_height < portion.from.height {
         for taken_back in [
             "DELETE FROM transactions WHERE height > $1",
@@ -93,9 +101,9 @@ async fn send(transaction: &mut Transaction<'_, Postgres>, portion: Portion) -> 
                 .await?;
         }
     }
-    copy(transaction, BLOCKS, portion.blocks).await?;
-    copy(transaction, TRANSACTIONS, portion.transactions).await?;
-    copy(transaction, DECISIONS, portion.decisions).await?;
+    copy(transaction, BLOCKS, rows.blocks).await?;
+    copy(transaction, TRANSACTIONS, rows.transactions).await?;
+    copy(transaction, DECISIONS, rows.decisions).await?;
     if let Some(state) = portion.state {
         send_state(transaction, state).await?;
         move_head(transaction, &portion.to).await?;

@@ -5,6 +5,7 @@
 //! the last final block (at most [`UNDECIDED_BLOCKS_MAX`] high), the state. On disk: the rest.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use litemap::LiteMap;
 
@@ -69,7 +70,7 @@ pub struct Chain {
     /// How to take back the executed blocks that are not final.
     undo: LiteMap<u64, Undo>,
     /// Bodies of blocks that are not final: executed, on side branches, or waiting.
-    bodies: HashMap<BlockHash, Body>,
+    bodies: HashMap<BlockHash, Arc<Body>>,
     /// The newest logged decision. The best chain leads to it or contains it.
     decided: Checkpoint,
     /// Up to this height the executed chain is final.
@@ -227,7 +228,7 @@ impl Chain {
     /// The body of a block that is not final, if it is here.
     #[must_use]
     pub fn body(&self, hash: &BlockHash) -> Option<&Body> {
-        self.bodies.get(hash)
+        self.bodies.get(hash).map(Arc::as_ref)
     }
 
     /// Blocks on the way to the best header whose bodies are lacking, lowest first.

@@ -1,7 +1,7 @@
 //! A replica in memory that mines, reorganises and decides as it is told.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use shared::block::{Block, Body, Header, Seal, SealedHeader};
 use shared::chain::{Chain, Checkpoint};
@@ -51,8 +51,12 @@ pub fn network(name: &str) -> NetworkParameters {
 
 /// A member's key by number.
 #[must_use]
-pub fn secret(number: u8) -> SecretKey {
-    SecretKey::from_seed(&[number; 32])
+pub fn secret(number: u8) -> &'static SecretKey {
+    static KEYS: LazyLock<Vec<SecretKey>> = LazyLock::new(|| {
+        let seeds = (0..=u8::MAX).map(|number| [number; 32]);
+        seeds.map(|seed| SecretKey::from_seed(&seed)).collect()
+    });
+    KEYS.get(usize::from(number)).unwrap()
 }
 
 /// A replica, to be dumped and to be compared with what a dump yields; cheap to clone.

@@ -1,6 +1,7 @@
 //! The executed chain follows the best header: forward, and back where another branch is better.
 
 use core::cmp::Reverse;
+use std::sync::Arc;
 
 use super::{Chain, Frozen, Known, history_leaf};
 use crate::block::{Body, Header, Outcomes};
@@ -66,11 +67,13 @@ pub struct IncludedTransaction {
 pub struct Changes {
     /// For the store; to be written as one batch.
     pub writes: Vec<Write>,
+    /// After [`Chain::follow`]: places in the state that blocks changed, some of them repeatedly.
+    pub places: Vec<Path>,
     /// Blocks that joined the best chain: height, hash, number of transactions.
     pub applied: Vec<(u64, BlockHash, usize)>,
     /// Number of blocks that left it.
     pub reverted: usize,
-    /// Transactions of blocks that joined.
+    /// Transactions of blocks that joined; not told by [`Chain::follow`].
     pub included: Vec<IncludedTransaction>,
     /// Transactions of blocks that left; some of them may stand in those that joined.
     pub returned: Vec<SignedTransaction>,
@@ -86,10 +89,30 @@ impl Changes {
     }
 }
 
+/// What an advance does beside executing.
+#[derive(Clone, Copy)]
+enum Manner<'a> {
+    /// It verifies what is not known to be verified, and makes all rows of the store.
+    Verifying(&'a dyn Fn(&Hash) -> bool),
+    /// It does neither.
+    Following,
+}
+
 impl Chain {
     /// Executes what can be executed on the way to the best header. `is_verified` tells by its
     /// hash whether a signed transaction was verified before.
     pub fn advance(&mut self, is_verified: &dyn Fn(&Hash) -> bool) -> Changes {
+        self.advance_as(Manner::Verifying(is_verified))
+    }
+
+    /// The same after a replica that is trusted to have verified all signatures, for who keeps
+    /// rows of another kind: places are noted instead of the rows of blocks that joined, except
+    /// how to take them back. Roots, outcomes and work are checked all the same.
+    pub fn follow(&mut self) -> Changes {
+        self.advance_as(Manner::Following)
+    }
+
+    fn advance_as(&mut self, manner: Manner<'_>) -> Changes {
         let mut changes = Changes::default();
         let mut is_bound = self.plan.contains(&self.decided.hash);
         while let Some(&next) = self.plan.front() {
@@ -102,7 +125,7 @@ impl Chain {
                     .headers
                     .get(&next)
                     .is_some_and(|known| known.sealed.header.height <= self.decided.height);
-            match self.apply(&next, is_final, is_verified, &mut changes) {
+            match self.apply(&next, is_final, manner, &mut changes) {
                 Ok(()) => {
                     self.plan.pop_front();
                 }
@@ -218,31 +241,33 @@ impl Chain {
         &mut self,
         hash: &BlockHash,
         is_final: bool,
-        is_verified: &dyn Fn(&Hash) -> bool,
+        manner: Manner<'_>,
         changes: &mut Changes,
     ) -> Result<(), BlockError> {
         let (Some(known), Some(body)) = (self.headers.get(hash), self.bodies.get(hash)) else {
             return Ok(());
         };
         let header = &known.sealed.header;
-        let encoded = encode(body);
+        let encoded = encode(body.as_ref());
         if encoded.len() > BLOCK_BODY_BYTES_MAX {
             return Err(BlockError::BodyBytes(encoded.len()));
         }
-        let verified = verify_body(&self.network, &self.id, body, is_verified)?;
+        let verified = match manner {
+            Manner::Verifying(is_verified) => {
+                Some(verify_body(&self.network, &self.id, body, is_verified)?)
+            }
+            Manner::Following => None,
+        };
+        let ids = match &verified {
+            Some(verified) => verified.iter().map(Verified::id).collect(),
+            None => ids(body),
+        };
         let context = BlockContext {
             height: header.height,
             producer: header.producer,
             progress: known.progress,
         };
-        let undo = execute(
-            &mut self.state,
-            &self.network,
-            &context,
-            known,
-            body,
-            &verified,
-        )?;
+        let undo = execute(&mut self.state, &self.network, &context, known, body, &ids)?;
         if known.frozen.is_none()
             && let Err(error) = self.check_turn(known)
         {
@@ -252,20 +277,25 @@ impl Chain {
 
         let writes = &mut changes.writes;
         let key = number_key(header.height);
-        writes.push(Write::put(Table::Headers, key.clone(), &known.sealed));
-        writes.push(Write {
-            table: Table::Bodies,
-            key: key.clone(),
-            value: Some(encoded),
-        });
-        write_state(&self.state, &undo, writes);
-        write_index(header.height, &verified, writes, true);
+        match &verified {
+            Some(verified) => {
+                writes.push(Write::put(Table::Headers, key.clone(), &known.sealed));
+                writes.push(Write {
+                    table: Table::Bodies,
+                    key: key.clone(),
+                    value: Some(encoded),
+                });
+                write_state(&self.state, &undo, writes);
+                write_index(header.height, verified, writes, true);
+                changes.included.extend(verified.iter().map(included));
+            }
+            None => changes.places.extend(undo.0.iter().map(|(path, _)| *path)),
+        }
         if !is_final {
             writes.push(Write::put(Table::Undo, key, &undo));
             self.undo.insert(header.height, undo);
         }
-        changes.applied.push((header.height, *hash, verified.len()));
-        changes.included.extend(verified.iter().map(included));
+        changes.applied.push((header.height, *hash, ids.len()));
         self.best.push(*hash);
         self.history.push(history_leaf(hash));
         let frozen = self.state.stakes().map(Frozen::from);
@@ -387,7 +417,7 @@ impl Chain {
 
     pub(super) fn put_back(&mut self, height: u64, body: Body) {
         if let Some(hash) = self.hash_at(height).filter(|_| height > self.final_height) {
-            self.bodies.insert(hash, body);
+            self.bodies.insert(hash, Arc::new(body));
         }
     }
 }
@@ -412,17 +442,21 @@ fn verify_body(
     Ok(verified)
 }
 
+fn ids(body: &Body) -> Vec<TransactionId> {
+    let transactions = body.transactions.iter();
+    transactions.map(|signed| signed.transaction.id()).collect()
+}
+
 fn execute(
     state: &mut State,
     network: &crate::network::NetworkParameters,
     context: &BlockContext,
     known: &Known,
     body: &Body,
-    verified: &[Verified],
+    ids: &[TransactionId],
 ) -> Result<Undo, BlockError> {
-    let transactions = verified
-        .iter()
-        .map(|verified| (verified.id(), verified.transaction()));
+    let transactions = body.transactions.iter().map(|signed| &signed.transaction);
+    let transactions = ids.iter().copied().zip(transactions);
     let (outcomes, undo) = state.execute(network, context, transactions)?;
     let expected = state.root();
     let came = known.sealed.header.state_root;

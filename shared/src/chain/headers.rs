@@ -1,5 +1,7 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
+use std::sync::Arc;
+
 use super::staking::Frozen;
 use super::{Chain, Checkpoint, Known};
 use crate::block::{Body, Header, Seal, SealedHeader};
@@ -201,7 +203,12 @@ impl Chain {
     }
 
     /// Keeps the body of a block that is not executed yet, if it is what its header commits to.
-    pub fn insert_body(&mut self, hash: &BlockHash, body: Body) -> Result<(), BodyError> {
+    pub fn insert_body(
+        &mut self,
+        hash: &BlockHash,
+        body: impl Into<Arc<Body>>,
+    ) -> Result<(), BodyError> {
+        let body = body.into();
         let known = self.headers.get(hash).ok_or(BodyError::NoHeader(*hash))?;
         if known.is_invalid {
             return Err(BodyError::Condemned(*hash));

@@ -17,6 +17,7 @@ mod chain_file;
 mod common;
 mod difficulty;
 mod encoding;
+mod follow;
 mod forks;
 mod hash;
 mod journal;
