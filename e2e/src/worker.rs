@@ -29,7 +29,10 @@ impl Worker {
             running: None,
         };
         let registered = worker.json(&["register", "--server", server]).await?;
-        worker.id = registered["id"].as_u64().context("a member has a number")?;
+        worker.id = registered
+            .get("id")
+            .and_then(Value::as_u64)
+            .context("a member has a number")?;
         Ok(worker)
     }
 

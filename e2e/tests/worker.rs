@@ -1,5 +1,9 @@
 //! Each of the ten commands of `block-chain-worker`, in both its spellings, with a browser's tab on
 //! the other side.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value answers null for what it lacks"
+)]
 
 use std::time::Duration;
 

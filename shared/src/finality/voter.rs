@@ -127,7 +127,7 @@ pub enum Action {
         statement: Vec<u8>,
     },
     /// Send this to the relay: a proposal, a vote, or a certified decision.
-    Send(Message),
+    Send(Box<Message>),
 }
 
 /// One member's state machine for the decisions of one network. A member that is not in the
@@ -403,7 +403,7 @@ impl Voter {
                 self.sent_votes
                     .retain(|sent| sent.ballot.step != ballot.step);
                 self.sent_votes.push(vote);
-                actions.push(Action::Send(Message::Vote(vote)));
+                actions.push(Action::Send(Box::new(Message::Vote(vote))));
                 // A vote against an own one comes from another session of this key: kept as proof.
                 let _ = self.count(vote);
             }
@@ -417,7 +417,9 @@ impl Voter {
                     signature,
                 };
                 self.rounds.insert_proposal(proposal.clone());
-                actions.push(Action::Send(Message::Proposal(Box::new(proposal.clone()))));
+                actions.push(Action::Send(Box::new(Message::Proposal(Box::new(
+                    proposal.clone(),
+                )))));
                 self.sent_proposal = Some(proposal);
             }
         }

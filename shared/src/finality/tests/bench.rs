@@ -194,7 +194,7 @@ impl Bench {
                         let signature = self.members[0].sign(&statement);
                         next.extend(self.voter.on_signed(number, signature, &self.sight));
                     }
-                    Action::Send(message) => sent.push(message),
+                    Action::Send(message) => sent.push(*message),
                 }
             }
             actions = next;

@@ -201,7 +201,7 @@ impl Cluster {
                     let signature = self.members[from].secret.sign(&statement);
                     self.pool.push((from, Event::Signed(number, signature)));
                 }
-                Action::Send(message) => self.relay(from, message),
+                Action::Send(message) => self.relay(from, *message),
             }
         }
     }

@@ -39,8 +39,11 @@ fn writes_before_it_signs_and_signs_before_it_sends() {
     assert_eq!(*statement, ballot.statement());
     let signature = bench.members[0].sign(statement);
     let actions = bench.voter.on_signed(*number, signature, &bench.sight);
-    let [Action::Send(Message::Vote(vote))] = actions[..] else {
+    let [Action::Send(message)] = &actions[..] else {
         panic!("{actions:?}")
+    };
+    let Message::Vote(vote) = **message else {
+        panic!("{message:?}")
     };
     assert_eq!((vote.ballot, vote.verify()), (ballot, Ok(())));
     assert!(

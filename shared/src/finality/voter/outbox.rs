@@ -61,13 +61,15 @@ impl Voter {
             .chain(ballots.into_iter().flatten().map(Statement::Ballot));
         for statement in statements {
             if let Some(message) = self.sent(&statement) {
-                actions.push(Action::Send(message));
+                actions.push(Action::Send(Box::new(message)));
             } else if !self.is_under_way(&statement) {
                 self.sign(statement, &mut actions);
             }
         }
         if let Some(certified) = self.certified.clone().filter(|_| self.leads()) {
-            actions.push(Action::Send(Message::Certified(Box::new(certified))));
+            actions.push(Action::Send(Box::new(Message::Certified(Box::new(
+                certified,
+            )))));
         }
         actions
     }

@@ -53,9 +53,9 @@ impl Voter {
             && self.certified_sent_in != self.term
         {
             self.certified_sent_in = self.term;
-            actions.push(Action::Send(Message::Certified(Box::new(
+            actions.push(Action::Send(Box::new(Message::Certified(Box::new(
                 certified.clone(),
-            ))));
+            )))));
         }
     }
 
