@@ -40,3 +40,43 @@ pub trait Store {
     /// Reads what a node needs in memory when it starts.
     async fn rows(&self) -> Result<Rows, StoreError>;
 }
+
+/// The storage of a tab. One type for both kinds, since a queue for each would weigh twice as much.
+#[cfg(target_arch = "wasm32")]
+pub enum TabStore {
+    /// What the browser keeps.
+    IndexedDb(indexed_db::IndexedDb),
+    /// What is lost with the tab.
+    Memory(memory::MemoryStore),
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Store for TabStore {
+    async fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+        match self {
+            Self::IndexedDb(store) => store.write(writes).await,
+            Self::Memory(store) => store.write(writes).await,
+        }
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        match self {
+            Self::IndexedDb(store) => store.clear().await,
+            Self::Memory(store) => store.clear().await,
+        }
+    }
+
+    async fn load(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::IndexedDb(store) => store.load(query).await,
+            Self::Memory(store) => store.load(query).await,
+        }
+    }
+
+    async fn rows(&self) -> Result<Rows, StoreError> {
+        match self {
+            Self::IndexedDb(store) => store.rows().await,
+            Self::Memory(store) => store.rows().await,
+        }
+    }
+}

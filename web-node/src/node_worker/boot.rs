@@ -13,7 +13,7 @@ use crate::ports::{Environment, Fatal, MinerSettings, Slots, Storage, Tab};
 use crate::store::indexed_db::IndexedDb;
 use crate::store::memory::MemoryStore;
 use crate::store::queue::StoreQueue;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TabStore};
 
 /// A node that has just begun, and what it runs on.
 pub(super) struct Booted {
@@ -69,13 +69,13 @@ pub(super) async fn boot(
     };
     let (node, effects) = Node::new(profile, &opened.rows, now_ms());
     let store = match opened.database {
-        Some(database) => queue(database, inbox),
-        None => queue(MemoryStore::default(), inbox),
+        Some(database) => TabStore::IndexedDb(database),
+        None => TabStore::Memory(MemoryStore::default()),
     };
     Ok(Booted {
         node,
         effects,
-        store,
+        store: queue(store, inbox),
         identity,
         environment,
         network,
@@ -137,7 +137,7 @@ impl Opened {
     }
 }
 
-fn queue(store: impl Store + 'static, inbox: &Inbox) -> StoreQueue {
+fn queue(store: TabStore, inbox: &Inbox) -> StoreQueue {
     let events = inbox.clone();
     let errors = inbox.clone();
     StoreQueue::new(
