@@ -1,6 +1,8 @@
 //! Names the build by its sources, so that page and workers can tell whether they belong together,
-//! and compiles the page's messages.
+//! and checks the page's messages.
 
+#[path = "src/page/locale/fluent.rs"]
+mod fluent;
 #[path = "build/messages.rs"]
 mod messages;
 
@@ -41,21 +43,22 @@ fn main() -> io::Result<()> {
         "cargo::rustc-env=TABCHAIN_BUILD={version}-{:016x}",
         hasher.finish()
     );
-    compile_messages(&package)
+    number_messages(&package)
 }
 
-/// Writes the texts that `src/page/locale/messages.rs` includes.
-fn compile_messages(package: &Path) -> io::Result<()> {
-    let mut languages = Vec::new();
-    for (name, file) in [("ENGLISH", "en.ftl"), ("BRAZILIAN_PORTUGUESE", "pt-BR.ftl")] {
-        let source = fs::read_to_string(package.join("assets/locales").join(file))?;
-        let messages = messages::read(&source)
-            .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
-        languages.push((name, messages));
-    }
-    let texts = messages::source(&languages).map_err(io::Error::other)?;
+/// Writes what `src/page/locale/messages.rs` includes.
+fn number_messages(package: &Path) -> io::Result<()> {
+    let locales = package.join("assets/locales");
+    let files = [
+        ("ENGLISH", fs::read_to_string(locales.join("en.ftl"))?),
+        (
+            "BRAZILIAN_PORTUGUESE",
+            fs::read_to_string(locales.join("pt-BR.ftl"))?,
+        ),
+    ];
+    let messages = messages::source(&files).map_err(io::Error::other)?;
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(folder.join("messages.rs"), texts)
+    fs::write(folder.join("messages.rs"), messages)
 }
 
 /// Adds `path`, or all files below it; what does not exist adds nothing.

@@ -119,6 +119,39 @@ fn an_unreachable_relay_is_named_with_the_next_attempt() -> Result<()> {
 }
 
 #[test]
+fn a_language_that_cannot_be_loaded_is_named_and_loads_later() -> Result<()> {
+    // As on a LAN: nothing is kept there, so the file must come from the relay.
+    scenario::run("language-unreachable", Address::Lan, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+
+        world.relay()?.stop().await?;
+        tab.wait_for("the relay is gone", |page| {
+            page.connection() == Some("waiting")
+        })
+        .await?;
+        tab.choose("language", "pt-BR").await?;
+        let page = tab
+            .wait_for("a banner about the language", |page| {
+                page.banner("language").is_some()
+            })
+            .await?;
+        assert_eq!(page.data("app", "lang"), Some("en"));
+
+        world.relay()?.restart().await?;
+        tab.wait_until_joined().await?;
+        tab.choose("language", "en").await?;
+        tab.choose("language", "pt-BR").await?;
+        tab.wait_for("Portuguese, without a banner", |page| {
+            page.data("app", "lang") == Some("pt-BR") && page.banner("language").is_none()
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+#[test]
 fn a_browser_that_refuses_storage_still_runs_a_node_and_says_so() -> Result<()> {
     scenario::run("no-storage", Address::Localhost, async |world| {
         world.start_relay(Network::Fast).await?;

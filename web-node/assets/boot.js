@@ -25,6 +25,7 @@ const SLOW_MS = 8_000;
 
 const element = (id) => document.getElementById(id);
 const isPortuguese = (stored("tabchain.language") ?? navigator.language).toLowerCase().startsWith("pt");
+const language = isPortuguese ? "pt-BR" : "en";
 const say = SENTENCES[isPortuguese ? "pt" : "en"];
 
 /** What this browser keeps under a name; nothing where it refuses its storage. */
@@ -41,7 +42,7 @@ function applyTheme() {
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   const chosen = stored("tabchain.theme");
   document.documentElement.dataset.theme = chosen === "light" || chosen === "dark" ? chosen : system;
-  document.documentElement.lang = isPortuguese ? "pt-BR" : "en";
+  document.documentElement.lang = language;
 }
 
 /** Replaces "Starting…" by what went wrong. */
@@ -68,6 +69,13 @@ async function relayAnswers() {
   }
 }
 
+/** The page's messages in a language; src/page/locale.rs reads them. */
+async function fetchMessages() {
+  const response = await fetch(`/${language}.ftl`);
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  return response.text();
+}
+
 /** Lets the page open without the relay from now on. Only secure contexts have what it takes. */
 async function keepForOffline() {
   try {
@@ -88,8 +96,13 @@ async function start() {
   const slow = setTimeout(() => (text.textContent = say.slow), SLOW_MS);
   const { js, wasm } = document.querySelector("script[data-js]").dataset;
   try {
-    const program = await import(js);
-    await program.default({ module_or_path: wasm });
+    const load = async () => {
+      const program = await import(js);
+      await program.default({ module_or_path: wasm });
+      return program;
+    };
+    const [program, messages] = await Promise.all([load(), fetchMessages()]);
+    program.open(language, messages);
     keepForOffline();
   } catch (cause) {
     fail((await relayAnswers()) ? say.broken : say.unreachable, cause);

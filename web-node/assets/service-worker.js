@@ -4,6 +4,8 @@
 /** What the page starts by fixed names; index.html names the rest of a build. */
 const FIXED = [
   "/boot.js",
+  "/en.ftl",
+  "/pt-BR.ftl",
   ...["node", "miner", "miner-scalar"].flatMap((name) => [
     `/${name}_loader.js`,
     `/${name}.js`,

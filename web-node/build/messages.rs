@@ -1,83 +1,81 @@
-//! Compiles the page's Fluent messages to one text for each language, so that the page needs no
-//! parser and no tables of pointers.
+//! Checks the page's Fluent messages when it is built, and numbers them.
 //!
 //! Fluent's own parser reads them; what it has and the page does not use is an error here, and so
-//! is a message that a language lacks.
+//! is a message that a language lacks, and one that the page would read otherwise than Fluent.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher};
 
 use fluent_syntax::ast::{
     Entry, Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey,
 };
 use fluent_syntax::parser;
 
-// What `src/page/locale/messages.rs` takes a text apart by. No message has control characters.
+use crate::fluent::{self, ARGUMENT, CASE, TEXT};
 
-/// Stands before and after the name of an argument.
-const ARGUMENT: char = '\u{1}';
-/// Stands before each case of a choice; before the first stands the name of what it is made by.
-const CASE: char = '\u{2}';
-/// Stands between a case and its text.
-const TEXT: char = '\u{3}';
+/// The Rust source of the ids, and of a hash of each language's file.
+pub(crate) fn source(files: &[(&str, String)]) -> Result<String, String> {
+    let mut ids: Option<Vec<String>> = None;
+    let mut hashes = String::new();
+    for (name, file) in files {
+        let read = read(file).map_err(|error| format!("{name}: {error}"))?;
+        let ids = ids.get_or_insert_with(|| read.iter().map(|(id, _)| id.clone()).collect());
+        same_ids(ids, &read).map_err(|error| format!("{name}: {error}"))?;
+        let mut hasher = DefaultHasher::new();
+        hasher.write(file.as_bytes());
+        let _ = writeln!(
+            hashes,
+            "pub(super) const {name}: u64 = {};",
+            hasher.finish()
+        );
+    }
+    let ids = ids.unwrap_or_default();
+    Ok(format!("const IDS: &[&str] = &{ids:?};\n{hashes}"))
+}
 
-/// The messages of a language by id, encoded.
-pub(crate) type Messages = BTreeMap<String, String>;
+/// A message is known by its place: all languages have the same ones in the same order.
+fn same_ids(ids: &[String], messages: &[(String, String)]) -> Result<(), String> {
+    for (expected, (id, _)) in ids.iter().zip(messages) {
+        if expected != id {
+            return Err(format!("`{expected}` was expected where `{id}` stands"));
+        }
+    }
+    if ids.len() == messages.len() {
+        return Ok(());
+    }
+    let (there, here) = (ids.len(), messages.len());
+    Err(format!("{there} messages were expected, here are {here}"))
+}
 
-/// The messages of a Fluent file.
-pub(crate) fn read(source: &str) -> Result<Messages, String> {
+/// The messages of a file in its order, id and text, as Fluent and the page read them.
+fn read(source: &str) -> Result<Vec<(String, String)>, String> {
     let resource = parser::parse(source).map_err(|(_, errors)| format!("{errors:?}"))?;
-    let mut messages = Messages::new();
+    let mut messages: Vec<(String, String)> = Vec::new();
     for entry in &resource.body {
         match entry {
             Entry::Message(message) => {
                 let id = message.id.name;
                 let pattern = message.value.as_ref().ok_or(format!("{id} says nothing"))?;
                 let text = encode(pattern).map_err(|error| format!("{id}: {error}"))?;
-                if messages.insert(id.to_owned(), text).is_some() {
+                if messages.iter().any(|(known, _)| known == id) {
                     return Err(format!("{id} stands there twice"));
                 }
+                messages.push((id.to_owned(), text));
             }
             Entry::Comment(_) | Entry::GroupComment(_) | Entry::ResourceComment(_) => {}
             other => return Err(format!("not a message: {other:?}")),
         }
     }
+    let of_page = fluent::read(source);
+    for ((id, text), seen) in messages.iter().zip(&of_page) {
+        if text != seen {
+            return Err(format!("{id}: the page reads {seen:?}, Fluent {text:?}"));
+        }
+    }
+    if messages.len() != of_page.len() {
+        return Err("the page reads other messages than Fluent".to_owned());
+    }
     Ok(messages)
-}
-
-/// The Rust source of the ids, sorted, and of each language's texts in that order: one string, and
-/// where in it each text ends.
-pub(crate) fn source(languages: &[(&str, Messages)]) -> Result<String, String> {
-    let [(first_name, first), others @ ..] = languages else {
-        return Err("there is no language".to_owned());
-    };
-    for (name, messages) in others {
-        let lacks =
-            |has: &Messages, of: &Messages| has.keys().find(|id| !of.contains_key(*id)).cloned();
-        if let Some(id) = lacks(first, messages) {
-            return Err(format!("{name} has no message `{id}`, {first_name} has"));
-        }
-        if let Some(id) = lacks(messages, first) {
-            return Err(format!("{first_name} has no message `{id}`, {name} has"));
-        }
-    }
-    let ids: Vec<&String> = first.keys().collect();
-    let mut source = format!("const IDS: &[&str] = &{ids:?};\n");
-    for (name, messages) in languages {
-        let texts: String = messages.values().map(String::as_str).collect();
-        let ends: Vec<usize> = messages
-            .values()
-            .scan(0, |end, text| {
-                *end += text.len();
-                Some(*end)
-            })
-            .collect();
-        let _ = writeln!(
-            source,
-            "pub(super) static {name}: Texts = Texts {{ texts: {texts:?}, ends: &{ends:?} }};"
-        );
-    }
-    Ok(source)
 }
 
 fn encode(pattern: &Pattern<&str>) -> Result<String, String> {

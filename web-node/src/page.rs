@@ -4,6 +4,7 @@
 //! [`components`] draw it, and [`client`] carries commands back and answers to whoever asked.
 //! Texts come from [`locale`]; what the user chose is kept by [`preferences`].
 
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::js_sys;
 
 mod app;
@@ -19,18 +20,31 @@ mod preferences;
 mod session;
 mod share;
 
-/// Draws the page into the element `app` and starts the node worker.
-pub fn start() {
+use app::{App, AppProps};
+use locale::{Language, Locale};
+
+/// Shows a panic to the user from now on.
+pub fn prepare() {
     std::panic::set_hook(Box::new(show_panic));
+}
+
+/// Draws the page into the element `app` and starts the node worker. `boot.js` calls it with a
+/// language's tag and the file of its messages.
+///
+/// # Errors
+///
+/// The file is of another build, or index.html has no such element.
+#[wasm_bindgen]
+pub fn open(language: &str, messages: &str) -> Result<(), js_sys::Error> {
+    let error = |reason: &str| js_sys::Error::new(reason);
+    let locale = Locale::read(Language::closest(language), messages)
+        .map_err(|reason| error(&reason.to_string()))?;
     let root = web_sys::window()
         .and_then(|window| window.document())
-        .and_then(|document| document.get_element_by_id("app"));
-    match root {
-        Some(root) => {
-            yew::Renderer::<app::App>::with_root(root).render();
-        }
-        None => web_sys::console::error_1(&"index.html has no element with the id `app`".into()),
-    }
+        .and_then(|document| document.get_element_by_id("app"))
+        .ok_or_else(|| error("index.html has no element with the id `app`"))?;
+    yew::Renderer::<App>::with_root_and_props(root, AppProps { locale }).render();
+    Ok(())
 }
 
 /// The program cannot go on after a panic: says so in the sentence that index.html keeps hidden.

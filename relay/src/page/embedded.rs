@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use memory_serve::CacheControl;
+use tower_http::compression::CompressionLayer;
 
 use crate::context::Context;
 use crate::rest::problem::{Kind, Problem};
@@ -26,6 +27,8 @@ pub(super) fn router() -> Router<Context> {
         .html_cache_control(CacheControl::NoCache)
         .cache_control(CacheControl::NoCache)
         .into_router()
+        // `memory-serve` has compressed what it knows to be text; the page's languages it has not.
+        .layer(CompressionLayer::new())
         .layer(from_fn(serve))
 }
 

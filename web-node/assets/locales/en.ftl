@@ -51,6 +51,7 @@ banner-worker-silent = The node worker does not start. Reload; if that does not 
 banner-old-storage = This node does not vote for now: its storage is older than what its key has voted. It votes again with the next decision.
 banner-damaged = What is stored of the chain is damaged, and nothing of it is used. Fetch it anew; the key stays.
 banner-invitation = This network is for those who are invited, and this node has no invitation that holds. Open the link of an invitation.
+banner-language = The texts in this language could not be loaded: the relay does not answer, or runs another build by now. Choose it again once the relay is back.
 start-afresh = Fetch anew
 banner-forked = The relay signed two histories that contradict each other: it cannot be trusted, and nothing more is taken from it. Compare the log's fingerprint with others. Fetch anew only once its operator has explained it.
 convicted-votes = A member voted twice for decision { $instance }, and its signatures prove it:

@@ -51,6 +51,7 @@ banner-worker-silent = O worker do nó não inicia. Recarregue; se não adiantar
 banner-old-storage = Este nó não vota por enquanto: o armazenamento é mais antigo que o último voto da sua chave. Ele volta a votar com a próxima decisão.
 banner-damaged = O que está guardado da cadeia está danificado, e nada disso é usado. Busque-a de novo; a chave fica.
 banner-invitation = Esta rede é para convidados, e este nó não tem um convite que valha. Abra o link de um convite.
+banner-language = Os textos neste idioma não puderam ser carregados: o relay não responde, ou já roda outra versão. Escolha-o de novo quando o relay voltar.
 start-afresh = Buscar de novo
 banner-forked = O relay assinou duas histórias que se contradizem: não se pode confiar nele, e nada mais é aceito dele. Compare a impressão do log com a dos outros. Busque de novo só depois que o operador explicar.
 convicted-votes = Um membro votou duas vezes na decisão { $instance }, e suas assinaturas o provam:

@@ -4,6 +4,7 @@ use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use shared::node::interface::View;
 use shared::transaction::Key;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::client::Client;
@@ -28,23 +29,39 @@ use super::locale::{Language, Locale, say};
 use super::preferences::{self, Theme};
 use super::session::{START_PATIENCE_MS, Session, SessionAction};
 
+/// The page, in the language that it opens in.
+#[derive(PartialEq, Properties)]
+pub(super) struct AppProps {
+    pub(super) locale: Locale,
+}
+
 /// The page.
 #[function_component]
-pub(super) fn App() -> Html {
+pub(super) fn App(props: &AppProps) -> Html {
     let session = use_reducer(Session::default);
     let client = use_node_worker(session.dispatcher());
     let client = use_memo((client, session.restarts), |(client, restarts)| {
         client.after_restarts(*restarts)
     });
 
-    let locale = use_state(|| Locale::new(preferences::preferred_language()));
+    let locale = use_state(|| props.locale.clone());
     use_effect_with(locale.language(), |&language| {
         preferences::apply_language(language)
     });
-    let on_language = use_callback(locale.setter(), |language: Language, setter| {
-        preferences::choose_language(language);
-        setter.set(Locale::new(language));
-    });
+    let on_language = use_callback(
+        (locale.setter(), session.dispatcher()),
+        |language: Language, (setter, dispatcher)| {
+            preferences::choose_language(language);
+            let (setter, dispatcher) = (setter.clone(), dispatcher.clone());
+            spawn_local(async move {
+                let locale = Locale::fetch(language).await;
+                dispatcher.dispatch(SessionAction::LanguageChosen(locale.is_ok()));
+                if let Ok(locale) = locale {
+                    setter.set(locale);
+                }
+            });
+        },
+    );
     let (theme, on_theme) = use_theme();
 
     let view = session.view.clone();

@@ -10,7 +10,7 @@ use yew::prelude::*;
 
 use super::client::Client;
 use super::directory::Directory;
-use super::locale::{Language, Locale};
+use super::locale::Locale;
 
 /// The time in milliseconds since 1970 UTC by the relay's clock, renewed every second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,10 +33,9 @@ pub(super) struct Surroundings {
 /// The present language.
 #[hook]
 pub(super) fn use_locale() -> Locale {
-    use_context::<Surroundings>().map_or_else(
-        || Locale::new(Language::English),
-        |surroundings| surroundings.locale,
-    )
+    use_context::<Surroundings>()
+        .map(|surroundings| surroundings.locale)
+        .unwrap_or_default()
 }
 
 /// The way to the node worker.

@@ -2,18 +2,24 @@
 //!
 //! [`say`] does not compile where there is no such message.
 
+use std::hash::{DefaultHasher, Hasher as _};
+use std::rc::Rc;
+
+use gloo_net::http::Request;
 use js_sys::{Date, Number, Object, Reflect};
 use wasm_bindgen::JsValue;
 
+mod fluent;
 mod messages;
 
+use messages::Rules;
 pub(super) use messages::{Argument, Message};
-use messages::{Rules, Texts};
 
 /// A language that the page speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Language {
     /// English.
+    #[default]
     English,
     /// Portuguese as in Brazil.
     BrazilianPortuguese,
@@ -48,10 +54,11 @@ impl Language {
         }
     }
 
-    fn texts(self) -> &'static Texts {
+    /// The hash of the file that belongs to this build.
+    const fn hash(self) -> u64 {
         match self {
-            Self::English => &messages::ENGLISH,
-            Self::BrazilianPortuguese => &messages::BRAZILIAN_PORTUGUESE,
+            Self::English => messages::ENGLISH,
+            Self::BrazilianPortuguese => messages::BRAZILIAN_PORTUGUESE,
         }
     }
 
@@ -71,15 +78,43 @@ impl Language {
 }
 
 /// Says something in one language. Cheap to clone.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Locale {
     language: Language,
+    texts: Rc<[String]>,
 }
 
+/// The file of a language is not to be had, or is of another build.
+#[derive(Debug, thiserror::Error)]
+#[error("the texts in this language are not to be had, or are of another build: reload the page")]
+pub(super) struct NoTexts;
+
 impl Locale {
-    /// The messages of a language.
-    pub(super) fn new(language: Language) -> Self {
-        Self { language }
+    /// A language by its file.
+    ///
+    /// # Errors
+    ///
+    /// The file is of another build than the page: its messages would be others.
+    pub(super) fn read(language: Language, file: &str) -> Result<Self, NoTexts> {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(file.as_bytes());
+        let texts = fluent::read(file).into();
+        let is_of_this_build = hasher.finish() == language.hash();
+        is_of_this_build
+            .then_some(Self { language, texts })
+            .ok_or(NoTexts)
+    }
+
+    /// A language by its file at the relay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`], or the relay does not answer and nothing is kept.
+    pub(super) async fn fetch(language: Language) -> Result<Self, NoTexts> {
+        let path = format!("/{}.ftl", language.tag());
+        let response = Request::get(&path).send().await.map_err(|_| NoTexts)?;
+        let file = response.text().await.map_err(|_| NoTexts)?;
+        Self::read(language, &file)
     }
 
     /// The language.
@@ -89,8 +124,9 @@ impl Locale {
 
     /// A message; [`say`] is the way to call it.
     pub(super) fn message(&self, message: Message, arguments: &[(&str, Argument)]) -> String {
-        let language = self.language;
-        messages::say(language.texts().get(message), &language.rules(), arguments)
+        let text = self.texts.get(message.index());
+        let text = text.map_or("", String::as_str);
+        messages::say(text, &self.language.rules(), arguments)
     }
 
     /// A number with its digits grouped.
@@ -189,12 +225,26 @@ mod tests {
 
     use super::*;
 
+    fn locale(language: Language) -> Locale {
+        let file = match language {
+            Language::English => include_str!("../../assets/locales/en.ftl"),
+            Language::BrazilianPortuguese => include_str!("../../assets/locales/pt-BR.ftl"),
+        };
+        Locale::read(language, file).unwrap()
+    }
+
     #[wasm_bindgen_test]
     fn all_languages_have_the_same_arguments_in_the_same_messages() {
         assert!(messages::all().count() > 100);
         for (id, message) in messages::all() {
-            let names =
-                |language: Language| messages::argument_names(language.texts().get(message));
+            let names = |language: Language| {
+                let locale = locale(language);
+                let text = locale.texts.get(message.index()).unwrap();
+                messages::argument_names(text)
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             for language in Language::ALL {
                 assert_eq!(
                     names(language),
@@ -206,9 +256,16 @@ mod tests {
     }
 
     #[wasm_bindgen_test]
+    fn a_file_of_another_build_is_refused() {
+        let english = include_str!("../../assets/locales/en.ftl");
+        assert!(Locale::read(Language::BrazilianPortuguese, english).is_err());
+        assert!(Locale::read(Language::English, &english[1..]).is_err());
+    }
+
+    #[wasm_bindgen_test]
     fn counts_take_the_form_that_the_language_has_for_them() {
         let count = |language, count: u64| {
-            let locale = Locale::new(language);
+            let locale = locale(language);
             say!(locale, "banner-next-attempt", count = count)
         };
         assert_eq!(count(Language::English, 0), "Trying now.");
@@ -224,9 +281,9 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn numbers_are_written_as_in_the_language() {
-        assert_eq!(Locale::new(Language::English).number(12_345), "12,345");
+        assert_eq!(locale(Language::English).number(12_345), "12,345");
         assert_eq!(
-            Locale::new(Language::BrazilianPortuguese).number(12_345),
+            locale(Language::BrazilianPortuguese).number(12_345),
             "12.345"
         );
     }

@@ -77,14 +77,7 @@ pub(super) fn system_prefers_dark() -> Option<MediaQueryList> {
         .ok()?
 }
 
-/// The language that the user chose, or the browser's.
-pub(super) fn preferred_language() -> Language {
-    read(LANGUAGE)
-        .or_else(|| web_sys::window()?.navigator().language())
-        .map_or(Language::English, |tag| Language::closest(&tag))
-}
-
-/// Keeps the choice of a language.
+/// Keeps the choice of a language, by which `boot.js` opens the page.
 pub(super) fn choose_language(language: Language) {
     write(LANGUAGE, language.tag());
 }

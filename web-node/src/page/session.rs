@@ -20,6 +20,8 @@ pub(super) struct Session {
     pub(super) restarts: u32,
     /// Whether the worker has kept silent for longer than a start should take.
     pub(super) is_silent: bool,
+    /// Whether the texts of the language that was chosen last could not be had.
+    pub(super) lacks_language: bool,
 }
 
 /// What changes a session.
@@ -28,6 +30,8 @@ pub(super) enum SessionAction {
     Received(FromNode),
     /// The node worker has not said anything for [`START_PATIENCE_MS`] after it was started.
     Silent,
+    /// A language was chosen; whether its texts were to be had.
+    LanguageChosen(bool),
 }
 
 /// A start takes less than this, in milliseconds, on every machine that was tried.
@@ -44,6 +48,7 @@ impl Reducible for Session {
                 next.receive(message);
             }
             SessionAction::Silent => next.is_silent = next.view.is_none() && next.fatal.is_none(),
+            SessionAction::LanguageChosen(is_there) => next.lacks_language = !is_there,
         }
         Rc::new(next)
     }

@@ -1,6 +1,6 @@
 //! What a visitor downloads: brotli bytes of the page and its workers. The budget is for the three
-//! wasm programs that a browser loads; beside it stand their JavaScript, and the miner that a browser
-//! without SIMD loads instead.
+//! wasm programs that a browser loads; beside it stand their JavaScript, the texts, of which a browser
+//! loads one language, and the miner that a browser without SIMD loads instead.
 
 use std::{
     collections::BTreeMap,
@@ -101,6 +101,9 @@ fn part(name: &str) -> Option<&'static str> {
     if is("js") {
         return Some("JavaScript");
     }
+    if is("ftl") {
+        return Some("texts of both languages");
+    }
     if !is("wasm") {
         return None;
     }
@@ -164,6 +167,7 @@ mod tests {
             Some("miner wasm without SIMD")
         );
         assert_eq!(part("miner_loader.js"), Some("JavaScript"));
+        assert_eq!(part("pt-BR.ftl"), Some("texts of both languages"));
         assert_eq!(part("index.html"), None);
     }
 

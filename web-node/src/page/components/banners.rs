@@ -44,6 +44,12 @@ fn use_banners(props: &Banners) -> Html {
         detail: None,
         remedy: Remedy::Nothing,
     });
+    let language = session.lacks_language.then(|| Notice {
+        kind: "language",
+        sentence: say!(locale, "banner-language"),
+        detail: None,
+        remedy: Remedy::Nothing,
+    });
     let convictions = session.view.as_ref().map(|view| view.convicted.as_slice());
     let convicted = convictions.unwrap_or_default().iter();
     let convicted = convicted.map(|conviction| of_conviction(&locale, conviction));
@@ -53,7 +59,7 @@ fn use_banners(props: &Banners) -> Html {
         .and_then(|view| of_connection(&locale, &view.connection));
     html! {
         <div class="banners" aria-live="assertive">
-            { for [fatal, silent, abstention].into_iter().flatten().chain(convicted).map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }
+            { for [fatal, silent, abstention, language].into_iter().flatten().chain(convicted).map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }
             { for connection.map(|(notice, until_ms)| {
                 let next_attempt = until_ms.map(|until_ms| part(NextAttempt { until_ms }));
                 banner(&locale, client.as_ref(), &notice, next_attempt.unwrap_or_default())

@@ -1,19 +1,9 @@
-//! Messages, and how one is said. `build/messages.rs` encodes them when the page is built: each
-//! language's as one text, since a table of pointers weighs twice what it points to.
+//! Messages, and how one is said. `build/messages.rs` numbers them when the page is built: their ids
+//! are not in the program, and their texts are read from the language's file.
+
+use super::fluent::{ARGUMENT, CASE, TEXT};
 
 include!(concat!(env!("OUT_DIR"), "/messages.rs"));
-
-// As in `build/messages.rs`.
-const ARGUMENT: char = '\u{1}';
-const CASE: char = '\u{2}';
-const TEXT: char = '\u{3}';
-
-/// The messages of a language, one behind the other in the order of their ids.
-pub(super) struct Texts {
-    texts: &'static str,
-    /// Where each of them ends.
-    ends: &'static [u16],
-}
 
 /// A message that every language has.
 #[derive(Clone, Copy)]
@@ -32,6 +22,11 @@ impl Message {
         assert!(!left.is_empty(), "assets/locales has no such message");
         Self(IDS.len() - left.len())
     }
+
+    /// Its place among the messages of a language.
+    pub(super) const fn index(self) -> usize {
+        self.0
+    }
 }
 
 const fn is_equal(mut one: &[u8], mut other: &[u8]) -> bool {
@@ -42,15 +37,6 @@ const fn is_equal(mut one: &[u8], mut other: &[u8]) -> bool {
         (one, other) = (one_rest, other_rest);
     }
     one.is_empty() && other.is_empty()
-}
-
-impl Texts {
-    /// A message, encoded.
-    pub(super) fn get(&self, Message(index): Message) -> &'static str {
-        let end = |index: usize| self.ends.get(index).copied().map_or(0, usize::from);
-        let begin = index.checked_sub(1).map_or(0, end);
-        self.texts.get(begin..end(index)).unwrap_or_default()
-    }
 }
 
 /// What is inserted into a message.
