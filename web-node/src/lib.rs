@@ -17,5 +17,10 @@ pub mod port;
 pub mod ports;
 pub mod store;
 
+/// Two-level segregated fit (Masmano et al., 2004): a third of the code of std's allocator for wasm.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// Names this build: page, node worker and miners work together only if theirs are the same.
 pub const BUILD: &str = env!("TABCHAIN_BUILD");
