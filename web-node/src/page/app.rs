@@ -5,6 +5,7 @@ use gloo_timers::callback::Timeout;
 use shared::node::interface::View;
 use shared::transaction::Key;
 use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::client::Client;
@@ -29,6 +30,9 @@ use super::locale::{Language, Locale, say};
 use super::preferences::{self, Theme};
 use super::session::{START_PATIENCE_MS, Session, SessionAction};
 
+/// What part of one's balance the members' buttons hand over, where the proof is stake.
+const HANDED_PART: u64 = 10;
+
 /// The page, in the language that it opens in.
 #[derive(PartialEq, Properties)]
 pub(super) struct AppProps {
@@ -49,15 +53,19 @@ pub(super) fn App(props: &AppProps) -> Html {
         preferences::apply_language(language)
     });
     let on_language = use_callback(
-        (locale.setter(), session.dispatcher()),
-        |language: Language, (setter, dispatcher)| {
-            preferences::choose_language(language);
-            let (setter, dispatcher) = (setter.clone(), dispatcher.clone());
+        (locale.clone(), session.dispatcher()),
+        |select: HtmlSelectElement, (locale, dispatcher)| {
+            let (locale, dispatcher) = (locale.clone(), dispatcher.clone());
             spawn_local(async move {
-                let locale = Locale::fetch(language).await;
-                dispatcher.dispatch(SessionAction::LanguageChosen(locale.is_ok()));
-                if let Ok(locale) = locale {
-                    setter.set(locale);
+                let language = Language::closest(&select.value());
+                let chosen = Locale::fetch(language).await;
+                dispatcher.dispatch(SessionAction::LanguageChosen(chosen.is_ok()));
+                match chosen {
+                    Ok(chosen) => {
+                        preferences::choose_language(language);
+                        locale.set(chosen);
+                    }
+                    Err(_) => select.set_value(locale.language().tag()),
                 }
             });
         },
@@ -132,6 +140,7 @@ fn panels(
     let act = [
         part(Mining {
             mining: view.map(|view| view.mining).unwrap_or_default(),
+            stake: view.and_then(|view| view.stake.clone()),
             environment: session.environment.clone(),
         }),
         part(WritePanel {
@@ -162,6 +171,9 @@ fn panels(
             members: view.map(|view| view.members.clone()).unwrap_or_default(),
             own_id,
             leader: view.and_then(|view| view.leader),
+            stake_to_hand: view
+                .filter(|view| view.stake.is_some())
+                .map_or(0, |view| view.chain.balance / HANDED_PART),
         }),
         part(Consistency {
             check: view.and_then(|view| view.check.clone()),

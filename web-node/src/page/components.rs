@@ -26,6 +26,7 @@ mod panel;
 mod person;
 mod receipt;
 mod share_dialog;
+mod stake;
 mod submissions;
 mod text;
 mod transaction;

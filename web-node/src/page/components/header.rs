@@ -17,7 +17,7 @@ pub(in crate::page) struct Header {
     pub(in crate::page) connection: Option<Connection>,
     pub(in crate::page) theme: Theme,
     pub(in crate::page) on_theme: Callback<Theme>,
-    pub(in crate::page) on_language: Callback<Language>,
+    pub(in crate::page) on_language: Callback<HtmlSelectElement>,
 }
 
 drawn_by!(Header, use_header);
@@ -85,14 +85,13 @@ fn describe(locale: &Locale, connection: Option<&Connection>) -> (&'static str, 
     }
 }
 
-fn language_select(locale: &Locale, on_language: &Callback<Language>) -> Html {
-    let on_change = on_language.reform(|event: Event| {
-        event
-            .target_dyn_into::<HtmlSelectElement>()
-            .map_or(Language::English, |select| {
-                Language::closest(&select.value())
-            })
-    });
+fn language_select(locale: &Locale, on_language: &Callback<HtmlSelectElement>) -> Html {
+    let on_language = on_language.clone();
+    let on_change = move |event: Event| {
+        if let Some(select) = event.target_dyn_into::<HtmlSelectElement>() {
+            on_language.emit(select);
+        }
+    };
     html! {
         <select class="select" aria-label={say!(locale, "language")} data-testid="language" onchange={on_change}>
             { for Language::ALL.into_iter().map(|language| html! {

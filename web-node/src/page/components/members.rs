@@ -19,6 +19,8 @@ pub(in crate::page) struct Members {
     pub(in crate::page) members: Vec<Member>,
     pub(in crate::page) own_id: Option<MemberId>,
     pub(in crate::page) leader: Option<Leader>,
+    /// What the buttons beside the others transfer; none are shown for nothing.
+    pub(in crate::page) stake_to_hand: u64,
 }
 
 drawn_by!(Members, use_members);
@@ -34,18 +36,19 @@ fn use_members(props: &Members) -> Html {
         let shown = shown.clone();
         move |_: MouseEvent| shown.set(*shown + SHOWN_MEMBERS)
     };
-    let leave = move |_: MouseEvent| {
-        if let Some(client) = &client {
-            client.tell(Command::Disconnect);
+    let tell = use_callback(client, |command, client| {
+        if let Some(client) = client {
+            client.tell(command);
         }
-    };
+    });
+    let leave = tell.reform(|_: MouseEvent| Command::Disconnect);
     let content = html! {
         <>
             if count == 0 {
                 <p class="empty">{ say!(locale, "members-none") }</p>
             }
             <ul class="members" data-testid="members">
-                { for props.members.iter().take(*shown).map(|member| member_row(&locale, member, props)) }
+                { for props.members.iter().take(*shown).map(|member| member_row(&locale, member, props, &tell)) }
             </ul>
             if count > *shown {
                 <button type="button" class="button button-wide" onclick={show_more}>
@@ -63,12 +66,14 @@ fn use_members(props: &Members) -> Html {
     panel("members", say!(locale, "members"), aside, content)
 }
 
-fn member_row(locale: &Locale, member: &Member, props: &Members) -> Html {
+fn member_row(locale: &Locale, member: &Member, props: &Members, tell: &Callback<Command>) -> Html {
     let is_self = Some(member.id) == props.own_id;
     let is_leader = props.leader.is_some_and(|leader| leader.id == member.id);
     let status = &member.status;
     let rate = status.hashes_per_second;
     let (presence, presence_text) = presence(locale, member);
+    let (to, amount) = (member.key, props.stake_to_hand);
+    let hand = tell.reform(move |_: MouseEvent| Command::Transfer { to, amount });
     html! {
         <li key={member.id.to_string()} class={classes!("member", is_self.then_some("member-self"))}
             title={member.agent.as_str().to_owned()}
@@ -99,6 +104,11 @@ fn member_row(locale: &Locale, member: &Member, props: &Members) -> Html {
             <span class="member-height">{ say!(locale, "member-height", height = status.tip.height) }</span>
             if rate > 0 {
                 <span class="member-rate">{ sign(Icon::Pick) }{ locale.hash_rate(rate) }</span>
+            }
+            if amount > 0 && !is_self {
+                <button type="button" class="link member-hand" data-testid={format!("hand-stake-{}", member.id)} onclick={hand}>
+                    { say!(locale, "hand-stake", amount = amount) }
+                </button>
             }
         </li>
     }

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use shared::node::interface::{Command, MiningPause, MiningView};
+use shared::node::interface::{Command, MiningPause, MiningView, StakeView};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
 use super::panel::panel;
-use super::part::drawn_by;
+use super::part::{drawn_by, part};
+use super::stake::Stake;
 use crate::page::client::Client;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
@@ -17,6 +18,8 @@ use crate::ports::{Environment, MinerSettings};
 #[derive(PartialEq)]
 pub(in crate::page) struct Mining {
     pub(in crate::page) mining: MiningView,
+    /// Where the proof is stake.
+    pub(in crate::page) stake: Option<StakeView>,
     pub(in crate::page) environment: Option<Rc<Environment>>,
 }
 
@@ -37,31 +40,49 @@ fn use_mining(props: &Mining) -> Html {
     let start = send.reform(|_: MouseEvent| Command::StartMining { once: false });
     let stop = send.reform(|_: MouseEvent| Command::StopMining);
     let (state, pause) = state(&mining);
+    let is_stake = props.stake.is_some();
+    let [title, once_label, start_label] = if is_stake {
+        [
+            say!(locale, "producing"),
+            say!(locale, "produce-once"),
+            say!(locale, "produce-start"),
+        ]
+    } else {
+        [
+            say!(locale, "mining"),
+            say!(locale, "mine-once"),
+            say!(locale, "mine-start"),
+        ]
+    };
     let content = html! {
         <>
             <div class="buttons">
                 <button type="button" class="button button-primary" data-testid="mine-once" onclick={once} disabled={mining.wanted}>
-                    { sign(Icon::Pick) }{ say!(locale, "mine-once") }
+                    { sign(Icon::Pick) }{ once_label }
                 </button>
                 <button type="button" class="button" data-testid="mine-start" onclick={start} disabled={mining.wanted}>
-                    { say!(locale, "mine-start") }
+                    { start_label }
                 </button>
                 <button type="button" class="button" data-testid="mine-stop" onclick={stop} disabled={!mining.wanted}>
                     { sign(Icon::Stop) }{ say!(locale, "mine-stop") }
                 </button>
             </div>
-            { figures(&locale, &mining) }
-            if let Some(environment) = &props.environment {
-                { settings(&locale, client.clone(), environment) }
+            if let Some(view) = &props.stake {
+                { part(Stake { view: view.clone() }) }
+            } else {
+                { figures(&locale, &mining) }
+                if let Some(environment) = &props.environment {
+                    { settings(&locale, client.clone(), environment) }
+                }
             }
         </>
     };
     let aside = html! {
         <span class={classes!("mining-state", format!("mining-{state}"))} role="status" data-testid="mining-state" data-state={state} data-pause={pause}>
-            { state_text(&locale, &mining) }
+            { state_text(&locale, &mining, is_stake) }
         </span>
     };
-    panel("mining", say!(locale, "mining"), aside, content)
+    panel("mining", title, aside, content)
 }
 
 fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
@@ -76,9 +97,10 @@ fn state(mining: &MiningView) -> (&'static str, Option<&'static str>) {
     }
 }
 
-fn state_text(locale: &Locale, mining: &MiningView) -> String {
+fn state_text(locale: &Locale, mining: &MiningView, is_stake: bool) -> String {
     match (mining.wanted, mining.paused) {
         (false, _) => say!(locale, "mining-off"),
+        (true, None) if is_stake => say!(locale, "producing-on"),
         (true, None) => say!(locale, "mining-on"),
         (true, Some(MiningPause::Syncing)) => say!(locale, "mining-paused-syncing"),
         (true, Some(MiningPause::Undecided)) => say!(locale, "mining-paused-undecided"),
