@@ -19,8 +19,15 @@ use crate::{
 };
 
 /// Packages that are tested in browsers: what runs there, and the simulator, a trace of which must
-/// be the same there.
-pub(super) const WASM_PACKAGES: [&str; 3] = ["shared", "web-node", "sim"];
+/// be the same there. With each, where its tests run unless they say otherwise: in a worker, long
+/// computations do not keep the page from answering the driver.
+pub(super) const WASM_PACKAGES: [(&str, &str); 3] = [
+    ("shared", IN_WORKER),
+    ("web-node", IN_PAGE),
+    ("sim", IN_WORKER),
+];
+const IN_PAGE: &str = "WASM_BINDGEN_USE_BROWSER";
+const IN_WORKER: &str = "WASM_BINDGEN_USE_DEDICATED_WORKER";
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The package that drives whole browsers.
 const END_TO_END: &str = "e2e";
@@ -63,11 +70,11 @@ pub(super) fn wasm(
     workspace: &Workspace,
     tools: &PageTools,
     browser: &Browser,
-    package: &str,
+    (package, place): (&str, &str),
     options: &TestOptions,
 ) -> Suite {
     let command = in_browser(workspace, tools, browser).map(|mut cargo| {
-        cargo.args([
+        cargo.env(place, "1").args([
             "--package",
             package,
             // The page's own modules are behind a feature.
@@ -106,8 +113,7 @@ pub(crate) fn in_browser(
         )
         .env("CHROMEDRIVER", &browser.chromedriver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &webdriver)
-        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")
-        .env("WASM_BINDGEN_USE_BROWSER", "1");
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
     Ok(cargo)
 }
 
