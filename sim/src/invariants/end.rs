@@ -5,6 +5,7 @@ use shared::limits::{BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX};
 use shared::message::ErrorCode;
 use shared::node::interface::Connection;
 
+use super::finality::Finality;
 use super::{BOUNDS, Broken, Invariants, RelayStanding};
 use crate::world::World;
 
@@ -102,6 +103,7 @@ impl Invariants {
             }
             all_is_answered(&format!("node {index}"), node.unanswered())?;
             self.equivocators.are_known_to(index, &view.convicted)?;
+            Finality::no_honest_member_is_convicted(world, &view.convicted)?;
             if chain.final_height + 2 < chain.height {
                 let what = format!(
                     "node {index} has height {}, {} are final",
