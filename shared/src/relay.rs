@@ -7,16 +7,12 @@ use std::sync::Arc;
 
 use crate::chain::{Checkpoint, RestoreError};
 use crate::clock::SteadyClock;
-use crate::encoding::Text;
 use crate::finality::evidence::EvidenceBook;
 use crate::finality::log::DecisionLog;
 use crate::finality::policy::FinalityPolicy;
 use crate::finality::{LogEntry, Proposal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::limits::{COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER_MEMBER};
-use crate::message::{
-    Certified, CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message, Term,
-};
+use crate::message::{Certified, CheckReport, ErrorCode, Leader, Member, MemberId, Message, Term};
 use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
 use crate::replica::{Lookups, Replica};
@@ -34,6 +30,7 @@ mod rates;
 mod recovery;
 mod registration;
 mod rejections;
+mod sending;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
@@ -420,30 +417,6 @@ impl Relay {
         self.note_rejection(now_ms, None, RejectionKind::Storage, reason);
     }
 
-    /// Tells everyone when to come back. All at once would be too many for a relay that has just
-    /// started.
-    fn stop(&mut self) {
-        let members = u32::try_from(self.joined.len()).unwrap_or(u32::MAX);
-        let spread_ms = COME_BACK_SPREAD_MS_PER_MEMBER.saturating_mul(members);
-        let come_back = Message::ComeBack {
-            after_ms: COME_BACK_AFTER_MS,
-            within_ms: COME_BACK_AFTER_MS.saturating_add(spread_ms),
-        };
-        self.fan_out(None, come_back.to_frame().into());
-        let error = Message::Error(ErrorMessage {
-            code: ErrorCode::ShuttingDown,
-            explanation: Text::truncated("the relay is being stopped: come back in a moment"),
-        });
-        self.fan_out(None, error.to_frame().into());
-        for connection in self.connections.keys().copied().collect::<Vec<_>>() {
-            self.close(
-                connection,
-                ErrorCode::ShuttingDown,
-                "the relay is being stopped",
-            );
-        }
-    }
-
     fn wake(&mut self, now_ms: u64) {
         self.wake_at_ms = None;
         self.wake_presence(now_ms);
@@ -451,55 +424,6 @@ impl Relay {
         self.wake_checks(now_ms);
         self.recover(now_ms);
         self.judge_finality(now_ms);
-    }
-
-    /// Ends a connection with a reason. Nothing that still comes over it is looked at.
-    fn expel(&mut self, now_ms: u64, connection: ConnectionId, code: ErrorCode, reason: &str) {
-        self.send_error(connection, code, reason);
-        self.close(connection, code, reason);
-        self.closed(now_ms, connection, code == ErrorCode::Unresponsive);
-    }
-
-    fn close(&mut self, connection: ConnectionId, code: ErrorCode, reason: &str) {
-        self.effects.push(Effect::Close {
-            connection,
-            code,
-            reason: reason.to_owned(),
-        });
-    }
-
-    fn send_error(&mut self, connection: ConnectionId, code: ErrorCode, explanation: &str) {
-        let error = Message::Error(ErrorMessage {
-            code,
-            explanation: Text::truncated(explanation),
-        });
-        self.send(connection, &error);
-    }
-
-    fn send(&mut self, connection: ConnectionId, message: &Message) {
-        self.send_frame(connection, message.to_frame().into());
-    }
-
-    fn send_frame(&mut self, connection: ConnectionId, frame: Arc<[u8]>) {
-        if self.connections.contains_key(&connection) {
-            self.effects.push(Effect::Send {
-                connections: vec![connection],
-                frame,
-            });
-        }
-    }
-
-    /// Queues a frame on every member's connection but one.
-    fn fan_out(&mut self, except: Option<ConnectionId>, frame: Arc<[u8]>) {
-        let connections: Vec<_> = self
-            .joined
-            .iter()
-            .copied()
-            .filter(|connection| Some(*connection) != except)
-            .collect();
-        if !connections.is_empty() {
-            self.effects.push(Effect::Send { connections, frame });
-        }
     }
 
     fn request(&mut self) -> RequestId {
