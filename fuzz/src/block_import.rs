@@ -1,17 +1,18 @@
-//! Blocks into a replica: a builder mines honest ones on several branches, the input spoils them,
+//! Blocks into a replica: a builder makes honest ones on several branches, the input spoils them,
 //! and delivers headers and bodies in its own order.
 //!
 //! What must hold: the replica's state is that of a replay of its best chain from genesis; what
-//! was decided stays; nothing condemned is on the best chain.
+//! was decided stays; nothing condemned is on the best chain; what it takes for evidence is some.
 
 use std::collections::BTreeMap;
 
 use arbitrary::{Result, Unstructured};
-use shared::block::{Block, Seal, SealedHeader};
+use shared::block::{Block, Header, Seal, SealedHeader};
 use shared::chain::{Chain, Checkpoint};
 use shared::difficulty::Target;
 use shared::encoding::{List, Text};
 use shared::hash::BlockHash;
+use shared::keys::{PublicKey, SecretKey};
 use shared::message::{AnnouncedBody, BlockAnnouncement};
 use shared::network::NetworkParameters;
 use shared::replica::{Announced, Replica};
@@ -19,24 +20,26 @@ use shared::state::State;
 use shared::store::Rows;
 use shared::transaction::{Action, Expect, SignedTransaction, Transaction, Verified};
 
-use crate::world::{CREATED_AT_MS, network, secret};
+use crate::world::{CREATED_AT_MS, HOLDERS, SPACING_MS, secret};
 
 const STEPS_MAX: usize = 64;
-const SPACING_MS: u64 = 10_000;
+/// Slots in which somebody is drawn for certain.
+const SLOTS_AHEAD: u64 = 100;
 
 struct Import {
     network: NetworkParameters,
     replica: Replica,
     now_ms: u64,
-    /// What was mined, good or bad, with the chain that ends in its parent.
+    /// What was made, good or bad, with the chain that ends in its parent.
     blocks: Vec<(Block, Vec<usize>)>,
+    /// Who was named as a producer.
+    producers: BTreeMap<PublicKey, SecretKey>,
     /// What was final at some time.
     final_blocks: BTreeMap<u64, BlockHash>,
 }
 
 /// Plays the input.
-pub(crate) fn run(input: &[u8]) {
-    let network = network();
+pub(crate) fn run(network: NetworkParameters, input: &[u8]) {
     let replica = Replica::restore(network.clone(), &Rows::default(), None)
         .expect("an empty store is a replica at genesis");
     let mut import = Import {
@@ -44,6 +47,7 @@ pub(crate) fn run(input: &[u8]) {
         replica,
         now_ms: CREATED_AT_MS + SPACING_MS,
         blocks: Vec::new(),
+        producers: BTreeMap::new(),
         final_blocks: BTreeMap::new(),
     };
     let mut script = Unstructured::new(input);
@@ -59,7 +63,7 @@ pub(crate) fn run(input: &[u8]) {
 impl Import {
     fn step(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
         match script.int_in_range(0..=9)? {
-            0..=2 => self.mine(script)?,
+            0..=2 => self.produce(script)?,
             3 => self.spoil(script)?,
             4 => {
                 if let Some(block) = self.pick(script)? {
@@ -102,7 +106,7 @@ impl Import {
     }
 
     /// An honest block upon any other, or upon genesis.
-    fn mine(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
+    fn produce(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
         let parent = script.int_in_range(0..=self.blocks.len())?.checked_sub(1);
         let branch: Vec<usize> = parent.map_or_else(Vec::new, |parent| {
             let before = self.blocks[parent].1.iter().copied();
@@ -118,18 +122,59 @@ impl Import {
             let verified = Verified::trusted(self.transaction(script, &chain)?);
             transactions.push(verified);
         }
-        let late_ms = u64::from(script.arbitrary::<u16>()?) * 10;
-        let timestamp_ms = chain.timestamp_min_ms() + late_ms;
-        let producer = secret(script.arbitrary()?).public_key();
+        let Some((timestamp_ms, producer)) = self.turn(script, &chain)? else {
+            return Ok(());
+        };
         if let Ok((mut header, body)) = chain.template(producer, timestamp_ms, &transactions) {
             header.tx_root = body.root();
-            let sealed = sealed(SealedHeader {
-                header,
-                seal: Seal::Work,
-            });
+            let sealed = self.sealed(header);
             self.blocks.push((Block { sealed, body }, branch));
         }
         Ok(())
+    }
+
+    /// When somebody may put a block upon a chain, and who.
+    fn turn(
+        &mut self,
+        script: &mut Unstructured<'_>,
+        chain: &Chain,
+    ) -> Result<Option<(u64, PublicKey)>> {
+        let late: u16 = script.arbitrary()?;
+        let number: u8 = script.arbitrary()?;
+        if self.network.stake().is_none() {
+            let late_ms = u64::from(late) * 10;
+            let producer = self.producer(number);
+            return Ok(Some((chain.timestamp_min_ms() + late_ms, producer)));
+        }
+        let tip = chain.header(chain.height()).expect("every chain has a tip");
+        let parent = chain.slot_at(tip.header.timestamp_ms).unwrap_or_default();
+        let first = parent + 1 + u64::from(late) % SLOTS_AHEAD;
+        let producer = self.producer(HOLDERS[usize::from(number) % HOLDERS.len()].0);
+        let turn = chain.next_turn(first, SLOTS_AHEAD, &[producer]);
+        Ok(turn.map(|(slot, key)| (chain.slot_start_ms(slot), key)))
+    }
+
+    fn producer(&mut self, number: u8) -> PublicKey {
+        let secret = secret(number);
+        let key = secret.public_key();
+        self.producers.insert(key, secret);
+        key
+    }
+
+    /// The header with its producer's signature, or with a nonce that meets its target where one
+    /// is found soon.
+    fn sealed(&self, mut header: Header) -> SealedHeader {
+        let seal = match self.producers.get(&header.producer) {
+            Some(secret) if self.network.stake().is_some() => {
+                let statement = SealedHeader::statement(&self.network.id(), &header.hash());
+                Seal::Stake(secret.sign(&statement))
+            }
+            _ => {
+                search(&mut header);
+                Seal::Work
+            }
+        };
+        SealedHeader { header, seal }
     }
 
     fn transaction(
@@ -169,7 +214,7 @@ impl Import {
         })
     }
 
-    /// A copy of a block with one thing wrong, its work done again or not.
+    /// A copy of a block with one thing wrong, sealed again or not.
     fn spoil(&mut self, script: &mut Unstructured<'_>) -> Result<()> {
         if self.blocks.is_empty() {
             return Ok(());
@@ -185,7 +230,7 @@ impl Import {
             5 => header.state_root.0 = script.arbitrary()?,
             6 => header.bits = script.arbitrary()?,
             7 => header.nonce = script.arbitrary()?,
-            8 => header.producer = secret(script.arbitrary()?).public_key(),
+            8 => header.producer = self.producer(script.arbitrary()?),
             9 => {
                 let mut transactions = block.body.transactions.clone().into_vec();
                 transactions.pop();
@@ -205,7 +250,7 @@ impl Import {
             }
         }
         if script.arbitrary()? {
-            block.sealed = sealed(block.sealed);
+            block.sealed = self.sealed(block.sealed.header);
         }
         self.blocks.push((block, branch));
         Ok(())
@@ -260,6 +305,10 @@ impl Import {
             self.final_blocks.insert(height, hash);
         }
         assert!(chain.decided().height <= chain.height());
+        for evidence in self.replica.take_evidence() {
+            let convicted = evidence.verify(&self.network).map(|one| one.key);
+            assert!(convicted.is_ok_and(|key| self.producers.contains_key(&key)));
+        }
     }
 
     /// A chain of these blocks; their signatures are the builder's own.
@@ -304,16 +353,14 @@ impl Import {
     }
 }
 
-/// The header with a nonce that meets its target, where one is found soon.
-fn sealed(mut sealed: SealedHeader) -> SealedHeader {
-    let Ok(target) = Target::from_compact(sealed.header.bits) else {
-        return sealed;
+fn search(header: &mut Header) {
+    let Ok(target) = Target::from_compact(header.bits) else {
+        return;
     };
     for nonce in 0..64 {
-        sealed.header.nonce = nonce;
-        if target.is_met_by(&sealed.header.hash()) {
+        header.nonce = nonce;
+        if target.is_met_by(&header.hash()) {
             break;
         }
     }
-    sealed
 }

@@ -29,6 +29,8 @@ pub enum Target {
     Decode,
     /// Blocks, good and bad, in any order, into a replica.
     BlockImport,
+    /// The same where the proof is stake.
+    StakeImport,
     /// Events in any order into a node whose relay lies.
     NodeEvents,
     /// Events in any order into a relay whose members lie.
@@ -41,9 +43,10 @@ pub enum Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Decode,
         Self::BlockImport,
+        Self::StakeImport,
         Self::NodeEvents,
         Self::RelayEvents,
         Self::Receipt,
@@ -56,6 +59,7 @@ impl Target {
         match self {
             Self::Decode => "decode",
             Self::BlockImport => "block_import",
+            Self::StakeImport => "stake_import",
             Self::NodeEvents => "node_events",
             Self::RelayEvents => "relay_events",
             Self::Receipt => "receipt",
@@ -77,7 +81,8 @@ impl Target {
     pub fn run(self, input: &[u8]) {
         match self {
             Self::Decode => decode::run(input),
-            Self::BlockImport => block_import::run(input),
+            Self::BlockImport => block_import::run(world::network(), input),
+            Self::StakeImport => block_import::run(world::stake_network(), input),
             Self::NodeEvents => events::run(events::Liar::Relay, input),
             Self::RelayEvents => events::run(events::Liar::Members, input),
             Self::Receipt => files::receipt(input),

@@ -11,7 +11,9 @@ pub fn of(target: Target) -> Vec<Vec<u8>> {
         Target::ChainFile => [1, 7, 255]
             .map(|piece_bytes| [&[piece_bytes], &published_file("chain")[..]].concat())
             .to_vec(),
-        Target::BlockImport | Target::NodeEvents | Target::RelayEvents => scripts(),
+        Target::BlockImport | Target::StakeImport | Target::NodeEvents | Target::RelayEvents => {
+            scripts()
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use shared::block::Header;
 use shared::chain::Chain;
 use shared::difficulty::Target;
-use shared::encoding::Text;
+use shared::encoding::{List, Text};
 use shared::hash::BlockHash;
 use shared::keys::SecretKey;
 use shared::limits::{
     EVIDENCE_MAX, FRAME_BYTES_MAX, MEMPOOL_TRANSACTIONS_MAX, REJECTIONS_KEPT_MAX,
 };
 use shared::message::Message;
-use shared::network::{Admission, Consensus, NetworkParameters, Work};
+use shared::network::{Admission, Consensus, Holder, NetworkParameters, Stake, Work};
 use shared::node::Node;
 use shared::node::interface::{self as node, MiningWork, Profile};
 use shared::relay::Relay;
@@ -22,6 +22,10 @@ use shared::store::{Query, Row, Rows, Table, Write};
 
 /// Time of the network's genesis, milliseconds since 1970 UTC.
 pub(crate) const CREATED_AT_MS: u64 = 1_700_000_000_000;
+/// Time between blocks, or length of a slot.
+pub(crate) const SPACING_MS: u64 = 10_000;
+/// Who holds what at first where the proof is stake, by the numbers of their keys.
+pub(crate) const HOLDERS: [(u8, u64); 3] = [(1, 600), (2, 300), (3, 100)];
 /// Whose key is the relay's.
 pub(crate) const RELAY: u8 = 200;
 /// Events that wait for one party; the oldest are lost beyond.
@@ -34,7 +38,6 @@ pub(crate) fn secret(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])
 }
 
-/// The network that all inputs play in: four hashes a block.
 fn profile(secret: &SecretKey) -> Profile<'static> {
     Profile {
         key: secret.public_key(),
@@ -43,12 +46,13 @@ fn profile(secret: &SecretKey) -> Profile<'static> {
     }
 }
 
+/// A network in which a block costs two hashes.
 pub(crate) fn network() -> NetworkParameters {
     let easy = Target::of_expected_hashes(2).to_compact();
     NetworkParameters {
         name: Text::truncated("fuzz"),
         consensus: Consensus::Work(Work {
-            spacing_ms: 10_000,
+            spacing_ms: SPACING_MS,
             first_bits: easy,
             easiest_bits: easy,
         }),
@@ -60,6 +64,23 @@ pub(crate) fn network() -> NetworkParameters {
         transaction_work_bits: 0,
         state_bytes_per_account_max: 4096,
         forced_changes_allowed: true,
+    }
+}
+
+/// The same where the proof is stake, with epochs as short as they may be.
+pub(crate) fn stake_network() -> NetworkParameters {
+    let mut holders = HOLDERS.map(|(number, stake)| Holder {
+        key: secret(number).public_key(),
+        stake,
+    });
+    holders.sort_by_key(|holder| holder.key);
+    NetworkParameters {
+        consensus: Consensus::Stake(Stake {
+            slot_ms: SPACING_MS,
+            epoch_slots: 10,
+            holders: List::truncated(holders),
+        }),
+        ..network()
     }
 }
 

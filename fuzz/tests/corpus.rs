@@ -36,6 +36,11 @@ fn imported_blocks_keep_their_promises() {
 }
 
 #[test]
+fn imported_blocks_of_stake_keep_their_promises() {
+    play(Target::StakeImport);
+}
+
+#[test]
 fn a_node_keeps_its_promises_whatever_its_relay_says() {
     play(Target::NodeEvents);
 }

@@ -13,9 +13,10 @@ use crate::{
 };
 
 /// The targets, as `fuzz::Target` names them.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "decode",
     "block_import",
+    "stake_import",
     "node_events",
     "relay_events",
     "receipt",
