@@ -11,5 +11,5 @@
 mod replica;
 mod server;
 
-pub use replica::{TestReplica, network, secret};
+pub use replica::{TestReplica, network, secret, stake_network};
 pub use server::{PostgresServer, ServerOptions};

@@ -12,7 +12,7 @@ use shared::finality::{Ballot, Certificate, Decision, LogEntry, LogRecord, Roste
 use shared::hash::BlockHash;
 use shared::keys::{PublicKey, SecretKey};
 use shared::message::Certified;
-use shared::network::{Admission, Consensus, NetworkParameters, Work};
+use shared::network::{Admission, Consensus, Holder, NetworkParameters, Stake, Work};
 use shared::store::{Table, Write, number_key};
 use shared::transaction::{Action, Expect, SignedTransaction, Transaction, Verified};
 use tokio::sync::watch;
@@ -24,6 +24,8 @@ const CREATED_AT_MS: u64 = 1_700_000_000_000;
 const SPACING_MS: u64 = 1_000;
 /// One in two hashes meets this target.
 const EASIEST_BITS: u32 = 0x207f_ffff;
+/// Slots within which every holder is drawn.
+const SLOTS_AHEAD: u64 = 100;
 /// Who signs the log, and who alone votes.
 const RELAY: u8 = 200;
 const VOTER: u8 = 201;
@@ -46,6 +48,25 @@ pub fn network(name: &str) -> NetworkParameters {
         transaction_work_bits: 0,
         state_bytes_per_account_max: 1 << 30,
         forced_changes_allowed: true,
+    }
+}
+
+/// Parameters of a network in which those who are to produce hold the stake.
+#[must_use]
+pub fn stake_network(name: &str, producers: &[u8]) -> NetworkParameters {
+    let holder = |number: &u8| Holder {
+        key: secret(*number).public_key(),
+        stake: 1_000,
+    };
+    let mut holders: Vec<_> = producers.iter().map(holder).collect();
+    holders.sort_by_key(|holder| holder.key);
+    NetworkParameters {
+        consensus: Consensus::Stake(Stake {
+            slot_ms: SPACING_MS,
+            epoch_slots: 10,
+            holders: List::new(holders).unwrap(),
+        }),
+        ..network(name)
     }
 }
 
@@ -348,23 +369,31 @@ fn draft(
         .cloned()
         .map(Verified::trusted)
         .collect();
-    let last = chain.header(chain.height()).unwrap().header.timestamp_ms;
-    let producer: PublicKey = secret(producer).public_key();
-    let (header, body): (Header, Body) = chain
-        .template(producer, last + after_ms, &verified)
-        .unwrap();
-    let target = Target::from_compact(header.bits).unwrap();
-    let mut header = header;
-    while !target.is_met_by(&header.hash()) {
-        header.nonce += 1;
-    }
-    Block {
-        sealed: SealedHeader {
-            header,
-            seal: Seal::Work,
-        },
-        body,
-    }
+    let last_ms = chain.header(chain.height()).unwrap().header.timestamp_ms;
+    let secret = secret(producer);
+    let producer: PublicKey = secret.public_key();
+    let is_stake = chain.network().stake().is_some();
+    let timestamp_ms = if is_stake {
+        let next = chain.slot_at(last_ms).unwrap() + 1;
+        let turn = chain.next_turn(next, SLOTS_AHEAD, &[producer]);
+        chain.slot_start_ms(turn.unwrap().0)
+    } else {
+        last_ms + after_ms
+    };
+    let template = chain.template(producer, timestamp_ms, &verified);
+    let (mut header, body): (Header, Body) = template.unwrap();
+    let seal = if is_stake {
+        let statement = SealedHeader::statement(&chain.network_id(), &header.hash());
+        Seal::Stake(secret.sign(&statement))
+    } else {
+        let target = Target::from_compact(header.bits).unwrap();
+        while !target.is_met_by(&header.hash()) {
+            header.nonce += 1;
+        }
+        Seal::Work
+    };
+    let sealed = SealedHeader { header, seal };
+    Block { sealed, body }
 }
 
 impl Source for TestReplica {

@@ -11,4 +11,5 @@ mod harness;
 mod rebuild;
 mod refusals;
 mod restarts;
+mod stake;
 mod tls;
