@@ -41,7 +41,7 @@ pub(super) async fn boot(
         Err(Refused::Fatal(fatal)) => return Err(fatal),
         Ok(opened) => opened,
     };
-    let identity = Identity::load_or_create(opened.database.as_ref())
+    let identity = identify(&opened, network.as_deref())
         .await
         .map_err(|error| match error {
             IdentityError::Store(error) => of_store(&error),
@@ -80,6 +80,17 @@ pub(super) async fn boot(
         environment,
         network,
     })
+}
+
+/// The tab's key. In each network it is the one of the default network, so that its holder can be
+/// named in a network's parameters, and invited, before anyone has been there.
+async fn identify(opened: &Opened, network: Option<&str>) -> Result<Identity, IdentityError> {
+    let database = opened.database.as_ref();
+    if let (Some(database), Some(_)) = (database, network) {
+        let home = IndexedDb::open(opened.claim.slot, None).await?;
+        Identity::copy(&home, database).await?;
+    }
+    Identity::load_or_create(database).await
 }
 
 struct Opened {

@@ -50,6 +50,20 @@ impl Identity {
         create(store).await
     }
 
+    /// Gives a storage without a key the one in another storage, which gets one first if it has none.
+    pub(super) async fn copy(from: &IndexedDb, to: &IndexedDb) -> Result<(), IdentityError> {
+        if load(to).await?.is_some() {
+            return Ok(());
+        }
+        Self::load_or_create(Some(from)).await?;
+        for name in [KEY_PAIR, SEED] {
+            if let Some(value) = from.local(name).await? {
+                to.set_local(name, value).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn public_key(&self) -> PublicKey {
         match self {
             Self::WebCrypto { public, .. } => *public,

@@ -38,7 +38,7 @@ pub struct IndexedDb {
 
 impl IndexedDb {
     /// Opens the database of a slot, and brings it to the present schema. Each network that the
-    /// page's address names has a replica and a key of its own.
+    /// page's address names has one of its own.
     pub async fn open(slot: u32, network: Option<&str>) -> Result<Self, StoreError> {
         let name = match network {
             Some(network) => format!("tabchain-{slot}-{network}"),
