@@ -23,18 +23,18 @@ async fn tab_with_a_final_entry(world: &mut World) -> Result<(Tab, PathBuf, Stri
     Ok((tab, folder, id))
 }
 
-/// Makes a network over REST and returns its id.
-const MAKE_NETWORK: &str = "
-    const request = new XMLHttpRequest();
-    request.open('POST', '/api/v1/networks', false);
-    request.setRequestHeader('content-type', 'application/json');
-    request.send(JSON.stringify({ name: 'elsewhere' }));
-    return JSON.parse(request.responseText).network.id;";
-
-/// Opens the same tab in a network of its own.
+/// Opens the same tab in a network of its own, made in the dialog of networks.
 async fn go_to_another_network(world: &World, tab: &Tab) -> Result<()> {
-    let id = tab.evaluate(MAKE_NETWORK).await?;
-    let id = id.as_str().context("the id of a network")?;
+    tab.click("network-name").await?;
+    tab.click("network-new").await?;
+    tab.fill("network-name-new", "elsewhere").await?;
+    tab.click("network-make").await?;
+    let page = tab
+        .wait_for("the new network in the list", |page| {
+            page.element("network-elsewhere").is_some()
+        })
+        .await?;
+    let id = page.data("network-elsewhere", "id").context("its id")?;
     tab.go_to(&format!("{}?network={id}", world.url()?)).await?;
     tab.wait_until_joined().await?;
     Ok(())

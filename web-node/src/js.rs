@@ -1,6 +1,6 @@
 //! What JavaScript offers that is not bound with a type, or not in every context.
 
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -33,6 +33,17 @@ pub fn property(object: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(object, &name.into())
         .ok()
         .filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// An object with these properties.
+#[must_use]
+pub fn object(properties: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in properties {
+        // A fresh object takes whatever it is given.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object
 }
 
 /// A chain of properties of the global object.

@@ -12,11 +12,13 @@ mod chain_file;
 mod client;
 mod components;
 mod directory;
+mod fetch;
 mod files;
 mod format;
 mod hooks;
 mod locale;
 mod preferences;
+mod rest;
 mod session;
 mod share;
 

@@ -50,7 +50,7 @@ banner-miner = A miner failed and is being started again; the node itself goes o
 banner-worker-silent = The node worker does not start. Reload; if that does not help, check that the relay still runs and that no extension blocks workers.
 banner-old-storage = This node does not vote for now: its storage is older than what its key has voted. It votes again with the next decision.
 banner-damaged = What is stored of the chain is damaged, and nothing of it is used. Fetch it anew; the key stays.
-banner-invitation = This network is for those who are invited, and this node has no invitation that holds. Open the link of an invitation.
+banner-invitation = This network is for those who are invited, and this node has no invitation that holds. Press the network's name above and enter one.
 banner-language = The texts in this language could not be loaded: the relay does not answer, or runs another build by now. Choose it again once the relay is back.
 start-afresh = Fetch anew
 banner-forked = The relay signed two histories that contradict each other: it cannot be trusted, and nothing more is taken from it. Compare the log's fingerprint with others. Fetch anew only once its operator has explained it.
@@ -301,6 +301,44 @@ chain-imported = The chain of “{ $name }” was verified and is in this replic
 chain-transactions = Entries
 error-browser = The browser did not do its part: { $reason }
 error-lost = The node worker crashed before it was done. Try again.
+
+# Networks and their administration
+
+networks = Networks of this relay
+network-own = this tab
+network-open = Open
+network-kind = Blocks are sealed by
+network-work = proof of work
+network-kind-why = By work: whoever computes most. By stake: whoever holds balance, drawn by it; this tab holds all of it at first.
+network-stake = proof of stake
+network-invite-only = by invitation
+network-join-by = Link or invitation
+network-join = Join
+network-no-invitation = This is neither a link nor an invitation: one looks like tabinvite1…
+network-new = Make a network
+network-name = Name
+network-spacing = Seconds between blocks
+network-hashes = Hashes of the first block, as a power of two
+network-reward = Reward of a block
+network-default = as the relay's own
+network-invited = By invitation only
+network-token = Operator's token
+network-token-why = only where the relay asks for it
+network-make = Make it
+network-made = “{ $name }” is made.
+network-administrator = Administrator's token: keep it, it is shown this once
+administrator-token = Administrator's or operator's token
+administer = Administer this network
+invite-uses = How many may join by it
+invite = Make an invitation
+invitation = Invitation: whoever has this link can join
+dumps = Dumps into PostgreSQL
+dumps-none = The relay's operator named no database: --dump-target does.
+dump-start = Start
+dump-stop = Stop
+dump-status = { $state }: block { $height }, { $lag } behind, { $rate } rows a second
+dump-error = The last error was of this kind: { $reason }. The relay's log has its words.
+error-relay = The relay refused: { $reason }
 
 # Rejections and environment
 

@@ -50,7 +50,7 @@ banner-miner = Um minerador falhou e está sendo reiniciado; o nó continua. Se 
 banner-worker-silent = O worker do nó não inicia. Recarregue; se não adiantar, verifique se o relay ainda está rodando e se nenhuma extensão bloqueia workers.
 banner-old-storage = Este nó não vota por enquanto: o armazenamento é mais antigo que o último voto da sua chave. Ele volta a votar com a próxima decisão.
 banner-damaged = O que está guardado da cadeia está danificado, e nada disso é usado. Busque-a de novo; a chave fica.
-banner-invitation = Esta rede é para convidados, e este nó não tem um convite que valha. Abra o link de um convite.
+banner-invitation = Esta rede é para convidados, e este nó não tem um convite que valha. Toque no nome da rede, acima, e informe um.
 banner-language = Os textos neste idioma não puderam ser carregados: o relay não responde, ou já roda outra versão. Escolha-o de novo quando o relay voltar.
 start-afresh = Buscar de novo
 banner-forked = O relay assinou duas histórias que se contradizem: não se pode confiar nele, e nada mais é aceito dele. Compare a impressão do log com a dos outros. Busque de novo só depois que o operador explicar.
@@ -301,6 +301,44 @@ chain-imported = A cadeia de “{ $name }” foi verificada e está nesta répli
 chain-transactions = Registros
 error-browser = O navegador não fez a parte dele: { $reason }
 error-lost = O worker do nó falhou antes de terminar. Tente de novo.
+
+# Redes e sua administração
+
+networks = Redes deste relay
+network-own = esta aba
+network-open = Abrir
+network-kind = Os blocos são selados por
+network-work = prova de trabalho
+network-kind-why = Por trabalho: quem calcula mais. Por participação: quem tem saldo, sorteado por ele; no início esta aba tem tudo.
+network-stake = prova de participação
+network-invite-only = por convite
+network-join-by = Link ou convite
+network-join = Entrar
+network-no-invitation = Isto não é um link nem um convite: um convite é como tabinvite1…
+network-new = Criar uma rede
+network-name = Nome
+network-spacing = Segundos entre blocos
+network-hashes = Hashes do primeiro bloco, como potência de dois
+network-reward = Recompensa de um bloco
+network-default = como a do próprio relay
+network-invited = Só por convite
+network-token = Token do operador
+network-token-why = só onde o relay o pede
+network-make = Criar
+network-made = “{ $name }” foi criada.
+network-administrator = Token do administrador: guarde-o, só aparece esta vez
+administrator-token = Token do administrador ou do operador
+administer = Administrar esta rede
+invite-uses = Quantos podem entrar com ele
+invite = Fazer um convite
+invitation = Convite: quem tiver este link pode entrar
+dumps = Cópias para PostgreSQL
+dumps-none = O operador do relay não indicou nenhum banco de dados: --dump-target indica.
+dump-start = Iniciar
+dump-stop = Parar
+dump-status = { $state }: bloco { $height }, { $lag } atrás, { $rate } linhas por segundo
+dump-error = O último erro foi deste tipo: { $reason }. O log do relay tem o texto.
+error-relay = O relay recusou: { $reason }
 
 # Recusas e ambiente
 

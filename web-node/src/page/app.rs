@@ -1,5 +1,7 @@
 //! The page as a whole: starts the node worker, shares what all parts need, and lays them out.
 
+use std::rc::Rc;
+
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use shared::node::interface::View;
@@ -96,7 +98,8 @@ pub(super) fn App(props: &AppProps) -> Html {
     let header = part(Header {
         network: view
             .as_ref()
-            .and_then(|view| Some(view.network.as_ref()?.name.clone())),
+            .and_then(|view| view.network.clone())
+            .map(Rc::new),
         connection: view.as_ref().map(|view| view.connection.clone()),
         theme,
         on_theme,

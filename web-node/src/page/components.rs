@@ -16,12 +16,14 @@ pub(super) mod rejections;
 pub(super) mod status;
 pub(super) mod write;
 
+mod administration;
 mod block_card;
 mod block_detail;
 mod command_error;
 mod dialog;
 mod form;
 mod icon;
+mod networks;
 mod panel;
 mod person;
 mod receipt;

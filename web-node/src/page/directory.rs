@@ -34,6 +34,11 @@ impl Directory {
         known.map(|(key, _)| *key)
     }
 
+    /// One's own key.
+    pub(super) fn own(&self) -> PublicKey {
+        self.own
+    }
+
     /// Whether a key is one's own.
     pub(super) fn is_own(&self, key: &PublicKey) -> bool {
         self.own == *key

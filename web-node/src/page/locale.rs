@@ -5,13 +5,14 @@
 use std::hash::{DefaultHasher, Hasher as _};
 use std::rc::Rc;
 
-use gloo_net::http::Request;
-use js_sys::{Date, Number, Object, Reflect};
+use js_sys::{Date, Number};
 use wasm_bindgen::JsValue;
 
 mod fluent;
 mod messages;
 
+use super::fetch::fetch;
+use crate::js::object;
 use messages::Rules;
 pub(super) use messages::{Argument, Message};
 
@@ -112,8 +113,7 @@ impl Locale {
     /// As [`Self::read`], or the relay does not answer and nothing is kept.
     pub(super) async fn fetch(language: Language) -> Result<Self, NoTexts> {
         let path = format!("/{}.ftl", language.tag());
-        let response = Request::get(&path).send().await.map_err(|_| NoTexts)?;
-        let file = response.text().await.map_err(|_| NoTexts)?;
+        let (_, file) = fetch(&path, &[]).await.map_err(|_| NoTexts)?;
         Self::read(language, &file)
     }
 
@@ -142,9 +142,10 @@ impl Locale {
 
     /// A time in milliseconds since 1970 UTC as date and time of day, to the second.
     pub(super) fn date_time(&self, time_ms: u64) -> String {
-        let options = Object::new();
-        let _ = Reflect::set(&options, &"dateStyle".into(), &"medium".into());
-        let _ = Reflect::set(&options, &"timeStyle".into(), &"medium".into());
+        let options = object(&[
+            ("dateStyle", "medium".into()),
+            ("timeStyle", "medium".into()),
+        ]);
         Date::new(&JsValue::from_f64(time_ms as f64))
             .to_locale_string(self.language.tag(), &options)
             .into()

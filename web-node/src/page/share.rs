@@ -1,8 +1,6 @@
 //! Where other devices reach this network: the relay tells, since a page cannot know.
 
-use gloo_net::http::Request;
-use js_sys::{Array, JSON, Reflect};
-use wasm_bindgen::JsValue;
+use super::rest;
 
 /// Addresses under which the relay's page may be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,22 +24,13 @@ pub(super) enum Link {
 
 /// Asks the relay for its addresses; nothing where it does not answer, or not as expected.
 pub(super) async fn fetch_addresses() -> Option<Addresses> {
-    let response = Request::get("/api/v1/share").send().await.ok()?;
-    parse(&response.text().await.ok()?)
-}
-
-/// By the browser's own parser: one in wasm would be several kilobytes for four fields.
-fn parse(json: &str) -> Option<Addresses> {
-    let value = JSON::parse(json).ok()?;
-    let field = |name: &str| Reflect::get(&value, &JsValue::from_str(name)).ok();
+    let json = rest::ask("GET", "/share", "", None).await.ok()?;
+    let lan = json.list("lan");
     Some(Addresses {
-        scheme: field("scheme")?.as_string()?,
-        port: JSON::stringify(&field("port")?).ok()?.into(),
-        lan: Array::from(&field("lan")?)
-            .iter()
-            .filter_map(|address| address.as_string())
-            .collect(),
-        bind: field("bind")?.as_string()?,
+        scheme: json.text("scheme"),
+        port: json.number("port")?.to_string(),
+        lan: lan.iter().filter_map(rest::Json::as_text).collect(),
+        bind: json.text("bind"),
     })
 }
 
@@ -88,7 +77,8 @@ impl Origin {
             .unwrap_or_default()
     }
 
-    fn link(&self) -> String {
+    /// The address of the page of the relay's default network.
+    pub(super) fn link(&self) -> String {
         format!("{}/", self.origin)
     }
 }

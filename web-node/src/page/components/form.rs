@@ -1,11 +1,14 @@
 //! What forms share: fields by name, and what was entered into them.
 
 use wasm_bindgen::JsCast;
-use web_sys::{FormData, HtmlFormElement};
+use web_sys::{Blob, FormData, HtmlFormElement};
 use yew::prelude::*;
 
 /// What a submitted form holds, field by field. The browser does not submit it itself.
-pub(super) struct Entered(Option<FormData>);
+pub(super) struct Entered {
+    form: Option<FormData>,
+    button: String,
+}
 
 impl Entered {
     /// What stands in the form now.
@@ -14,16 +17,38 @@ impl Entered {
         let form = event
             .target()
             .and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
-        Self(form.and_then(|form| FormData::new_with_form(&form).ok()))
+        let button = event.submitter();
+        Self {
+            form: form.and_then(|form| FormData::new_with_form(&form).ok()),
+            button: button
+                .and_then(|button| button.get_attribute("value"))
+                .unwrap_or_default(),
+        }
     }
 
-    /// The text of a field without blanks around it.
+    /// The value of the button that submitted it.
+    pub(super) fn button(&self) -> &str {
+        &self.button
+    }
+
+    /// The file in a field.
+    pub(super) fn file(&self, name: &str) -> Option<Blob> {
+        let file: Blob = self.form.as_ref()?.get(name).dyn_into().ok()?;
+        (file.size() > 0.0).then_some(file)
+    }
+
+    /// The text of a field without blanks around it. A box that is not ticked has none.
     pub(super) fn text(&self, name: &str) -> String {
-        let value = self.0.as_ref().map(|form| form.get(name));
+        let value = self.form.as_ref().map(|form| form.get(name));
         let text = value
             .and_then(|value| value.as_string())
             .unwrap_or_default();
         text.trim().to_owned()
+    }
+
+    /// The whole number in a field.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        self.text(name).parse().ok()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The head of the page: whose network this is, whether one is connected, language and theme.
 
-use shared::node::interface::Connection;
+use std::rc::Rc;
+
+use shared::node::interface::{Connection, NetworkView};
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use super::networks::NetworksDialog;
 use super::part::{drawn_by, part};
 use super::share_dialog::ShareDialog;
 use crate::page::hooks::use_locale;
@@ -13,7 +16,7 @@ use crate::page::preferences::Theme;
 
 #[derive(PartialEq)]
 pub(in crate::page) struct Header {
-    pub(in crate::page) network: Option<String>,
+    pub(in crate::page) network: Option<Rc<NetworkView>>,
     pub(in crate::page) connection: Option<Connection>,
     pub(in crate::page) theme: Theme,
     pub(in crate::page) on_theme: Callback<Theme>,
@@ -22,34 +25,53 @@ pub(in crate::page) struct Header {
 
 drawn_by!(Header, use_header);
 
+/// A dialog that opens from here.
+#[derive(Clone, Copy, PartialEq)]
+enum Opened {
+    Share,
+    Networks,
+}
+
 /// The head of the page.
 #[hook]
 fn use_header(props: &Header) -> Html {
     let locale = use_locale();
-    let is_sharing = use_state(|| false);
-    let share = is_sharing.setter();
-    let close = use_callback(is_sharing.setter(), |(), setter| setter.set(false));
+    let opened = use_state_eq(|| None::<Opened>);
+    let open = |dialog: Opened| {
+        let opened = opened.setter();
+        move |_: MouseEvent| opened.set(Some(dialog))
+    };
+    let close = use_callback(opened.setter(), |(), setter| setter.set(None));
+    let name = match &props.network {
+        Some(network) => network.name.clone(),
+        None => say!(locale, "networks"),
+    };
     html! {
         <header class="header">
             <div class="brand">
                 { logo() }
                 <h1>{ "Tabchain" }</h1>
-                if let Some(network) = &props.network {
-                    <span class="network-name" data-testid="network-name">{ network.clone() }</span>
-                }
+                <button type="button" class="network-name" title={say!(locale, "networks")} aria-haspopup="dialog" onclick={open(Opened::Networks)} data-testid="network-name">
+                    <span>{ name }</span>{ sign(Icon::Chevron) }
+                </button>
             </div>
             { connection_state(&locale, props.connection.as_ref()) }
             <div class="header-tools">
-                <button type="button" class="button" data-testid="share" onclick={move |_| share.set(true)}>
+                <button type="button" class="button" data-testid="share" onclick={open(Opened::Share)}>
                     { sign(Icon::Share) }
                     <span>{ say!(locale, "share") }</span>
                 </button>
                 { language_select(&locale, &props.on_language) }
                 { theme_button(&locale, props.theme, &props.on_theme) }
             </div>
-            if *is_sharing {
-                { part(ShareDialog { on_close: close }) }
-            }
+            { match *opened {
+                Some(Opened::Share) => part(ShareDialog { on_close: close }),
+                Some(Opened::Networks) => part(NetworksDialog {
+                    own: props.network.as_ref().map(|network| network.id),
+                    on_close: close,
+                }),
+                None => html! {},
+            } }
         </header>
     }
 }
