@@ -27,6 +27,18 @@ pub enum ToNode {
     Woken,
     /// How to mine.
     Miners(MinerSettings),
+    /// Make another key for this tab, from its next start on; answered by its backup.
+    NewKey {
+        /// What opens the backup.
+        passphrase: String,
+    },
+    /// Take the key out of a backup for this tab, from its next start on.
+    RestoreKey {
+        /// The backup.
+        file: Vec<u8>,
+        /// What opens it.
+        passphrase: String,
+    },
 }
 
 /// Node worker to page.
@@ -43,8 +55,23 @@ pub enum FromNode {
     View(Box<View>),
     /// What came of a command.
     Answer(u64, Answer),
+    /// What came of [`ToNode::NewKey`], with its file, or of [`ToNode::RestoreKey`].
+    Key(Result<Option<Vec<u8>>, KeyError>),
     /// The node cannot go on.
     Fatal(Fatal),
+}
+
+/// Why there is no other key.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum KeyError {
+    /// This browser, or an insecure context, has no Ed25519, or nothing to keep a key in.
+    Unsupported,
+    /// The file is something else.
+    NoKeyFile,
+    /// The passphrase is another one, or the file was altered.
+    WrongPassphrase,
+    /// The browser did not do its part.
+    Browser(String),
 }
 
 /// Which tab this is, among the tabs of this browser. A reload keeps it; a duplicated tab begins

@@ -5,7 +5,7 @@ use shared::node::interface::{Effect, Profile};
 use shared::store::Rows;
 
 use super::environment;
-use super::identity::{Identity, IdentityError};
+use super::identity::{self, Identity, IdentityError};
 use super::inbox::{Inbox, Input};
 use super::slots::{self, Claim, SlotError};
 use crate::js::now_ms;
@@ -23,6 +23,8 @@ pub(super) struct Booted {
     pub(super) store: StoreQueue,
     pub(super) identity: Identity,
     pub(super) environment: Environment,
+    /// Where keys are kept, unless the browser refused its storage.
+    pub(super) keys: Option<IndexedDb>,
     /// The network's name at the relay, where it is not the default one.
     pub(super) network: Option<String>,
 }
@@ -68,6 +70,7 @@ pub(super) async fn boot(
         stays: true,
     };
     let (node, effects) = Node::new(profile, &opened.rows, now_ms());
+    let keys = opened.database.clone();
     let store = match opened.database {
         Some(database) => TabStore::IndexedDb(database),
         None => TabStore::Memory(MemoryStore::default()),
@@ -78,6 +81,7 @@ pub(super) async fn boot(
         store: queue(store, inbox),
         identity,
         environment,
+        keys,
         network,
     })
 }
@@ -120,6 +124,9 @@ async fn open(tab: Tab, network: Option<&str>, inbox: &Inbox) -> Result<Opened, 
             error @ StoreError::Newer => Refused::Fatal(failed(&error)),
             error => Refused::Storage(error.to_string()),
         })?;
+    identity::take_next(&database)
+        .await
+        .map_err(|error| Refused::Fatal(of_store(&error)))?;
     // What was stored and cannot be read is not to be run without, and then overwritten.
     let rows = database
         .rows()

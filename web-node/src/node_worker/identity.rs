@@ -1,5 +1,7 @@
 //! The node's key: in WebCrypto, where nobody can read it out, or else in this program.
 
+mod backup;
+
 use js_sys::{Array, Reflect, Uint8Array};
 use shared::keys::{PublicKey, SecretKey, Signature};
 use wasm_bindgen::{JsCast, JsValue};
@@ -7,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto};
 
 use crate::js::{describe, global};
-use crate::ports;
+use crate::ports::{self, KeyError};
 use crate::store::StoreError;
 use crate::store::indexed_db::IndexedDb;
 
@@ -15,6 +17,8 @@ const ALGORITHM: &str = "Ed25519";
 /// Names in the storage's local part.
 const KEY_PAIR: &str = "key-pair";
 const SEED: &str = "key-seed";
+/// The pair that takes the place of the present one at the next start.
+const NEXT_KEY_PAIR: &str = "next-key-pair";
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,35 @@ impl Identity {
             }
         }
     }
+}
+
+/// Makes a key for the next start. Returns its backup, which was opened once: it holds.
+pub(super) async fn make_next(store: &IndexedDb, passphrase: &str) -> Result<Vec<u8>, KeyError> {
+    let file = backup::create(passphrase).await?;
+    restore_next(store, &file, passphrase).await?;
+    Ok(file)
+}
+
+/// Takes the key out of a backup for the next start.
+pub(super) async fn restore_next(
+    store: &IndexedDb,
+    file: &[u8],
+    passphrase: &str,
+) -> Result<(), KeyError> {
+    let pair = backup::open(file, passphrase).await?;
+    let stored = store.set_local(NEXT_KEY_PAIR, pair).await;
+    stored.map_err(|error| KeyError::Browser(error.to_string()))
+}
+
+/// Puts the next key in the place of the present one, if there is a next one. What is stored is
+/// the present one's, its votes among it: all of that goes first. A crash in between begins this
+/// again.
+pub(super) async fn take_next(store: &IndexedDb) -> Result<(), StoreError> {
+    if store.local(NEXT_KEY_PAIR).await?.is_some() {
+        store.clear_all().await?;
+        store.rename_local(NEXT_KEY_PAIR, KEY_PAIR).await?;
+    }
+    Ok(())
 }
 
 async fn load(store: &IndexedDb) -> Result<Option<Identity>, StoreError> {

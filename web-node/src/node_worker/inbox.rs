@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use shared::node::interface::Event;
 
 use crate::port::PortError;
-use crate::ports::{Fatal, FromMiner, ToNode};
+use crate::ports::{Fatal, FromMiner, KeyError, ToNode};
 
 /// One thing that happened.
 pub(super) enum Input {
@@ -42,6 +42,8 @@ pub(super) enum Input {
         /// Bytes used and allowed.
         quota: Option<(u64, u64)>,
     },
+    /// Another key was put aside for the next start, or could not be.
+    KeyChanged(Result<Option<Vec<u8>>, KeyError>),
     /// The node cannot go on, or not in full.
     Failed(Fatal),
 }

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::boot::Booted;
 use super::environment;
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::inbox::{Inbox, Input};
 use super::miners::Miners;
 use super::socket::Socket;
@@ -17,7 +17,8 @@ use super::views::Views;
 use super::{hello, report_crash};
 use crate::js::now_ms;
 use crate::port::ParentPort;
-use crate::ports::{Environment, FromNode, ToNode};
+use crate::ports::{Environment, FromNode, KeyError, ToNode};
+use crate::store::indexed_db::IndexedDb;
 use crate::store::queue::StoreQueue;
 
 /// A node and its world.
@@ -27,6 +28,7 @@ pub(super) struct Runtime {
     inbox: Inbox,
     environment: Environment,
     store: StoreQueue,
+    keys: Option<IndexedDb>,
     identity: Rc<Identity>,
     socket: Socket,
     miners: Miners,
@@ -43,6 +45,7 @@ impl Runtime {
             page,
             environment: booted.environment.clone(),
             store: booted.store,
+            keys: booted.keys,
             identity: Rc::new(booted.identity),
             socket: Socket::new(inbox.clone(), booted.network.as_deref()),
             miners: Miners::new(
@@ -95,6 +98,7 @@ impl Runtime {
                     self.tell_environment();
                 }
             }
+            Input::KeyChanged(changed) => self.page.send(&FromNode::Key(changed)),
             Input::Failed(fatal) => self.page.send(&FromNode::Fatal(fatal)),
         }
     }
@@ -114,7 +118,29 @@ impl Runtime {
                 self.environment.miners = self.miners.set_settings(settings);
                 self.tell_environment();
             }
+            ToNode::NewKey { passphrase } => self.change_key(async move |keys| {
+                identity::make_next(keys, &passphrase).await.map(Some)
+            }),
+            ToNode::RestoreKey { file, passphrase } => self.change_key(async move |keys| {
+                let restored = identity::restore_next(keys, &file, &passphrase).await;
+                restored.map(|()| None)
+            }),
         }
+    }
+
+    /// Puts another key aside for the next start, and tells the page what came of it.
+    fn change_key(
+        &self,
+        change: impl AsyncFnOnce(&IndexedDb) -> Result<Option<Vec<u8>>, KeyError> + 'static,
+    ) {
+        let (keys, inbox) = (self.keys.clone(), self.inbox.clone());
+        spawn_local(async move {
+            let changed = match &keys {
+                Some(keys) => change(keys).await,
+                None => Err(KeyError::Unsupported),
+            };
+            inbox.put(Input::KeyChanged(changed));
+        });
     }
 
     fn handle(&mut self, event: Event) {

@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 use shared::node::interface::{Answer, Command};
 
 use crate::node_handle::NodeHandle;
-use crate::ports::{Fatal, FromNode, MinerSettings, ToNode};
+use crate::ports::{Fatal, FromNode, KeyError, MinerSettings, ToNode};
 
 /// Unanswered commands at once. A page asks for a handful; beyond this the node hangs.
 const UNANSWERED_MAX: usize = 256;
@@ -23,8 +23,12 @@ type Askers = Vec<(u64, Asker)>;
 pub(super) struct Client {
     handle: NodeHandle,
     askers: Rc<RefCell<Askers>>,
+    key_asker: Rc<RefCell<Option<KeyAsker>>>,
     restarts: u32,
 }
+
+/// Who waits for another key: one at a time.
+type KeyAsker = oneshot::Sender<Result<Option<Vec<u8>>, KeyError>>;
 
 impl PartialEq for Client {
     fn eq(&self, other: &Self) -> bool {
@@ -37,6 +41,8 @@ impl Client {
     pub(super) fn start(on_message: impl Fn(FromNode) + 'static) -> Self {
         let askers: Rc<RefCell<Askers>> = Rc::default();
         let waiting = askers.clone();
+        let key_asker: Rc<RefCell<Option<KeyAsker>>> = Rc::default();
+        let waiting_for_key = key_asker.clone();
         let is_down = Cell::new(false);
         let handle = NodeHandle::spawn(move |message| match message {
             FromNode::Answer(number, answer) => {
@@ -44,7 +50,14 @@ impl Client {
                     asker(Some(answer));
                 }
             }
+            FromNode::Key(changed) => {
+                if let Some(asker) = waiting_for_key.take() {
+                    // Whoever has lost interest has dropped the other end.
+                    let _ = asker.send(changed);
+                }
+            }
             FromNode::Fatal(Fatal::Crashed { .. }) => {
+                waiting_for_key.take();
                 is_down.set(true);
                 give_up(&waiting);
                 on_message(message);
@@ -58,6 +71,7 @@ impl Client {
         Self {
             handle,
             askers,
+            key_asker,
             restarts: 0,
         }
     }
@@ -104,6 +118,18 @@ impl Client {
     /// Sets how to mine.
     pub(super) fn set_miners(&self, settings: MinerSettings) {
         self.handle.send(&ToNode::Miners(settings));
+    }
+
+    /// Asks for another key, by [`ToNode::NewKey`] or [`ToNode::RestoreKey`]. Nothing comes where
+    /// the worker crashed.
+    pub(super) async fn change_key(
+        &self,
+        wanted: &ToNode,
+    ) -> Option<Result<Option<Vec<u8>>, KeyError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.key_asker.replace(Some(sender));
+        self.handle.send(wanted);
+        receiver.await.ok()
     }
 
     /// Ends the wait between two attempts to connect.

@@ -23,6 +23,7 @@ mod command_error;
 mod dialog;
 mod form;
 mod icon;
+mod key_backup;
 mod networks;
 mod panel;
 mod person;

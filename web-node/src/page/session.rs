@@ -72,7 +72,7 @@ impl Session {
                 self.view = Some(Rc::new(*view));
             }
             FromNode::Fatal(fatal) => self.fatal = Some(fatal),
-            FromNode::Hello { .. } | FromNode::Answer(..) => {}
+            FromNode::Hello { .. } | FromNode::Answer(..) | FromNode::Key(_) => {}
         }
     }
 }

@@ -84,6 +84,38 @@ impl IndexedDb {
         commit(transaction).await
     }
 
+    /// Moves a value of that store to another key of it, durably and in one.
+    pub async fn rename_local(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let transaction = self.begin(&[schema::LOCAL], TransactionMode::Readwrite)?;
+        let store = transaction.object_store(schema::LOCAL)?;
+        if let Some(value) = store.get::<JsValue, _, _>(from).primitive()?.await? {
+            store
+                .put(value)
+                .with_key(to.to_owned())
+                .without_key_type()
+                .primitive()?;
+            store
+                .delete::<JsValue, _>(JsValue::from_str(from))
+                .primitive()?;
+        }
+        drop(store);
+        commit(transaction).await
+    }
+
+    /// Empties all tables, votes included: they are another key's from now on.
+    pub async fn clear_all(&self) -> Result<(), StoreError> {
+        self.empty(|_| true).await
+    }
+
+    async fn empty(&self, is_meant: impl Fn(Table) -> bool) -> Result<(), StoreError> {
+        let names = Table::ALL.map(Table::name);
+        let transaction = self.begin(&names, TransactionMode::Readwrite)?;
+        for table in Table::ALL.into_iter().filter(|table| is_meant(*table)) {
+            transaction.object_store(table.name())?.clear()?;
+        }
+        commit(transaction).await
+    }
+
     fn begin(&self, stores: &[&str], mode: TransactionMode) -> Result<Transaction<'_>, StoreError> {
         if self.is_closed.get() {
             return Err(StoreError::Closed);
@@ -119,14 +151,7 @@ impl Store for IndexedDb {
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        let names = Table::ALL.map(Table::name);
-        let transaction = self.begin(&names, TransactionMode::Readwrite)?;
-        for table in Table::ALL {
-            if table.belongs_to_replica() {
-                transaction.object_store(table.name())?.clear()?;
-            }
-        }
-        commit(transaction).await
+        self.empty(Table::belongs_to_replica).await
     }
 
     async fn load(&self, query: &Query) -> Result<Vec<Row>, StoreError> {

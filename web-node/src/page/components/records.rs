@@ -12,8 +12,9 @@ use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
+use super::key_backup::KeyBackup;
 use super::panel::panel;
-use super::part::drawn_by;
+use super::part::{drawn_by, part};
 use super::receipt;
 use super::text;
 use crate::page::chain_file::{self, Unfinished};
@@ -90,6 +91,7 @@ fn use_records(props: &Records) -> Html {
             <div role="status" data-testid="records-outcome" data-state={outcome.name()}>
                 { report(&locale, &outcome, props.network) }
             </div>
+            { part(KeyBackup) }
         </>
     };
     panel("records", say!(locale, "records"), html! {}, content)
