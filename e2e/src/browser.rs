@@ -34,6 +34,8 @@ pub struct Options {
     pub switches: Vec<String>,
     /// Further preferences of the profile, by their names with dots.
     pub preferences: Value,
+    /// Switches of chromedriver's own that are left out.
+    pub left_out: Vec<String>,
     /// Whether certificates that nobody vouches for are taken.
     pub takes_any_certificate: bool,
 }
@@ -72,6 +74,9 @@ impl Browser {
         }
         for switch in &options.switches {
             capabilities.add_arg(switch)?;
+        }
+        for switch in &options.left_out {
+            capabilities.add_exclude_switch(switch)?;
         }
         capabilities.add_arg(&format!("--host-resolver-rules=MAP {LAN_NAME} 127.0.0.1"))?;
         if rustix::process::geteuid().is_root() {

@@ -10,6 +10,7 @@ pub mod downloads;
 pub mod driver;
 pub mod environment;
 mod evidence;
+pub mod proxy;
 pub mod relay;
 pub mod scenario;
 mod service;
@@ -18,6 +19,7 @@ pub mod wait;
 pub mod worker;
 
 pub use browser::Browser;
+pub use proxy::Proxy;
 pub use relay::{Network, Relay};
 pub use scenario::{Address, World};
 pub use tab::{Page, Tab};

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::browser::{Browser, LAN_NAME, Options};
 use crate::driver::ChromeDriver;
 use crate::evidence;
+use crate::proxy::Proxy;
 use crate::relay::{Network, Relay};
 use crate::tab::Tab;
 
@@ -35,7 +36,7 @@ pub enum Address {
 }
 
 impl Address {
-    fn url(self, port: u16) -> String {
+    pub(crate) fn url(self, port: u16) -> String {
         match self {
             Self::Localhost => format!("http://localhost:{port}/"),
             Self::Lan => format!("http://{LAN_NAME}:{port}/"),
@@ -51,6 +52,7 @@ pub struct World {
     // Dropped in this order: nobody outlives what it talks to.
     browsers: Vec<Arc<Browser>>,
     driver: Option<ChromeDriver>,
+    proxies: Vec<Proxy>,
     relay: Option<Relay>,
     folder: TempDir,
 }
@@ -125,6 +127,7 @@ impl World {
             address,
             browsers: Vec::new(),
             driver: None,
+            proxies: Vec::new(),
             relay: None,
             folder: tempfile::Builder::new().prefix("tabchain-e2e-").tempdir()?,
         })
@@ -166,6 +169,11 @@ impl World {
     pub fn url(&self) -> Result<String> {
         let relay = self.relay.as_ref().context("no relay was started")?;
         Ok(self.address.url(relay.port()))
+    }
+
+    /// Has a proxy last as long as the scenario.
+    pub fn keep(&mut self, proxy: Proxy) {
+        self.proxies.push(proxy);
     }
 
     /// Starts a browser with a fresh profile.
