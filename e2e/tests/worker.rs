@@ -34,8 +34,8 @@ async fn register_get_id_get_leader_and_disconnect(world: &mut World) -> Result<
     }
     worker.run().await?;
     let page = tab
-        .wait_for("the worker among the members", |page| {
-            page.members().contains(&worker.id())
+        .wait_for("the worker among the members, and a leader", |page| {
+            page.members().contains(&worker.id()) && page.leader().is_some()
         })
         .await?;
     let (leader, term) = page.leader().context("somebody leads")?;
@@ -75,8 +75,10 @@ async fn add_transaction_mine_block_get_chain_and_check_consistency(
 
     // What the tab mines, the worker has.
     tab.mine_one().await?;
-    let page = tab.look().await?;
-    let block = page.block(1).context("the tab shows its block")?;
+    let page = tab
+        .wait_for("the tab's block", |page| page.block(1).is_some())
+        .await?;
+    let block = page.block(1).context("seen a moment ago")?;
     for command in ["get_chain", "get-chain"] {
         let chain = chain_of(&worker, command, 1).await?;
         assert_eq!(chain["blocks"][0]["hash"], block.hash);
