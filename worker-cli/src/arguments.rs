@@ -130,6 +130,9 @@ pub enum Command {
     /// Stop the dump; when this returns, nothing more is written
     #[command(name = "stop_dump_data", alias = "stop-dump-data")]
     StopDumpData,
+    /// Show how far the dump is, or why it has halted
+    #[command(name = "dump_status", alias = "dump-status")]
+    DumpStatus,
     /// Make a replica of a dump, verified as if strangers had sent it
     Rebuild(Database),
     /// Write the receipt of a final transaction to a file

@@ -79,6 +79,7 @@ pub async fn run(arguments: Arguments, output: &Output) -> Result<Option<Class>,
             None => return Ok(None),
         },
         Command::StopDumpData => dump::stop(&global).await?,
+        Command::DumpStatus => dump::status(&global).await?,
         Command::Rebuild(database) => rebuild::run(&global, output, &database).await?,
         Command::Receipt { id, out } => {
             let act = async |node: &mut Access| files::receipt(node, id, out.as_deref()).await;

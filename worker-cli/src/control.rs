@@ -39,6 +39,8 @@ enum Ask {
     StartDump { url: String },
     /// Dump no more.
     StopDump,
+    /// Tell how far the dump is.
+    DumpStatus,
 }
 
 /// What the running worker answers.

@@ -25,7 +25,7 @@ pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const FAINT: Style = Style::new().dimmed();
 
 /// Columns where the width of the terminal is not known.
-const COLUMNS: u16 = 80;
+const COLUMNS: u16 = 120;
 
 /// What came of a command.
 #[derive(Debug)]
@@ -157,7 +157,7 @@ pub fn table<const N: usize>(headings: [&str; N]) -> Table {
         }
     }
     if table.width().is_none() {
-        table.set_width(COLUMNS.max(120));
+        table.set_width(COLUMNS);
     }
     table
 }

@@ -1,4 +1,5 @@
-//! `dump_data` and `stop_dump_data`: the chain as PostgreSQL tables, for as long as is wanted.
+//! `dump_data`, `stop_dump_data` and `dump_status`: the chain as PostgreSQL tables, for as long as
+//! is wanted.
 
 use std::fs;
 
@@ -65,10 +66,12 @@ impl Progress {
             "last_error": self.last_error,
         });
         let mut text = format!(
-            "{GOOD}{}{GOOD:#}  block {}, {} rows  {}",
+            "{GOOD}{}{GOOD:#}  block {}, {} behind, {} rows, {} rows/s  {}",
             self.state,
             self.height.unwrap_or(0),
+            self.lag_blocks.unwrap_or(0),
             self.rows,
+            self.rows_per_second,
             self.target
         );
         if let Some(error) = &self.last_error {
@@ -97,11 +100,19 @@ pub(super) async fn start(
 
 /// Stops the dump of the running worker. When this returns, nothing more is written.
 pub(super) async fn stop(global: &Global) -> Result<Report, Failure> {
+    Ok(dumping(global).await?.stop_dump().await?.report())
+}
+
+/// How far the dump of the running worker is.
+pub(super) async fn status(global: &Global) -> Result<Report, Failure> {
+    Ok(dumping(global).await?.dump_status().await?.report())
+}
+
+/// The worker that runs in the data folder, which may dump.
+async fn dumping(global: &Global) -> Result<Client, Failure> {
     let place = Place::remembered(global)?;
-    match Client::connect(&place.folder.socket()).await? {
-        Some(mut client) => Ok(client.stop_dump().await?.report()),
-        None => Err(not_dumping()),
-    }
+    let running = Client::connect(&place.folder.socket()).await?;
+    running.ok_or_else(not_dumping)
 }
 
 pub(crate) fn not_dumping() -> Failure {

@@ -91,6 +91,8 @@ async fn stay(
         Purpose::Member { .. } => ProgressBar::hidden(),
     };
     let mut reports = core::pin::pin!(report(node.handle(), output, &bar));
+    // How the dump stood that has halted by itself, until another is started.
+    let mut last = None;
     loop {
         let wish = tokio::select! {
             ended = &mut reports => return ended,
@@ -101,6 +103,9 @@ async fn stay(
             Some(Wish::Leave) => return Ok(()),
             Some(Wish::StartDump(url, answer)) => {
                 let begun = start_dump(node, &url, dump).await;
+                if begun.is_ok() {
+                    last = None;
+                }
                 // Whoever asked may have given up.
                 let _ = answer.send(begun);
             }
@@ -118,23 +123,33 @@ async fn stay(
                     return Ok(());
                 }
             }
-            None => halted(dump.take(), output, purpose)?,
+            Some(Wish::DumpStatus(answer)) => {
+                let status = dump.as_ref().map(Progress::of).or_else(|| last.clone());
+                // Whoever asked may have given up.
+                let _ = answer.send(status.ok_or_else(dump::not_dumping));
+            }
+            None => last = halted(dump.take(), output, purpose)?,
         }
     }
 }
 
 /// A dump that has ended by itself: a worker that is there for it ends too.
-fn halted(dump: Option<Handle>, output: Output, purpose: &Purpose) -> Result<(), Failure> {
+fn halted(
+    dump: Option<Handle>,
+    output: Output,
+    purpose: &Purpose,
+) -> Result<Option<Progress>, Failure> {
     let Some(dump) = dump else {
-        return Ok(());
+        return Ok(None);
     };
-    output.report(&Progress::of(&dump).report());
+    let progress = Progress::of(&dump);
+    output.report(&progress.report());
     match (dump.status().last_error, purpose) {
         (Some(error), Purpose::Dump(_)) => {
             let class = crate::failure::of_dump(&error);
             Err(Failure::new(class, error.to_string()))
         }
-        _ => Ok(()),
+        _ => Ok(Some(progress)),
     }
 }
 

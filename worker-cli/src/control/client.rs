@@ -60,6 +60,11 @@ impl Client {
         self.ask_of_dump(&Ask::StopDump).await
     }
 
+    /// How far the worker's dump is, or why it has halted.
+    pub async fn dump_status(&mut self) -> Result<Progress, Failure> {
+        self.ask_of_dump(&Ask::DumpStatus).await
+    }
+
     async fn ask_of_dump(&mut self, ask: &Ask) -> Result<Progress, Failure> {
         match self.ask(ask).await? {
             Told::Dump(progress) => Ok(progress),

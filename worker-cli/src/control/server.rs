@@ -27,6 +27,8 @@ pub enum Wish {
     StartDump(String, DumpAnswer),
     /// To dump no more.
     StopDump(DumpAnswer),
+    /// To be told how far the dump is.
+    DumpStatus(DumpAnswer),
 }
 
 /// Serves commands in a data folder until it is dropped.
@@ -126,6 +128,7 @@ async fn serve(
             }
             Ask::StartDump { url } => of_dump(wishes, |answer| Wish::StartDump(url, answer)).await,
             Ask::StopDump => of_dump(wishes, Wish::StopDump).await,
+            Ask::DumpStatus => of_dump(wishes, Wish::DumpStatus).await,
         };
         send(&mut stream, &told).await?;
     }

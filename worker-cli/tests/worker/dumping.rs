@@ -46,8 +46,10 @@ fn dump_data_follows_the_running_worker_and_a_second_one_changes_nothing() {
     until_height(&server, 1);
     worker.json(&["mine_block"]);
     until_height(&server, 2);
-    let (code, error) = worker.failure(&dump);
-    assert_eq!((code, &error["class"]), (48, &"database_busy".into()));
+    for dumper in [&worker, &Worker::registered(&relay)] {
+        let (code, error) = dumper.failure(&dump);
+        assert_eq!((code, &error["class"]), (48, &"database_busy".into()));
+    }
 
     worker.json(&["stop_dump_data"]);
     worker.json(&dump);
@@ -76,11 +78,51 @@ fn stop_dump_data_means_no_row_more_and_starting_again_leaves_no_gap() {
     until_height(&server, 4);
 }
 
+#[test]
+fn dump_status_tells_how_far_it_is_and_why_it_has_halted() {
+    let server = PostgresServer::start();
+    let url = server.url("ledger");
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    let _running = worker.run(&[]);
+    let (code, error) = worker.failure(&["dump_status"]);
+    assert_eq!((code, &error["class"]), (35, &"not_running".into()));
+    worker.json(&["dump_data", "--db-url", &url]);
+    worker.json(&["mine_block"]);
+    let status = until("the dump follows", || {
+        let status = worker.json(&["dump-status"]);
+        (status["state"] == "following" && status["height"] == 1).then_some(status)
+    });
+    assert_eq!(status["lag_blocks"], 0);
+    assert!(status["rows_per_second"].is_u64(), "{status}");
+
+    let alter = format!("UPDATE {}.head SET log_length = 99", schemas(&server));
+    server.psql("ledger", &alter);
+    worker.json(&["mine_block"]);
+    let status = until("the dump has halted", || {
+        let status = worker.json(&["dump_status"]);
+        (status["state"] == "halted").then_some(status)
+    });
+    let error = status["last_error"].as_str().unwrap();
+    assert!(error.contains("altered"), "{error}");
+    assert_eq!(height(&server), Some(1), "nothing more is written");
+}
+
 /// Schemas in the database that dumps have made, or that have such a name.
 fn schemas(server: &PostgresServer) -> String {
-    let find = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tabchain%'";
-    server.psql("ledger", find).trim().to_owned()
+    schemas_in(server, "ledger")
 }
+
+fn schemas_in(server: &PostgresServer, database: &str) -> String {
+    let find = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tabchain%'";
+    server.psql(database, find).trim().to_owned()
+}
+
+/// Has a server say that it is of a version that nobody maintains any more.
+const OF_VERSION_11: &str = "CREATE SCHEMA past;
+    CREATE FUNCTION past.current_setting(name text) RETURNS text LANGUAGE sql AS $$
+        SELECT CASE name WHEN 'server_version_num' THEN '110022' WHEN 'server_version' THEN '11.22'
+                         ELSE pg_catalog.current_setting(name) END $$";
 
 #[test]
 fn a_wrong_database_has_its_own_message_and_exit_code_and_stays_as_it_was() {
@@ -89,8 +131,20 @@ fn a_wrong_database_has_its_own_message_and_exit_code_and_stays_as_it_was() {
     let worker = Worker::registered(&relay);
     let _running = worker.run(&[]);
     server.psql("ledger", "CREATE ROLE ann LOGIN PASSWORD 'secret'");
-    let missing = server.url("nowhere");
+    for statement in [
+        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+        "CREATE DATABASE standby",
+        "ALTER DATABASE standby SET default_transaction_read_only = on",
+        "CREATE DATABASE old",
+        "ALTER DATABASE old SET search_path = past, pg_catalog",
+    ] {
+        server.psql("postgres", statement);
+    }
+    server.psql("old", OF_VERSION_11);
+    let [missing, ascii, standby, old] =
+        ["nowhere", "ascii", "standby", "old"].map(|database| server.url(database));
     let user = server.url_as("stranger", "secret", "ledger");
+    let password = server.url_as("ann", "secret but wrong", "ledger");
     let no_tls = format!("{}?sslmode=require", server.url("ledger"));
     let no_right = server.url_as("ann", "secret", "ledger");
     let mut messages = Vec::new();
@@ -98,9 +152,13 @@ fn a_wrong_database_has_its_own_message_and_exit_code_and_stays_as_it_was() {
         ("mysql://localhost/db", "database_url", 40),
         ("postgresql://127.0.0.1:1/db", "database_unreachable", 41),
         (user.as_str(), "database_login", 42),
+        (password.as_str(), "database_login", 42),
         (missing.as_str(), "database_missing", 43),
         (no_tls.as_str(), "database_tls", 44),
         (no_right.as_str(), "database_rights", 45),
+        (standby.as_str(), "database_rights", 45),
+        (ascii.as_str(), "database_foreign", 46),
+        (old.as_str(), "database_version", 47),
     ] {
         let (code, error) = worker.failure(&["dump_data", "--db-url", url]);
         assert_eq!((code, &error["class"]), (expected, &class.into()), "{url}");
@@ -109,7 +167,9 @@ fn a_wrong_database_has_its_own_message_and_exit_code_and_stays_as_it_was() {
         assert!(!messages.contains(&message), "{message}");
         messages.push(message);
     }
-    assert_eq!(schemas(&server), "");
+    for database in ["ledger", "ascii", "standby", "old"] {
+        assert_eq!(schemas_in(&server, database), "");
+    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod commands;
 mod dumping;
 mod files;
 mod first_steps;
+mod manual;
 mod networks;
 mod programs;
 mod running;
+mod terminal;

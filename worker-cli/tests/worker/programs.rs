@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::manual;
+
 /// How long anything may take until a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A block costs some hundred hashes, and comes every second.
@@ -140,7 +142,9 @@ impl Worker {
         let output = self.output(&[&["--json"], arguments].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        let printed = serde_json::from_slice(&output.stdout).unwrap();
+        manual::assert_output(arguments, &printed);
+        printed
     }
 
     /// The exit code and the error, for scripts, of a command that fails.
@@ -190,6 +194,7 @@ impl Running {
         loop {
             let line = self.out.next().expect("the worker has ended").unwrap();
             let event: Value = serde_json::from_str(&line).unwrap();
+            manual::assert_event(&event);
             if event["event"] == name && is_wanted(&event) {
                 return event;
             }
