@@ -6,7 +6,7 @@ use super::Receipt;
 use super::roster_chain::{Link, RosterChain};
 use crate::block::Body;
 use crate::chain::{Chain, index_of};
-use crate::encoding::{List, decode, encode};
+use crate::encoding::{List, decode};
 use crate::finality::{LogEntry, LogEvent, Roster};
 use crate::hash::TransactionId;
 use crate::limits::{RECEIPT_BYTES_MAX, RECEIPT_LINKS_MAX};
@@ -219,7 +219,7 @@ impl Maker {
             return Err(NoReceipt::Fetching(decided));
         }
         let receipt = receipt(proven, links, decided, chain).ok_or(NoReceipt::Damaged)?;
-        if encode(&receipt).len() > RECEIPT_BYTES_MAX {
+        if receipt.to_file().len() > RECEIPT_BYTES_MAX {
             return Err(NoReceipt::TooLong);
         }
         match receipt.verify() {

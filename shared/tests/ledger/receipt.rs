@@ -486,3 +486,47 @@ fn a_keys_presence_and_absence_are_proved_against_a_header() {
         assert!(altered.verify(&key).is_err());
     }
 }
+
+/// It takes some seconds, and would take many in a browser.
+#[cfg(not(target_arch = "wasm32"))]
+mod largest {
+    use shared::finality::Roster;
+    use shared::limits::ROSTER_MEMBERS_MAX;
+
+    use super::*;
+
+    /// As many rosters as there are windows on 255 members.
+    const FULL: usize = 155;
+
+    /// The receipt of a value that stands behind so many forced changes. No two rosters are the
+    /// same, and none has the last one's member: all changes must be shown.
+    fn after_changes(changes: usize, value: &str) -> Result<Receipt, NoReceipt> {
+        let members: Vec<_> = (0..=254).map(public).collect();
+        let mut recorder = Recorder::new();
+        for change in 0..changes {
+            let (first, fewer) = (change % FULL, change / FULL);
+            let window = &members[first..first + ROSTER_MEMBERS_MAX - fewer];
+            recorder.force_to(Roster::of(window.iter().copied()));
+        }
+        recorder.force(&[255]);
+        let written = put(1, 0, "key", value);
+        recorder.mine(std::slice::from_ref(&written));
+        recorder.decide(&[255], &[255]);
+        recorder.receipt(&id(&written))
+    }
+
+    #[test]
+    fn the_largest_receipt_that_is_made_can_be_read_and_a_larger_one_is_not_made() {
+        let bytes = |changes| after_changes(changes, "").unwrap().to_file().len();
+        let none = bytes(0);
+        let change = bytes(1) - none;
+        let smaller_change = change - 32;
+        let rest = RECEIPT_BYTES_MAX - none - FULL * change;
+        let (smaller, left) = (rest / smaller_change, rest % smaller_change);
+        assert!(smaller <= FULL, "{smaller} rosters with one member fewer");
+        let of_value = |length| after_changes(FULL + smaller, &"v".repeat(length));
+        let largest = of_value(left).unwrap();
+        assert_eq!(largest.to_file().len(), RECEIPT_BYTES_MAX);
+        assert_eq!(of_value(left + 1), Err(NoReceipt::TooLong));
+    }
+}

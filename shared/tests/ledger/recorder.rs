@@ -95,7 +95,11 @@ impl Recorder {
 
     /// The relay replaces the roster.
     pub(crate) fn force(&mut self, members: &[u8]) {
-        let record = self.log.record_forced(roster(members), LATE_MS).unwrap();
+        self.force_to(roster(members));
+    }
+
+    pub(crate) fn force_to(&mut self, roster: Roster) {
+        let record = self.log.record_forced(roster, LATE_MS).unwrap();
         self.append(record);
     }
 

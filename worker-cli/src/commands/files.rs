@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use shared::chain_file::{VerifiedChain, Verifier};
 use shared::hash::TransactionId;
+use shared::limits::RECEIPT_BYTES_MAX;
 use shared::node::interface::{Answer, Command, ImportStep};
 use shared::receipt::{Receipt, VerifiedReceipt};
 
@@ -46,9 +47,11 @@ pub(super) async fn receipt(
 pub(super) fn verify(path: &Path, output: Output) -> Result<Report, Failure> {
     let mut file = File::open(path).map_err(FolderError::io(path))?;
     let bytes_total = file.metadata().map_err(FolderError::io(path))?.len();
-    let first = part(&mut file, path)?;
+    let mut first = part(&mut file, path)?;
     if first.starts_with(RECEIPT_MAGIC) {
-        // Receipts are shorter than a part: what is longer is refused as such.
+        // A byte more than it may have: what is too long is then refused as such.
+        let rest = (RECEIPT_BYTES_MAX + 1).saturating_sub(first.len());
+        first.extend(read(&mut file, path, rest)?);
         let receipt = Receipt::from_file(&first).map_err(|error| invalid(&error))?;
         let verified = receipt.verify().map_err(|error| invalid(&error))?;
         return Ok(of_receipt(&verified));
@@ -142,8 +145,13 @@ pub(super) async fn import(
 
 /// The next part of a file; empty at its end.
 fn part(file: &mut File, path: &Path) -> Result<Vec<u8>, Failure> {
+    read(file, path, PART_BYTES)
+}
+
+/// The next bytes of a file; fewer at its end.
+fn read(file: &mut File, path: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(PART_BYTES).unwrap_or(u64::MAX);
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     file.take(limit)
         .read_to_end(&mut bytes)
         .map_err(FolderError::io(path))?;

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use shared::limits::RECEIPT_BYTES_MAX;
+use shared::receipt::ReceiptError;
+
 use crate::programs::{Relay, Worker};
 
 #[test]
@@ -54,4 +57,16 @@ fn an_exported_chain_is_verified_offline_and_imported() {
     fs::write(path, cut).unwrap();
     let (code, _) = worker.failure(&["verify", path]);
     assert_eq!(code, 34);
+}
+
+#[test]
+fn a_receipt_is_read_whole_and_no_further_than_a_receipt_may_be_long() {
+    let anybody = Worker::new();
+    let path = anybody.path("long.receipt");
+    let mut file = b"tabchain-receipt\x01".to_vec();
+    file.resize(2 * RECEIPT_BYTES_MAX, 0);
+    fs::write(&path, &file).unwrap();
+    let (code, error) = anybody.failure(&["verify", path.to_str().unwrap()]);
+    let expected = ReceiptError::TooLong(RECEIPT_BYTES_MAX + 1).to_string();
+    assert_eq!((code, &error["message"]), (34, &expected.into()));
 }
