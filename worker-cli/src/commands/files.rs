@@ -74,8 +74,9 @@ pub(super) fn verify(path: &Path, output: Output) -> Result<Report, Failure> {
 
 /// Writes the replica as a chain file; complete, or not there.
 pub(super) async fn export(node: &mut Access, path: &Path) -> Result<Report, Failure> {
-    let aside = path.with_extension("part");
-    let written = write_parts(node, &aside).await;
+    let aside = path.with_added_extension("part");
+    let mut file = File::create_new(&aside).map_err(FolderError::io(&aside))?;
+    let written = write_parts(node, &mut file, &aside).await;
     let moved = written.and_then(|bytes| {
         fs::rename(&aside, path)
             .map_err(FolderError::io(path))
@@ -83,7 +84,7 @@ pub(super) async fn export(node: &mut Access, path: &Path) -> Result<Report, Fai
             .map_err(Failure::from)
     });
     if moved.is_err() {
-        // It is of no use to anybody, and may not even be there.
+        // It is of no use to anybody.
         let _ = fs::remove_file(&aside);
     }
     let bytes = moved?;
@@ -92,8 +93,7 @@ pub(super) async fn export(node: &mut Access, path: &Path) -> Result<Report, Fai
     Ok(Report::new(json, text))
 }
 
-async fn write_parts(node: &mut Access, path: &Path) -> Result<u64, Failure> {
-    let mut file = File::create(path).map_err(FolderError::io(path))?;
+async fn write_parts(node: &mut Access, file: &mut File, path: &Path) -> Result<u64, Failure> {
     let mut bytes = 0;
     let mut begin = true;
     loop {

@@ -70,3 +70,22 @@ fn a_receipt_is_read_whole_and_no_further_than_a_receipt_may_be_long() {
     let expected = ReceiptError::TooLong(RECEIPT_BYTES_MAX + 1).to_string();
     assert_eq!((code, &error["message"]), (34, &expected.into()));
 }
+
+#[test]
+fn an_export_touches_no_file_but_its_own() {
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    let (beside, aside) = (worker.path("ledger.part"), worker.path("ledger.chain.part"));
+    let path = worker.path("ledger.chain");
+    fs::write(&beside, "another's").unwrap();
+    worker.json(&["export", path.to_str().unwrap()]);
+    assert_eq!(fs::read(&beside).unwrap(), b"another's");
+    assert!(!aside.exists());
+    let exported = fs::read(&path).unwrap();
+
+    fs::write(&aside, "of another export").unwrap();
+    let (code, error) = worker.failure(&["export", path.to_str().unwrap()]);
+    assert_eq!((code, &error["class"]), (10, &"folder".into()));
+    assert_eq!(fs::read(&aside).unwrap(), b"of another export");
+    assert_eq!(fs::read(&path).unwrap(), exported);
+}
