@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod relay;
+pub mod secret;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use shared::keys::PublicKey;
 use shared::transaction::{Key, Value};
 
 use self::relay::{Admission, Network, Server};
+use self::secret::Secret;
 use crate::failure::Class;
 use crate::folder::{Folder, FolderError};
 
@@ -219,22 +221,15 @@ pub struct GetChain {
 }
 
 /// A PostgreSQL database.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub struct Database {
     /// The database, `postgresql://user@host/database`; the password is better kept in
     /// DATABASE_URL, in PGPASSWORD or in ~/.pgpass
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub db_url: Option<String>,
+    pub db_url: Option<Secret>,
     /// A file that holds the URL
     #[arg(long, value_name = "FILE")]
     pub db_url_file: Option<PathBuf>,
-}
-
-impl core::fmt::Debug for Database {
-    /// Without the URL, which may hold a password.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Database")
-    }
 }
 
 /// Options of `run`.

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Serialize, Serializer};
-use shared::invitation::Invitation;
-use shared::keys::PublicKey;
+use serde_json::json;
+use shared::invitation::{Invitation, ParseInvitationError};
+use shared::network::Holder;
 
+use super::secret::Secret;
 use crate::failure::{Class, Failure};
 use crate::folder::{FolderError, Membership};
 use crate::relay_url::{Fingerprint, RelayUrl, Trust};
@@ -66,7 +68,7 @@ pub struct Admission {
         env = "BLOCK_CHAIN_WORKER_INVITATION",
         hide_env_values = true
     )]
-    pub invitation: Option<Invitation>,
+    pub invitation: Option<Secret>,
     /// A file that holds the invitation
     #[arg(long, value_name = "FILE")]
     pub invitation_file: Option<PathBuf>,
@@ -75,14 +77,17 @@ pub struct Admission {
 impl Admission {
     /// The invitation, from wherever it is.
     pub fn invitation(&self) -> Result<Option<Invitation>, Failure> {
-        let Some(path) = &self.invitation_file else {
-            return Ok(self.invitation.clone());
+        let (invitation, from) = match (&self.invitation_file, &self.invitation) {
+            (Some(path), _) => {
+                let text = std::fs::read_to_string(path).map_err(FolderError::io(path))?;
+                let from = format!("--invitation-file {}", path.display());
+                (text.trim().parse(), from)
+            }
+            (None, Some(typed)) => (typed.parse(), "--invitation".to_owned()),
+            (None, None) => return Ok(None),
         };
-        let text = std::fs::read_to_string(path).map_err(FolderError::io(path))?;
-        let invitation = text.trim().parse();
-        invitation.map(Some).map_err(|error| {
-            let shown = path.display();
-            Failure::new(Class::Usage, format!("--invitation-file {shown}: {error}"))
+        invitation.map(Some).map_err(|error: ParseInvitationError| {
+            Failure::new(Class::Usage, format!("{from}: {error}"))
         })
     }
 }

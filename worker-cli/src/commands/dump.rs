@@ -140,7 +140,8 @@ pub(super) fn url(database: &Database) -> Result<String, Failure> {
         let text = fs::read_to_string(path).map_err(FolderError::io(path))?;
         return Ok(text.trim().to_owned());
     }
-    database.db_url.clone().ok_or_else(|| {
+    let typed = database.db_url.as_ref();
+    typed.map(|url| url.text().to_owned()).ok_or_else(|| {
         Failure::new(
             Class::DatabaseUrl,
             "no database is named: give --db-url or --db-url-file, or set DATABASE_URL",

@@ -74,6 +74,38 @@ fn a_text_that_is_no_address_is_a_mistake_of_usage() {
 }
 
 #[test]
+fn a_secret_with_a_typing_mistake_is_not_repeated() {
+    let variable = "BLOCK_CHAIN_WORKER_INVITATION";
+    let typed = "tabinvite1s3cret";
+    let worker = Worker::new();
+    let file = worker.path("invitation");
+    fs::write(&file, typed).unwrap();
+    let register = ["register", "--server", "http://127.0.0.1:1"];
+    for (variables, options) in [
+        (&[][..], &["--invitation", typed][..]),
+        (&[(variable, typed)], &[]),
+        (&[], &["--invitation-file", file.to_str().unwrap()]),
+    ] {
+        let output = worker.output_with(variables, &[&register[..], options].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("tabinvite1…") && !said.contains("s3cret"),
+            "{said}"
+        );
+    }
+    for (variables, options) in [
+        (&[][..], &["--db-url", "postgresql://ann:s3cret@db:x/l"][..]),
+        (&[("DATABASE_URL", "s3cret")], &[]),
+    ] {
+        let output = worker.output_with(variables, &[&["rebuild"], options].concat());
+        assert_eq!(output.status.code(), Some(40));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
 fn keys_and_values_that_are_too_long_are_refused_before_anything_is_sent() {
     let long = "k".repeat(257);
     for (key, value) in [("", "v"), (long.as_str(), "v")] {

@@ -131,7 +131,13 @@ impl Worker {
 
     /// Runs a command to its end.
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.output_with(&[], arguments)
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn output_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         self.command(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .unwrap()
