@@ -1,6 +1,8 @@
 //! Where the tables are: a PostgreSQL database, named by a URL.
 
+use std::env;
 use std::fmt;
+use std::path;
 use std::str::FromStr;
 
 use sqlx::ConnectOptions;
@@ -28,10 +30,20 @@ const PARAMETERS: [&str; 12] = [
     "options",
 ];
 
+/// Parameters that say where a certificate or key is, each with the variable that says it where the
+/// URL does not.
+const CERTIFICATES: [(&str, &str); 3] = [
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+];
+
 /// A database, with what it takes to log in. Neither `Debug` nor `Display` shows the password.
 #[derive(Clone)]
 pub struct Target {
     options: PgConnectOptions,
+    /// What is named of [`CERTIFICATES`], by paths that hold in any folder.
+    certificates: Vec<(&'static str, String)>,
     shown: String,
 }
 
@@ -86,9 +98,40 @@ impl Target {
             return Err(TargetError::NoDatabase);
         }
         Ok(Self {
+            certificates: certificates(&url),
             shown: shown(&options),
             options: options.disable_statement_logging(),
         })
+    }
+
+    /// A URL of the same database for another process, which may have another environment and
+    /// another folder: it leaves out nothing that this one's say, the password included.
+    #[must_use]
+    pub fn complete_url(&self) -> String {
+        let options = &self.options;
+        // Parameters come before what stands in front of them: all but the password is one.
+        let plain = options.clone().username("user").host("localhost");
+        let mut url = plain.database("database").to_url_lossy();
+        let mode = url.query_pairs().find(|(name, _)| name == "sslmode");
+        let mode = mode.map(|(_, mode)| mode.into_owned());
+        let socket = options.get_socket().map(|path| path.to_string_lossy());
+        let mut parameters = url.query_pairs_mut();
+        parameters
+            .clear()
+            .append_pair("host", socket.as_deref().unwrap_or(options.get_host()))
+            .append_pair("port", &options.get_port().to_string())
+            .append_pair("dbname", self.database())
+            .append_pair("user", self.user())
+            .extend_pairs(mode.map(|mode| ("sslmode", mode)))
+            .extend_pairs(&self.certificates)
+            .extend_pairs(
+                options
+                    .get_application_name()
+                    .map(|name| ("application_name", name)),
+            )
+            .extend_pairs(options.get_options().map(|options| ("options", options)));
+        drop(parameters);
+        url.into()
     }
 
     /// Connects and logs in.
@@ -128,6 +171,25 @@ impl Target {
             None => self.options.clone().application_name("tabchain dump"),
         }
     }
+}
+
+fn certificates(url: &Url) -> Vec<(&'static str, String)> {
+    let named = |parameter: &str, variable: &str| {
+        let of_url = url.query_pairs().find(|(name, _)| name == parameter);
+        of_url
+            .map(|(_, value)| value.into_owned())
+            .or_else(|| env::var(variable).ok())
+    };
+    let certificates = CERTIFICATES.iter().filter_map(|(parameter, variable)| {
+        let value = named(parameter, variable)?;
+        let is_itself = value.trim_start().starts_with("-----BEGIN");
+        let path = path::absolute(&value).ok().filter(|_| !is_itself);
+        Some((
+            *parameter,
+            path.map_or(value, |path| path.display().to_string()),
+        ))
+    });
+    certificates.collect()
 }
 
 fn shown(options: &PgConnectOptions) -> String {
@@ -172,6 +234,37 @@ mod tests {
         for text in [format!("{target:?}"), format!("{with_parameter:?}")] {
             assert!(!text.contains("s3cret"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_complete_url_names_the_same_target_in_any_folder() {
+        let target = Target::parse(
+            "postgresql://a%40b:s%2F3%25@db.example:6543/led%20ger?sslmode=verify-full&sslrootcert=ca.pem&options=-c%20a%3D1&application_name=x%26y",
+        )
+        .unwrap();
+        let url = target.complete_url();
+        let again = Target::parse(&url).unwrap();
+        assert_eq!(again.complete_url(), url);
+        assert_eq!(again.to_string(), target.to_string());
+        let (user, database) = (again.user(), again.database());
+        assert_eq!((user, database), ("a@b", "led ger"));
+        let parsed: Url = url.parse().unwrap();
+        assert_eq!(parsed.password(), Some("s%2F3%25"));
+        let parameters: Vec<_> = parsed.query_pairs().collect();
+        let certificate = env::current_dir().unwrap().join("ca.pem");
+        for (name, value) in [
+            ("sslmode", "verify-full"),
+            ("sslrootcert", certificate.to_str().unwrap()),
+            ("options", "-c a=1"),
+            ("application_name", "x&y"),
+        ] {
+            assert!(parameters.contains(&(name.into(), value.into())), "{url}");
+        }
+
+        let socket = Target::parse("postgresql:///ledger?host=/run/postgresql").unwrap();
+        let again = Target::parse(&socket.complete_url()).unwrap();
+        assert!(again.is_socket());
+        assert_eq!(again.to_string(), socket.to_string());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use dump::{Dumper, Handle, Target};
+use dump::{DumpError, Dumper, Handle, Target};
 use serde_json::json;
 
 use super::run::{self, Purpose};
@@ -87,14 +87,14 @@ pub(super) async fn start(
     output: Output,
     database: &Database,
 ) -> Result<Option<Report>, Failure> {
-    let url = url(database)?;
     // Before anything else is touched.
-    Target::parse(&url).map_err(dump::DumpError::from)?;
+    let target = target(database)?;
     let place = Place::remembered(global)?;
     if let Some(mut client) = Client::connect(&place.folder.socket()).await? {
-        return Ok(Some(client.start_dump(url).await?.report()));
+        let begun = client.start_dump(target.complete_url()).await?;
+        return Ok(Some(begun.report()));
     }
-    run::serve(global, output, Purpose::Dump(url)).await?;
+    run::serve(global, output, Purpose::Dump(Box::new(target))).await?;
     Ok(None)
 }
 
@@ -123,8 +123,7 @@ pub(crate) fn not_dumping() -> Failure {
 }
 
 /// Begins to dump a node's replica.
-pub(crate) async fn begin(node: &OwnNode, url: &str) -> Result<Handle, Failure> {
-    let target = Target::parse(url).map_err(dump::DumpError::from)?;
+pub(crate) async fn begin(node: &OwnNode, target: Target) -> Result<Handle, Failure> {
     let Some(source) = node.dump_source().await? else {
         return Err(Failure::new(
             Class::Unreachable,
@@ -134,17 +133,21 @@ pub(crate) async fn begin(node: &OwnNode, url: &str) -> Result<Handle, Failure> 
     Ok(Dumper::start(target, source).await?)
 }
 
-/// The URL of the command line, of the environment, or of a file.
-pub(super) fn url(database: &Database) -> Result<String, Failure> {
+/// The database that the command line, the environment or a file names.
+pub(super) fn target(database: &Database) -> Result<Target, Failure> {
     if let Some(path) = &database.db_url_file {
         let text = fs::read_to_string(path).map_err(FolderError::io(path))?;
-        return Ok(text.trim().to_owned());
+        return parse(&text);
     }
-    let typed = database.db_url.as_ref();
-    typed.map(|url| url.text().to_owned()).ok_or_else(|| {
-        Failure::new(
+    match &database.db_url {
+        Some(url) => parse(url.text()),
+        None => Err(Failure::new(
             Class::DatabaseUrl,
             "no database is named: give --db-url or --db-url-file, or set DATABASE_URL",
-        )
-    })
+        )),
+    }
+}
+
+pub(super) fn parse(url: &str) -> Result<Target, Failure> {
+    Ok(Target::parse(url).map_err(DumpError::from)?)
 }

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use dump::{Rebuild, Target};
+use ::dump::Rebuild;
 use serde_json::json;
 use sqlite_store::{Completion, ReplicaNumber, Store};
 use tokio::sync::mpsc;
 
+use super::dump;
 use crate::arguments::{Database, Global};
 use crate::failure::{Class, Failure};
 use crate::folder::{FolderError, WORKER};
@@ -19,7 +20,7 @@ pub(super) async fn run(
     output: Output,
     database: &Database,
 ) -> Result<Report, Failure> {
-    let target = Target::parse(&super::dump::url(database)?).map_err(dump::DumpError::from)?;
+    let target = dump::target(database)?;
     let folder = global.folder()?;
     let place = folder.path().join("worker.sqlite");
     if place.exists() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::dump::{Handle, State, Status};
+use ::dump::{Handle, State, Status, Target};
 use indicatif::ProgressBar;
 use shared::node::interface::{Command, Connection};
 use tokio::sync::mpsc;
@@ -24,8 +24,8 @@ const BAR_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) enum Purpose {
     /// To be a member.
     Member { mine: bool },
-    /// To dump into the database of this URL, until that is stopped.
-    Dump(String),
+    /// To dump into this database, until that is stopped.
+    Dump(Box<Target>),
 }
 
 pub(super) async fn run(global: &Global, output: Output, options: &Run) -> Result<(), Failure> {
@@ -80,9 +80,9 @@ async fn stay(
             let mine = Command::StartMining { once: false };
             node.handle().command(mine).await?;
         }
-        Purpose::Dump(url) => {
+        Purpose::Dump(target) => {
             joined(node.handle()).await?;
-            let begun = dump.insert(dump::begin(node, url).await?);
+            let begun = dump.insert(dump::begin(node, Target::clone(target)).await?);
             output.report(&Progress::of(begun).report());
         }
     }
@@ -169,7 +169,7 @@ async fn start_dump(
             ),
         ));
     }
-    let begun = dump.insert(dump::begin(node, url).await?);
+    let begun = dump.insert(dump::begin(node, dump::parse(url)?).await?);
     Ok(Progress::of(begun))
 }
 

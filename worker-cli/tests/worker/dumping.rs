@@ -288,3 +288,25 @@ fn nothing_is_rebuilt_of_altered_tables() {
     assert!(!rebuilt.path("worker.sqlite").exists());
     assert!(!rebuilt.path("rebuild").exists(), "nothing half done");
 }
+
+#[test]
+fn a_dump_in_the_running_worker_counts_what_the_callers_environment_says() {
+    let server = PostgresServer::start();
+    let relay = Relay::start();
+    let worker = Worker::registered(&relay);
+    let _running = worker.run(&[]);
+    server.psql("ledger", "CREATE ROLE ann LOGIN PASSWORD 's3cret'");
+    server.psql("ledger", "GRANT CREATE ON DATABASE ledger TO ann");
+    let url = server.url("ledger");
+    let (_, place) = url.split_once('@').unwrap();
+    let url = format!("postgresql://{place}");
+    let dump = ["--json", "dump_data", "--db-url", url.as_str()];
+    let login = [("PGUSER", "ann"), ("PGPASSWORD", "s3cret")];
+    let strict = [&login[..], &[("PGSSLMODE", "require")]].concat();
+    let refused = worker.output_with(&strict, &dump);
+    assert_eq!(refused.status.code(), Some(44), "the server has no TLS");
+    let begun = worker.output_with(&login, &dump);
+    let said = String::from_utf8_lossy(&begun.stderr);
+    assert!(begun.status.success(), "{said}");
+    until_height(&server, 0);
+}
