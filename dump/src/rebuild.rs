@@ -70,12 +70,10 @@ pub async fn networks(target: &Target) -> Result<Vec<DumpedNetwork>, DumpError> 
 }
 
 impl Rebuild {
-    /// Opens the dump of a network; of the only one that there is where none is named.
-    pub async fn open(target: &Target, network: Option<NetworkId>) -> Result<Self, DumpError> {
-        let id = match network {
-            Some(id) => id,
-            None => only_network(target).await?,
-        };
+    /// Opens the dump of a network, by its name or id; of the only one that there is where none
+    /// is named.
+    pub async fn open(target: &Target, network: Option<&str>) -> Result<Self, DumpError> {
+        let id = the_one(target, network).await?;
         let mut connection = schema::open_for_reading(target, &id).await?;
         let network = schema::parameters(&mut connection, target, &id).await?;
         let head = loader::head(&mut connection, target).await?;
@@ -417,28 +415,31 @@ impl Rebuild {
     }
 }
 
-async fn only_network(target: &Target) -> Result<NetworkId, DumpError> {
+/// The one network that is meant.
+async fn the_one(target: &Target, wanted: Option<&str>) -> Result<NetworkId, DumpError> {
     let networks = networks(target).await?;
-    match networks.as_slice() {
-        [only] => Ok(only.id),
-        several => {
-            let named = several
-                .iter()
-                .map(|network| format!("{} ({})", network.name, network.id));
-            let found = match several {
-                [] => String::new(),
-                _ => format!(
-                    "; it holds several, name one: {}",
-                    named.collect::<Vec<_>>().join(", ")
-                ),
-            };
-            Err(DumpError::NoDump {
-                target: target.to_string(),
-                wanted: "exactly one network".into(),
-                found,
-            })
-        }
+    let is_meant = |network: &&DumpedNetwork| {
+        wanted.is_none_or(|wanted| network.name == wanted || network.id.to_string() == wanted)
+    };
+    let meant: Vec<_> = networks.iter().filter(is_meant).collect();
+    if let [only] = meant.as_slice() {
+        return Ok(only.id);
     }
+    let named: Vec<_> = networks
+        .iter()
+        .map(|network| format!("{} ({})", network.name, network.id))
+        .collect();
+    Err(DumpError::NoDump {
+        target: target.to_string(),
+        wanted: match wanted {
+            Some(wanted) => format!("exactly one network that is called {wanted}"),
+            None => "exactly one network".to_owned(),
+        },
+        found: match named.as_slice() {
+            [] => String::new(),
+            named => format!("; name one of these: {}", named.join(", ")),
+        },
+    })
 }
 
 fn sealed_header(height: u64, row: &[u8]) -> Result<SealedHeader, DumpError> {

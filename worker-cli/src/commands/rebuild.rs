@@ -34,7 +34,7 @@ pub(super) async fn run(
     }
     folder.create()?;
     let aside = folder.path().join("rebuild");
-    let mut rebuild = Rebuild::open(&target, None).await?;
+    let mut rebuild = Rebuild::open(&target, global.network.as_deref()).await?;
     let rebuilt = write(&mut rebuild, &aside, output).await;
     let moved = rebuilt.and_then(|()| {
         fs::rename(aside.join("worker.sqlite"), &place)

@@ -310,3 +310,43 @@ fn a_dump_in_the_running_worker_counts_what_the_callers_environment_says() {
     assert!(begun.status.success(), "{said}");
     until_height(&server, 0);
 }
+
+#[test]
+fn rebuild_takes_the_network_that_is_named_by_name_or_id() {
+    let server = PostgresServer::start();
+    let url = server.url("ledger");
+    let mut ids = Vec::new();
+    for (name, blocks) in [("first", 1), ("second", 2)] {
+        let relay = Relay::start_with(&["--network-name", name]);
+        let worker = Worker::new();
+        let registered = worker.json(&["register", "--server", &relay.url]);
+        ids.push(registered["network"]["id"].as_str().unwrap().to_owned());
+        let _running = worker.run(&[]);
+        for _ in 0..blocks {
+            worker.json(&["mine_block"]);
+        }
+        worker.json(&["dump_data", "--db-url", &url]);
+        let schema = format!("tabchain_{}", &ids.last().unwrap()[..16]);
+        let height = format!("SELECT max(height) FROM {schema}.blocks");
+        until("the blocks are in the tables", || {
+            (server.psql("ledger", &height).trim() == blocks.to_string()).then_some(())
+        });
+        worker.json(&["stop_dump_data"]);
+    }
+    let rebuild = ["rebuild", "--db-url", url.as_str()];
+    let (code, error) = Worker::new().failure(&rebuild);
+    assert_eq!((code, &error["class"]), (43, &"database_missing".into()));
+    let message = error["message"].as_str().unwrap();
+    assert!(ids.iter().all(|id| message.contains(id)), "{message}");
+    for (wanted, id, height) in [
+        ("first", &ids[0], 1),
+        ("second", &ids[1], 2),
+        (ids[1].as_str(), &ids[1], 2),
+    ] {
+        let rebuilt = Worker::new().json(&[&["--network", wanted], &rebuild[..]].concat());
+        assert_eq!(rebuilt["network"]["id"], *id.as_str());
+        assert_eq!(rebuilt["height"], height);
+    }
+    let (code, _) = Worker::new().failure(&[&["--network", "third"], &rebuild[..]].concat());
+    assert_eq!(code, 43);
+}
