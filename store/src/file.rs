@@ -92,7 +92,7 @@ pub enum OpenError {
 pub(crate) struct DataFile {
     path: PathBuf,
     folder_option: &'static str,
-    _lock: File,
+    _claim: Claim,
 }
 
 impl DataFile {
@@ -116,7 +116,7 @@ pub(crate) async fn open(
     program: &Program,
 ) -> Result<(DataFile, SqliteConnection), OpenError> {
     let option = program.folder_option;
-    let lock = lock(folder, program)?;
+    let claim = Claim::of(folder, program)?;
     let path = folder.join(format!("{}.sqlite", program.name));
     restrict_to_owner(&path).map_err(|source| OpenError::Folder {
         path: path.clone(),
@@ -148,7 +148,7 @@ pub(crate) async fn open(
     let file = DataFile {
         path,
         folder_option: option,
-        _lock: lock,
+        _claim: claim,
     };
     Ok((file, connection))
 }
@@ -160,29 +160,38 @@ fn migrations(program: &Program) -> Migrator {
     Migrator::with_migrations(MIGRATIONS.iter().chain(own).cloned().collect())
 }
 
-/// Makes the folder if need be, and claims it. The system releases the claim with the process.
-fn lock(folder: &Path, program: &Program) -> Result<File, OpenError> {
-    let option = program.folder_option;
-    let refused = |source| OpenError::Folder {
-        path: folder.to_path_buf(),
-        source,
-        option,
-    };
-    fs::create_dir_all(folder).map_err(refused)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join(format!("{}.lock", program.name)))
-        .map_err(refused)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+/// A data folder that is this process's alone for as long as this value lives. The system releases
+/// it with the process. An opened store holds one.
+#[derive(Debug)]
+pub struct Claim {
+    _lock: File,
+}
+
+impl Claim {
+    /// Makes the folder if need be, and claims it.
+    pub fn of(folder: &Path, program: &Program) -> Result<Self, OpenError> {
+        let option = program.folder_option;
+        let refused = |source| OpenError::Folder {
             path: folder.to_path_buf(),
-            program: program.name,
+            source,
             option,
-        }),
-        Err(TryLockError::Error(source)) => Err(refused(source)),
+        };
+        fs::create_dir_all(folder).map_err(refused)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(format!("{}.lock", program.name)))
+            .map_err(refused)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+                path: folder.to_path_buf(),
+                program: program.name,
+                option,
+            }),
+            Err(TryLockError::Error(source)) => Err(refused(source)),
+        }
     }
 }
 

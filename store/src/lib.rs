@@ -23,7 +23,7 @@ use sqlx::migrate::Migrator;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use file::OpenError;
+pub use file::{Claim, OpenError};
 pub use task::Future;
 
 use limits::STORE_JOBS_MAX;

@@ -4,7 +4,7 @@ use std::fs;
 
 use ::dump::Rebuild;
 use serde_json::json;
-use sqlite_store::{Completion, ReplicaNumber, Store};
+use sqlite_store::{Claim, Completion, ReplicaNumber, Store};
 use tokio::sync::mpsc;
 
 use super::dump;
@@ -22,6 +22,9 @@ pub(super) async fn run(
 ) -> Result<Report, Failure> {
     let target = dump::target(database)?;
     let folder = global.folder()?;
+    folder.create()?;
+    // Until the replica is in its place: no other command is to make one meanwhile.
+    let _claim = Claim::of(folder.path(), &WORKER)?;
     let place = folder.path().join("worker.sqlite");
     if place.exists() {
         return Err(Failure::new(
@@ -32,7 +35,6 @@ pub(super) async fn run(
             ),
         ));
     }
-    folder.create()?;
     let aside = folder.path().join("rebuild");
     let mut rebuild = Rebuild::open(&target, global.network.as_deref()).await?;
     let rebuilt = write(&mut rebuild, &aside, output).await;

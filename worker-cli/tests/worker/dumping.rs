@@ -1,5 +1,7 @@
 //! `dump_data` and `stop_dump_data` into a real PostgreSQL, and what can be wrong with it.
 
+use std::fs::{self, File};
+
 use dump::testing::PostgresServer;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -349,4 +351,20 @@ fn rebuild_takes_the_network_that_is_named_by_name_or_id() {
     }
     let (code, _) = Worker::new().failure(&[&["--network", "third"], &rebuild[..]].concat());
     assert_eq!(code, 43);
+}
+
+#[test]
+fn rebuild_leaves_a_folder_alone_that_another_process_uses() {
+    let worker = Worker::new();
+    let used = File::create(worker.path("worker.lock")).unwrap();
+    used.lock().unwrap();
+    let half = worker.path("rebuild");
+    fs::create_dir(&half).unwrap();
+    let rebuild = ["rebuild", "--db-url", "postgresql://127.0.0.1:1/ledger"];
+    let (code, error) = worker.failure(&rebuild);
+    assert_eq!((code, &error["class"]), (11, &"folder_in_use".into()));
+    assert!(half.exists(), "the other one's");
+    drop(used);
+    let (code, _) = worker.failure(&rebuild);
+    assert_eq!(code, 41);
 }
