@@ -47,7 +47,7 @@ pub(super) async fn boot(
         .await
         .map_err(|error| match error {
             IdentityError::Store(error) => of_store(&error),
-            error @ IdentityError::Randomness(_) => failed(&error),
+            error => failed(&error),
         })?;
     let cores = environment::cores();
     let environment = Environment {

@@ -26,6 +26,11 @@ pub(super) enum IdentityError {
     /// The storage did not give or take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key is there, and is no use: another one in its place would be another member.
+    #[error(
+        "this tab's key is stored, but the browser cannot use it: open this address in the browser that made it, or remove this address's site data to become a new member"
+    )]
+    Unusable,
     /// The browser has no source of randomness.
     #[error("the browser gives no randomness: {0}")]
     Randomness(getrandom::Error),
@@ -132,16 +137,20 @@ pub(super) async fn take_next(store: &IndexedDb) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn load(store: &IndexedDb) -> Result<Option<Identity>, StoreError> {
-    if let Some(pair) = store.local(KEY_PAIR).await?
-        && let Some(identity) = from_pair(&pair).await
+/// Nothing only where nothing is stored.
+async fn load(store: &IndexedDb) -> Result<Option<Identity>, IdentityError> {
+    let pair = store.local(KEY_PAIR).await?;
+    if let Some(pair) = &pair
+        && let Some(identity) = from_pair(pair).await
     {
         return Ok(Some(identity));
     }
     let seed = store.local(SEED).await?;
-    Ok(seed
-        .and_then(|seed| bytes(&seed))
-        .map(|seed| Identity::Wasm(SecretKey::from_seed(&seed))))
+    match seed.as_ref().and_then(bytes) {
+        Some(seed) => Ok(Some(Identity::Wasm(SecretKey::from_seed(&seed)))),
+        None if pair.is_some() || seed.is_some() => Err(IdentityError::Unusable),
+        None => Ok(None),
+    }
 }
 
 /// Stored before it is used: a key that is lost with the tab would be a member that never returns.
@@ -197,4 +206,35 @@ async fn from_pair(pair: &JsValue) -> Option<Identity> {
 
 fn bytes<const LENGTH: usize>(value: &JsValue) -> Option<[u8; LENGTH]> {
     Uint8Array::new(value).to_vec().try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    async fn fresh_database() -> IndexedDb {
+        let name = format!("identity-{}", getrandom::u64().unwrap());
+        IndexedDb::open_named(&name).await.unwrap()
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_key_stays_the_same() {
+        let store = fresh_database().await;
+        let first = Identity::load_or_create(Some(&store)).await.unwrap();
+        let again = Identity::load_or_create(Some(&store)).await.unwrap();
+        assert_eq!(again.public_key(), first.public_key());
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_stored_key_that_is_of_no_use_is_never_replaced() {
+        for name in [KEY_PAIR, SEED] {
+            let store = fresh_database().await;
+            store.set_local(name, "no key".into()).await.unwrap();
+            let refused = Identity::load_or_create(Some(&store)).await;
+            assert!(matches!(refused, Err(IdentityError::Unusable)), "{name}");
+            assert_eq!(store.local(name).await.unwrap(), Some("no key".into()));
+        }
+    }
 }
