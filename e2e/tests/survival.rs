@@ -13,6 +13,7 @@ e2e::scenarios![
     a_closed_tab_is_gone_at_once,
     a_killed_leader_leads_to_the_same_new_leader_everywhere,
     a_frozen_leader_is_replaced_and_catches_up_when_it_thaws,
+    a_tab_that_is_to_be_frozen_leaves_and_comes_back_when_it_is_resumed,
     a_tab_that_was_away_catches_up_by_itself,
     the_relay_killed_and_started_again_loses_nothing_acknowledged,
 ];
@@ -138,6 +139,36 @@ async fn a_frozen_leader_is_replaced_and_catches_up_when_it_thaws(world: &mut Wo
     .await?;
     assert_eq!(leader.look().await?.id(), Some(old.0));
     assert_eq!(leader.look_up("colour").await?.as_deref(), Some("green"));
+    Ok(())
+}
+
+async fn a_tab_that_is_to_be_frozen_leaves_and_comes_back_when_it_is_resumed(
+    world: &mut World,
+) -> Result<()> {
+    world.start_relay(Network::Fast).await?;
+    let browser = world.open_browser().await?;
+    let [first, second] = world.open_members(&browser).await?;
+    let tell = async |event: &str| {
+        let script = format!("document.dispatchEvent(new Event('{event}')); return true");
+        second.evaluate(&script).await
+    };
+
+    // The browser's word alone: a worker that it stops may answer nothing more.
+    tell("freeze").await?;
+    first
+        .wait_for("the other tab has left", |page| page.members().len() == 1)
+        .await?;
+    second
+        .wait_for("it does not connect again by itself", |page| {
+            page.connection() == Some("connecting")
+        })
+        .await?;
+
+    tell("resume").await?;
+    wait_for_all(&[&first, &second], "both are members again", |page| {
+        page.is_joined() && page.members().len() == 2
+    })
+    .await?;
     Ok(())
 }
 

@@ -201,6 +201,7 @@ impl Inner {
             listeners.push(self.listener(&document, "visibilitychange", |_| {
                 Some(ToNode::Visible(is_visible()))
             }));
+            listeners.push(self.listener(&document, "freeze", |_| Some(ToNode::Frozen)));
             listeners.push(self.listener(&document, "resume", |_| Some(ToNode::Woken)));
         }
         self.listeners.replace(listeners);

@@ -23,6 +23,8 @@ pub enum ToNode {
     Command(u64, Command),
     /// The page became visible or hidden.
     Visible(bool),
+    /// The browser is about to stop the page and its workers, as it does with hidden tabs.
+    Frozen,
     /// The browser is back online, the page was resumed from a freeze, or the device woke up.
     Woken,
     /// How to mine.

@@ -31,6 +31,8 @@ pub(super) struct Runtime {
     keys: Option<IndexedDb>,
     identity: Rc<Identity>,
     socket: Socket,
+    /// Whether the browser has said that it stops this worker, and not yet that it goes on.
+    is_frozen: bool,
     miners: Miners,
     views: Views,
     wake: Option<Timeout>,
@@ -48,6 +50,7 @@ impl Runtime {
             keys: booted.keys,
             identity: Rc::new(booted.identity),
             socket: Socket::new(inbox.clone(), booted.network.as_deref()),
+            is_frozen: false,
             miners: Miners::new(
                 inbox.clone(),
                 booted.environment.kernel,
@@ -113,7 +116,15 @@ impl Runtime {
                 self.views.set_visible(is_visible);
                 self.handle(Event::Visible(is_visible));
             }
-            ToNode::Woken => self.handle(Event::Woken),
+            // A departure like any other: the relay need not wait for answers until it evicts.
+            ToNode::Frozen => {
+                self.is_frozen = true;
+                self.socket.disconnect();
+            }
+            ToNode::Woken => {
+                self.is_frozen = false;
+                self.handle(Event::Woken);
+            }
             ToNode::Miners(settings) => {
                 self.environment.miners = self.miners.set_settings(settings);
                 self.tell_environment();
@@ -156,6 +167,8 @@ impl Runtime {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
+            // Connected when it is woken.
+            Effect::Connect if self.is_frozen => {}
             Effect::Connect => self.socket.connect(),
             Effect::Disconnect => self.socket.disconnect(),
             Effect::Send(frame) => self.socket.send(frame),
