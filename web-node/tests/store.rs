@@ -11,8 +11,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
+use indexed_db_futures::database::Database;
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::transaction::TransactionMode;
 use shared::node::interface::Event;
 use shared::store::{Query, Row, Rows, Table, Write, number_key};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_node::js::now_ms;
 use web_node::store::indexed_db::IndexedDb;
@@ -147,15 +151,67 @@ async fn what_is_written_is_there_when_it_is_opened_again() {
     assert_eq!(database.local("key").await.unwrap(), Some(42.into()));
 }
 
+/// Makes a database as some version of this program would have.
+async fn made_by_version(version: u32, name: &str, stores: &[&str]) {
+    let stores: Vec<String> = stores.iter().map(ToString::to_string).collect();
+    let database = Database::open(name)
+        .with_version(version)
+        .with_on_upgrade_needed(move |_, database| {
+            for store in &stores {
+                database.create_object_store(store).build()?;
+            }
+            Ok(())
+        })
+        .build()
+        .unwrap()
+        .await
+        .unwrap();
+    let transaction = database
+        .transaction("local")
+        .with_mode(TransactionMode::Readwrite)
+        .build()
+        .unwrap();
+    let local = transaction.object_store("local").unwrap();
+    let put = local.put(JsValue::from(42)).with_key("key".to_owned());
+    put.without_key_type().primitive().unwrap();
+    drop(local);
+    transaction.commit().await.unwrap();
+    database.close();
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_version_1_is_brought_to_the_present_one() {
+    let name = fresh_name();
+    let mut stores: Vec<_> = Table::ALL.map(Table::name).to_vec();
+    stores.retain(|store| *store != Table::Evidence.name());
+    stores.push("local");
+    made_by_version(1, &name, &stores).await;
+
+    let database = IndexedDb::open_named(&name).await.unwrap();
+    assert_eq!(database.local("key").await.unwrap(), Some(42.into()));
+    let writes = Table::ALL.map(|table| put(table, b"key", b"value"));
+    database.write(&writes).await.unwrap();
+    for table in Table::ALL {
+        let keys = vec![b"key".to_vec()];
+        let rows = database.load(&Query::Keys { table, keys }).await.unwrap();
+        assert_eq!(rows.len(), 1, "{}", table.name());
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    let name = fresh_name();
+    made_by_version(1_000, &name, &["local"]).await;
+    let refused = IndexedDb::open_named(&name).await.map(drop);
+    assert_eq!(refused, Err(StoreError::Newer));
+}
+
 #[wasm_bindgen_test]
 async fn a_deleted_database_says_so_and_does_not_hang() {
     let name = fresh_name();
     let database = IndexedDb::open_named(&name).await.unwrap();
     // Waits for every open connection: ours must give way.
-    indexed_db_futures::database::Database::delete_by_name(&name)
-        .unwrap()
-        .await
-        .unwrap();
+    Database::delete_by_name(&name).unwrap().await.unwrap();
     let write = [put(Table::Meta, b"key", b"value")];
     assert_eq!(database.write(&write).await, Err(StoreError::Closed));
 }
