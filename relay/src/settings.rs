@@ -153,7 +153,7 @@ pub struct NetworkSettings {
 
     /// Who holds stake at first, of proof of stake: a key and how much, as tab1…=100000; may be
     /// given several times
-    #[arg(long = "holder", value_name = "KEY=STAKE", value_parser = parse_holder)]
+    #[arg(long = "holder", value_name = "KEY=STAKE")]
     pub holders: Vec<Holder>,
 
     /// Length of a slot of proof of stake, in milliseconds; every fourth has a block
@@ -236,19 +236,6 @@ impl std::fmt::Display for NetworkKind {
             Self::Stake => "stake",
         })
     }
-}
-
-/// Why a text is no holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a holder is a key and a number, as tab1…=100000")]
-struct ParseHolderError;
-
-fn parse_holder(text: &str) -> Result<Holder, ParseHolderError> {
-    let (key, stake) = text.split_once('=').ok_or(ParseHolderError)?;
-    Ok(Holder {
-        key: key.parse().map_err(|_| ParseHolderError)?,
-        stake: stake.parse().map_err(|_| ParseHolderError)?,
-    })
 }
 
 /// What one address, and one member, may take.

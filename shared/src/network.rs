@@ -76,6 +76,24 @@ pub struct Holder {
     pub stake: u64,
 }
 
+/// A text that should be a holder is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a holder is a public key and a number, as tab1…=100000: this text is not")]
+pub struct ParseHolderError;
+
+impl core::str::FromStr for Holder {
+    type Err = ParseHolderError;
+
+    /// `KEY=STAKE`, as people type it.
+    fn from_str(text: &str) -> Result<Self, ParseHolderError> {
+        let (key, stake) = text.split_once('=').ok_or(ParseHolderError)?;
+        Ok(Self {
+            key: key.parse().map_err(|_| ParseHolderError)?,
+            stake: stake.parse().map_err(|_| ParseHolderError)?,
+        })
+    }
+}
+
 /// Who may join a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Admission {

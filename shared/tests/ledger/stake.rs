@@ -11,7 +11,9 @@ use shared::chain::{Chain, Checkpoint, HeaderError};
 use shared::encoding::List;
 use shared::finality::evidence::Evidence;
 use shared::keys::{PublicKey, SignatureError};
-use shared::network::{Consensus, Holder, NetworkParameters, ParametersError, Stake};
+use shared::network::{
+    Consensus, Holder, NetworkParameters, ParametersError, ParseHolderError, Stake,
+};
 use shared::stake::{Lottery, StakeError};
 use shared::state::{Entry, lottery_path};
 use shared::transaction::{Action, SignedTransaction, Verified};
@@ -165,6 +167,22 @@ pub(crate) fn transfer(from: u8, sequence: u64, to: u8, amount: u64) -> SignedTr
 /// What a fresh chain says of a header.
 fn judged(sealed: &SealedHeader) -> Result<bool, HeaderError> {
     Chain::new(stake_network()).insert_header(sealed, LATE_MS)
+}
+
+#[test]
+fn a_holder_is_typed_as_a_key_and_a_number() {
+    let holder = holder((1, u64::MAX));
+    let key = holder.key;
+    assert_eq!(format!("{key}={}", u64::MAX).parse(), Ok(holder));
+    let wrong = [
+        String::new(),
+        key.to_string(),
+        format!("{key}=-1"),
+        format!("{key}=1=1"),
+    ];
+    for text in wrong {
+        assert_eq!(text.parse::<Holder>(), Err(ParseHolderError), "{text}");
+    }
 }
 
 #[test]

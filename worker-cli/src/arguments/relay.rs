@@ -164,7 +164,7 @@ pub struct Rules {
     /// Stake: who holds how much from the start, repeatedly; if nobody is named, the key of the
     /// data folder that joins the network holds 100000
     #[arg(long = "holder", value_name = "KEY=STAKE")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_text")]
     pub holders: Vec<Holder>,
     /// Stake: length of a slot, in which somebody may make a block
     #[arg(long, value_name = "MS")]
@@ -205,36 +205,10 @@ pub enum Kind {
     Stake,
 }
 
-/// A key and its stake.
-#[derive(Clone, Debug, Serialize)]
-pub struct Holder {
-    /// The public key, `tab1…`.
-    #[serde(serialize_with = "as_text")]
-    pub key: PublicKey,
-    /// How much; text, since it may exceed 2^53.
-    #[serde(serialize_with = "as_text")]
-    pub stake: u64,
-}
-
-/// Why a text is no holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a holder is a public key and a number, as tab1…=100000")]
-pub struct ParseHolderError;
-
-impl std::str::FromStr for Holder {
-    type Err = ParseHolderError;
-
-    fn from_str(text: &str) -> Result<Self, ParseHolderError> {
-        let (key, stake) = text.split_once('=').ok_or(ParseHolderError)?;
-        Ok(Self {
-            key: key.parse().map_err(|_| ParseHolderError)?,
-            stake: stake.parse().map_err(|_| ParseHolderError)?,
-        })
-    }
-}
-
-fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
+/// As REST takes them: the stake as text, since it may exceed 2^53.
+fn as_text<S: Serializer>(holders: &[Holder], serializer: S) -> Result<S::Ok, S::Error> {
+    let of_one = |Holder { key, stake }: &Holder| json!({ "key": key.to_string(), "stake": stake.to_string() });
+    serializer.collect_seq(holders.iter().map(of_one))
 }
 
 /// Who may join a network.

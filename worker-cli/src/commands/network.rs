@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use shared::network::Holder;
 use tokio::time::timeout;
 
 use super::register::{self, Joining};
 use crate::access::too_late;
 use crate::arguments::Global;
-use crate::arguments::relay::{Admission, Create, Holder, Kind, Rules, Server};
+use crate::arguments::relay::{Admission, Create, Kind, Rules, Server};
 use crate::failure::Failure;
 use crate::folder::{Folder, file_name};
 use crate::key;
