@@ -10,11 +10,8 @@
 mod sha_ni;
 
 use sha2::block_api::compress256;
-use shared::hash::{INITIAL_STATE, Tag};
+use shared::hash::INITIAL_STATE;
 use shared::node::interface::MiningWork;
-
-/// What follows 180 bytes: a single one bit, zeros, and the length in bits.
-const PADDING: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05, 0xa0];
 
 /// A header and one low half of the nonce, with all that the high half does not change.
 #[derive(Clone, Debug)]
@@ -32,26 +29,14 @@ impl Job {
     /// The part of `work` with this low half of the nonce.
     #[must_use]
     pub fn new(work: &MiningWork, nonce_low: u32) -> Self {
-        let header = work.header.encoded();
-        let without_nonce = header.get(..header.len() - 8).unwrap_or_default();
-        let message = [
-            Tag::HEADER.bytes(),
-            without_nonce,
-            &nonce_low.to_le_bytes(),
-            &[0; 4],
-            &PADDING,
-        ]
-        .concat();
-        let (blocks, _) = message.as_chunks::<64>();
+        let [first, second, block] = work.blocks(nonce_low);
         let mut midstate = INITIAL_STATE;
-        compress256(&mut midstate, blocks.get(..2).unwrap_or_default());
-        let (target, _) = work.target.as_chunks();
-        let mut target = target.iter().rev().map(|bytes| u32::from_le_bytes(*bytes));
+        compress256(&mut midstate, &[first, second]);
         Self {
             nonce_low,
-            target: core::array::from_fn(|_| target.next().unwrap_or_default()),
+            target: work.target_words(),
             midstate,
-            block: blocks.get(2).copied().unwrap_or([0; 64]),
+            block,
         }
     }
 

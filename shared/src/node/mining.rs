@@ -5,7 +5,11 @@ use super::interface::{Effect, MiningPause, MiningWork};
 use super::producing::SignedSlot;
 use crate::block::{Block, Body, Header, Seal, SealedHeader};
 use crate::difficulty::Target;
+use crate::hash::Tag;
 use crate::limits::{TEMPLATE_AGE_MAX_MS, TEMPLATE_REFRESH_MS};
+
+/// What follows 180 bytes in SHA-256: a single one bit, zeros, and the length in bits.
+const PADDING: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05, 0xa0];
 
 /// What is being mined.
 #[derive(Debug, Default)]
@@ -182,5 +186,35 @@ impl Node {
         }
         self.mining.hashes_per_second = 0;
         self.view_changed = true;
+    }
+}
+
+/// What a miner, whatever it runs on, begins with.
+impl MiningWork {
+    /// The three blocks that SHA-256 hashes of tag and header (FIPS 180-4), with the low half of
+    /// the nonce, word 11 of the last block. The high half, word 12, is zero.
+    #[must_use]
+    pub fn blocks(&self, nonce_low: u32) -> [[u8; 64]; 3] {
+        let header = self.header.encoded();
+        let without_nonce = header.get(..Header::BYTES - 8).unwrap_or_default();
+        let message = [
+            Tag::HEADER.bytes(),
+            without_nonce,
+            &nonce_low.to_le_bytes(),
+            &[0; 4],
+            &PADDING,
+        ]
+        .concat();
+        let (blocks, _) = message.as_chunks();
+        let mut blocks = blocks.iter().copied();
+        core::array::from_fn(|_| blocks.next().unwrap_or([0; 64]))
+    }
+
+    /// The target as words, the most significant first.
+    #[must_use]
+    pub fn target_words(&self) -> [u32; 8] {
+        let (words, _) = self.target.as_chunks();
+        let mut words = words.iter().rev().map(|bytes| u32::from_le_bytes(*bytes));
+        core::array::from_fn(|_| words.next().unwrap_or_default())
     }
 }

@@ -13,8 +13,7 @@ mod sha256;
 #[cfg(target_arch = "wasm32")]
 pub mod simd;
 
-use shared::block::Header;
-use shared::hash::{INITIAL_STATE, ROUND_CONSTANTS, Tag};
+use shared::hash::{INITIAL_STATE, ROUND_CONSTANTS};
 use shared::node::interface::MiningWork;
 
 use sha256::{compress, small_sigma_0, small_sigma_1};
@@ -25,9 +24,6 @@ pub trait Kernel {
     /// hash meets the target, the first such.
     fn search(job: &Job, first: u32, count: u32) -> Option<u32>;
 }
-
-/// Words of the padding after 180 bytes: a single one bit, and the length in bits.
-const PADDING: [u32; 3] = [0x8000_0000, 0, 180 * 8];
 
 /// A header and one low half of the nonce, with all that the high half does not change.
 #[derive(Clone, Debug)]
@@ -89,25 +85,15 @@ impl Job {
     /// The part of `work` with this low half of the nonce.
     #[must_use]
     pub fn new(work: &MiningWork, nonce_low: u32) -> Self {
-        let mut words = tagged_words(&work.header).into_iter();
-        let first = core::array::from_fn(|_| words.next().unwrap_or_default());
-        let second = core::array::from_fn(|_| words.next().unwrap_or_default());
-        let mut rest = words
-            .take(11)
-            .chain([nonce_low.swap_bytes(), 0])
-            .chain(PADDING);
-        let block: [u32; 16] = core::array::from_fn(|_| rest.next().unwrap_or_default());
-
+        let [first, second, block] = work.blocks(nonce_low).map(words);
         let midstate = compress(compress(INITIAL_STATE, &first), &second);
         let rounds = block.into_iter().zip(ROUND_CONSTANTS).take(12);
         let state_12 = rounds.fold(midstate, |state, (word, constant)| {
             sha256::round(state, word.wrapping_add(constant))
         });
-        let (target, _) = work.target.as_chunks();
-        let mut target = target.iter().rev().map(|bytes| u32::from_le_bytes(*bytes));
         Self {
             nonce_low,
-            target: core::array::from_fn(|_| target.next().unwrap_or_default()),
+            target: work.target_words(),
             midstate,
             block,
             state_12,
@@ -191,12 +177,9 @@ impl Schedule {
     }
 }
 
-/// The tag and the header up to the nonce, as the words that SHA-256 sees.
-fn tagged_words(header: &Header) -> Vec<u32> {
-    let tagged = [Tag::HEADER.bytes(), header.encoded().as_slice()].concat();
-    let (words, _) = tagged.as_chunks();
-    words
-        .iter()
-        .map(|bytes| u32::from_be_bytes(*bytes))
-        .collect()
+/// A block as the words that SHA-256 sees.
+fn words(block: [u8; 64]) -> [u32; 16] {
+    let (words, _) = block.as_chunks();
+    let mut words = words.iter().map(|bytes| u32::from_be_bytes(*bytes));
+    core::array::from_fn(|_| words.next().unwrap_or_default())
 }
