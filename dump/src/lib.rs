@@ -5,6 +5,7 @@
 //! current state and height commit together, so the tables are a chain at any moment.
 //!
 //! docs/postgres.md describes the tables for those who query them.
+#![forbid(unsafe_code)]
 
 mod batch;
 mod dumper;

@@ -49,7 +49,8 @@ enum Job {
         after_help = "Installs the wasm target, trunk, wasm-bindgen-cli and wasm-opt; a step that is done costs nothing."
     )]
     Setup {
-        /// Also what only tests and checks need: Chromium and its driver, typos, cargo-deny
+        /// Also what only tests and checks need: Chromium and its driver, PostgreSQL, schemathesis, typos,
+        /// cargo-deny
         #[arg(long)]
         all: bool,
     },
@@ -159,6 +160,7 @@ fn perform(workspace: &Workspace, job: Job) -> Result<ExitCode, Failure> {
             if all {
                 setup::for_tests()?;
                 setup::for_databases()?;
+                setup::for_rest()?;
                 setup::for_lints()?;
             }
             eprintln!("all set; wasm is built by {}", tools.wasm.describe());
