@@ -63,8 +63,6 @@ pub(super) struct HeaderJson {
     responses(
         (status = 200, description = "Blocks downwards from a height", body = BlocksJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -150,8 +148,7 @@ pub(crate) struct BlockPath {
     responses(
         (status = 200, description = "The block with its transactions", body = BlockDetailJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-block`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-block`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn one(

@@ -50,8 +50,6 @@ struct DifferJson {
     params(NetworkPath),
     responses(
         (status = 200, description = "What the last check found", body = ConsistencyJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn last(Network(network): Network) -> Result<Json<ConsistencyJson>, Problem> {
@@ -95,9 +93,7 @@ pub(crate) struct CheckingJson {
     responses(
         (status = 202, description = "The leader was asked; `GET` has the report within seconds", body = CheckingJson),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "`no-leader`: nobody is here who would compare", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn check(

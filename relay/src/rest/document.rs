@@ -2,17 +2,19 @@
 //!
 //! Each handler describes itself; here is what holds for all of them.
 
+use std::collections::BTreeMap;
+
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::middleware::map_response;
-use axum::response::Response;
+use axum::response;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
-    ResponseBuilder, Schema, Server,
+    Response, ResponseBuilder, Schema, Server,
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -66,19 +68,14 @@ pub(super) fn with_common_answers(mut document: OpenApi) -> OpenApi {
     {
         transaction.additional_properties = None;
     }
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
-            let content = ContentBuilder::new()
-                .schema(Some(Ref::from_schema_name("Problem")))
-                .build();
-            let problem = ResponseBuilder::new()
-                .description("Any other problem, such as `unavailable`, `overloaded` or `too-fast`")
-                .content(PROBLEM_JSON, content)
-                .build();
-            operation
-                .responses
-                .responses
-                .insert("default".to_owned(), RefOr::T(problem));
+            let responses = &mut operation.responses.responses;
+            if path.starts_with("/networks/{network}") {
+                add_answers_of_networks(responses);
+            }
+            let any = "Any other problem, such as `overloaded` or `too-fast`";
+            responses.insert("default".to_owned(), problem(any));
         }
         if let Some(read) = &mut item.get {
             let unchanged = ResponseBuilder::new()
@@ -90,6 +87,28 @@ pub(super) fn with_common_answers(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+fn add_answers_of_networks(responses: &mut BTreeMap<String, RefOr<Response>>) {
+    let unavailable = "`unavailable`: the network did not answer in time";
+    responses
+        .entry("503".to_owned())
+        .or_insert_with(|| problem(unavailable));
+    let unknown = "`no-such-network`";
+    match responses.get_mut("404") {
+        Some(RefOr::T(response)) => {
+            response.description = format!("{}, {unknown}", response.description)
+        }
+        _ => drop(responses.insert("404".to_owned(), problem(unknown))),
+    }
+}
+
+fn problem(description: &str) -> RefOr<Response> {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let problem = ResponseBuilder::new().description(description);
+    RefOr::T(problem.content(PROBLEM_JSON, content).build())
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -112,7 +131,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
 style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
 frame-ancestors 'none'";
 
-async fn allow_swagger_ui(mut response: Response) -> Response {
+async fn allow_swagger_ui(mut response: response::Response) -> response::Response {
     let policy = HeaderValue::from_static(POLICY);
     response
         .headers_mut()

@@ -52,7 +52,6 @@ pub(crate) struct DumpPath {
     params(NetworkPath),
     responses(
         (status = 200, description = "All targets, with the dumps of this network into them", body = DumpsJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -74,7 +73,7 @@ pub(crate) async fn list(
     params(NetworkPath, DumpPath),
     responses(
         (status = 200, description = "How the dump is", body = DumpJson),
-        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-target`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn one(
@@ -98,10 +97,9 @@ pub(crate) async fn one(
     responses(
         (status = 202, description = "It runs, and the tables are there", body = DumpJson),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-target`", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "`dump-busy`", body = Problem, content_type = PROBLEM_JSON),
         (status = 502, description = "`dump-failed`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn start(
@@ -124,8 +122,7 @@ pub(crate) async fn start(
     responses(
         (status = 204, description = "Nothing more is written"),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-target`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-target`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn stop(

@@ -44,8 +44,6 @@ struct IssuedJson {
     responses(
         (status = 200, description = "Those that hold", body = InvitationsJson),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -111,12 +109,10 @@ pub(crate) struct InvitedJson {
         (status = 201, description = "It is durably stored", body = InvitedJson),
         (status = 400, description = "`bad-body`, `bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "`open-network`, `too-many`", body = Problem, content_type = PROBLEM_JSON),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
         (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "`bad-body`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn issue(
@@ -164,8 +160,7 @@ pub(crate) struct InvitationPath {
         (status = 204, description = "Nobody joins by it any more"),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-invitation`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-invitation`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn revoke(

@@ -83,8 +83,6 @@ enum LogEventJson {
     responses(
         (status = 200, description = "Entries upwards from an index, each with its encoding and the relay's signature in it", body = LogJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(

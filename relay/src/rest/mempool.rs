@@ -46,8 +46,6 @@ struct PendingJson {
     responses(
         (status = 200, description = "Pending transactions in the order in which they would be included", body = MempoolJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(

@@ -6,7 +6,7 @@ use shared::message::{Leader, Member, PROTOCOL_VERSION};
 use shared::network::{Admission, Consensus, Holder, NetworkParameters};
 use utoipa::ToSchema;
 
-use super::problem::{PROBLEM_JSON, Problem};
+use super::problem::Problem;
 use super::query::{Network, NetworkPath};
 
 #[derive(Serialize, ToSchema)]
@@ -37,8 +37,6 @@ struct NetworkName {
     params(NetworkPath),
     responses(
         (status = 200, description = "The core of the network answers", body = HealthJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn health(Network(network): Network) -> Result<Json<HealthJson>, Problem> {
@@ -72,8 +70,6 @@ pub(crate) struct ReadyJson {
     params(NetworkPath),
     responses(
         (status = 200, description = "Members can be served", body = ReadyJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn ready(Network(network): Network) -> Result<Json<ReadyJson>, Problem> {
@@ -151,7 +147,6 @@ impl From<Admission> for AdmissionJson {
     params(NetworkPath),
     responses(
         (status = 200, description = "What members agreed on before the first block", body = ParametersJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn parameters(Network(network): Network) -> Json<ParametersJson> {
@@ -234,8 +229,6 @@ struct MemberJson {
     params(NetworkPath),
     responses(
         (status = 200, description = "Everyone present, by number", body = MembersJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn members(Network(network): Network) -> Result<Json<MembersJson>, Problem> {
@@ -287,8 +280,6 @@ struct LeaderJson {
     params(NetworkPath),
     responses(
         (status = 200, description = "Who leads, if anyone does", body = LeaderAnswerJson),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn leader(Network(network): Network) -> Result<Json<LeaderAnswerJson>, Problem> {

@@ -49,8 +49,6 @@ enum ProofEndJson {
     responses(
         (status = 200, description = "The entry under the key, or none, with its proof against the tip's `state_root` (section 8.2 of the protocol)", body = KeyProofJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn key(
@@ -121,8 +119,7 @@ struct HistoryJson {
     responses(
         (status = 200, description = "Both history roots, with the proof that the newer history begins with the older", body = HistoryProofJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-block`: the chain does not reach so far; `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-block`: the chain does not reach so far", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn history(

@@ -25,10 +25,9 @@ type ReceiptFile = ([(HeaderName, String); 2], Vec<u8>);
     responses(
         (status = 200, description = "The receipt as a file, to be verified offline: in the page, by `block-chain-worker verify-receipt`, or by the protocol's section 17", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-transaction`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-transaction`", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "`not-final`: it is not mined yet, or its block is not decided", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "`no-receipt`: it would be too long", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn file(

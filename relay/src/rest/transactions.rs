@@ -44,11 +44,9 @@ pub(crate) struct AdmittedJson {
         (status = 202, description = "It is durably stored and will be included", body = AdmittedJson),
         (status = 200, description = "It is in a block already", body = AdmittedJson),
         (status = 400, description = "`bad-transaction`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
         (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
         (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "`refused-transaction`: valid bytes that the network does not take, such as a used sequence", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn submit(
@@ -125,8 +123,7 @@ pub(crate) struct TransactionPath {
     responses(
         (status = 200, description = "The transaction, and what became of it", body = FoundJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-transaction`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-transaction`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn one(
