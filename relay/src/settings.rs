@@ -77,6 +77,7 @@ pub struct Settings {
     /// The relay's own page always may
     #[arg(
         long = "allowed-origin",
+        help_heading = "Https and pages",
         env = "TABCHAIN_ALLOWED_ORIGINS",
         value_name = "URL",
         value_delimiter = ',',
@@ -89,12 +90,19 @@ pub struct Settings {
     pub addresses: AddressSettings,
 
     /// Shape of the logs, which go to standard error
-    #[arg(long, env = "TABCHAIN_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(
+        long,
+        help_heading = "Logs",
+        env = "TABCHAIN_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text
+    )]
     pub log_format: LogFormat,
 
     /// What to log: error, warn, info, debug or trace, or a filter such as relay=debug,info
     #[arg(
         long,
+        help_heading = "Logs",
         env = "TABCHAIN_LOG",
         value_name = "FILTER",
         default_value = "info"
@@ -347,6 +355,7 @@ impl OperationSettings {
 
 /// Whether and how to serve https.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Https and pages")]
 pub struct TlsSettings {
     /// Serve https: `--tls self-signed` makes a certificate and keeps it in the data folder,
     /// `--tls CERT KEY` takes yours (PEM files)
