@@ -34,12 +34,23 @@ async fn bytes_that_are_no_message_close_the_socket() {
 #[tokio::test]
 async fn another_version_is_told_which_one_is_spoken() {
     let relay = Local::start().await;
-    let mut socket = wire::connect(relay.port()).await.unwrap();
-    let frame = tungstenite::Message::binary(vec![PROTOCOL_VERSION + 1, 0]);
-    socket.send(frame).await.unwrap();
-    let (code, reason) = wire::closing(&mut socket).await;
-    assert_eq!(code, ErrorCode::Version.close_code());
-    assert!(reason.contains("version 1"), "{reason}");
+    let newer = PROTOCOL_VERSION + 1;
+    // One that speaks no other version, and one that would like to.
+    let hello = Message::Hello(Hello {
+        protocol_version: newer,
+        network: None,
+        key: SecretKey::from_seed(&[1; 32]).public_key(),
+        nonce: [0; 32],
+        agent: Text::truncated("newer"),
+    });
+    for frame in [vec![newer, 0], hello.to_frame()] {
+        let mut socket = wire::connect(relay.port()).await.unwrap();
+        let frame = tungstenite::Message::binary(frame);
+        socket.send(frame).await.unwrap();
+        let (code, reason) = wire::closing(&mut socket).await;
+        assert_eq!(code, ErrorCode::Version.close_code());
+        assert!(reason.contains("version 1"), "{reason}");
+    }
 }
 
 #[tokio::test]

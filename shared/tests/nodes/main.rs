@@ -21,5 +21,6 @@ mod main_job;
 mod rejections;
 mod stake;
 mod stopping;
+mod versions;
 mod visitors;
 mod world;
