@@ -10,18 +10,22 @@ mod messages;
 mod room;
 
 use std::path::Path;
+use std::thread;
 
-use dialect::Server;
+use dialect::{Connection, Server};
 use messages::{Kind, Messages};
 use room::{Pace, Room, Run};
 
 pub use dialect::Programs;
 
 use crate::load::LoadError;
+use crate::load::program::Program;
 use crate::{Figure, median};
 
 /// Sockets in a room.
 pub const ROOMS: [usize; 2] = [200, 1000];
+/// Members that join at a time.
+const JOINERS: usize = 16;
 /// Each server has its turn in each; medians are reported.
 const ROUNDS: usize = 3;
 /// Deliveries that warm a server up.
@@ -87,10 +91,7 @@ fn measure(
     let data = data.join(format!("{}-{sockets}-{round}", server.name()));
     std::fs::create_dir_all(&data).map_err(LoadError::io("a data folder"))?;
     let program = server.start(programs, &data)?;
-    let mut connections = Vec::with_capacity(sockets);
-    for member in 0..sockets {
-        connections.push(server.join(&program, member)?);
-    }
+    let connections = join_all(server, &program, sockets)?;
     let network = connections
         .first()
         .map(|connection| connection.network)
@@ -124,6 +125,39 @@ fn measure(
         );
     }
     Ok(samples)
+}
+
+/// The first member joins alone, so that it leads. The others come together: those that have
+/// joined answer nothing before all have, and a server waits only so long for an answer.
+fn join_all(
+    server: Server,
+    program: &Program,
+    sockets: usize,
+) -> Result<Vec<Connection>, LoadError> {
+    let mut connections = vec![server.join(program, 0)?];
+    let others: Vec<_> = (1..sockets).collect();
+    let joined: Result<Vec<Vec<_>>, _> = thread::scope(|scope| {
+        let join = |members: &[usize]| {
+            members
+                .iter()
+                .map(|member| server.join(program, *member))
+                .collect()
+        };
+        let joining: Vec<_> = others
+            .chunks(others.len().div_ceil(JOINERS))
+            .map(|members| scope.spawn(move || join(members)))
+            .collect();
+        joining
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or(Err(LoadError::Silence("a thread that joins members")))
+            })
+            .collect()
+    });
+    connections.extend(joined?.into_iter().flatten());
+    Ok(connections)
 }
 
 /// The medians over the rounds.
