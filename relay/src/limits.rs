@@ -40,6 +40,13 @@ pub const SOCKET_BATCH_BYTES: usize = 64 * 1024;
 pub const FRAMES_PER_WRITE_MAX: usize = 64;
 /// Inputs and completions that a network's core takes in before what they gave is written.
 pub const BURST_MAX: usize = 64;
+/// Time from one fan-out to the next for each socket of the network, in which messages to many are
+/// gathered: a write to a socket takes some microseconds.
+pub const FAN_OUT_PAUSE_PER_SOCKET: Duration = Duration::from_micros(125);
+/// The same for any number of sockets.
+pub const FAN_OUT_PAUSE_MAX: Duration = Duration::from_millis(25);
+/// Messages to many that are gathered at most.
+pub const FAN_OUTS_GATHERED_MAX: usize = 16;
 /// Bytes of frames that are gathered before they are written to a socket.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = SOCKET_BATCH_BYTES;
 /// Bytes of a socket's write buffer: what is gathered, one frame, and its header.

@@ -3,7 +3,9 @@
 
 mod creation;
 mod handle;
+mod journal;
 mod keeper;
+mod outgoing;
 mod task;
 
 use std::collections::HashMap;

@@ -256,7 +256,10 @@ impl Queue {
 
     /// Writes what the wire takes; without one, or where that is not all, wakes the socket.
     fn flush(&mut self) {
-        if !self.is_full && !self.frames.is_empty() {
+        if self.frames.is_empty() {
+            return;
+        }
+        if !self.is_full {
             self.write();
         }
         if (self.wire.is_none() || self.is_full)

@@ -1,5 +1,5 @@
 //! A plain TCP connection that serves HTTP and then a WebSocket, and on which the network's task
-//! writes frames without waking anyone ([ADR 0071](../../docs/adr/0062-frames-without-wakeups.md)).
+//! writes frames without waking anyone ([ADR 0062](../../docs/adr/0062-frames-without-wakeups.md)).
 //!
 //! Whoever has frames writes them by [`Wire::write`] as far as the system takes them. The
 //! WebSocket layer, which answers pings and closes, writes by its [`WireStream`]. Both write in

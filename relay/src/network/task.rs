@@ -8,13 +8,15 @@ use dump::Position;
 use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
 use shared::relay::Relay;
-use shared::relay::interface::{ConnectionId, Effect, Event, Report, RequestId};
+use shared::relay::interface::{ConnectionId, Effect, Event, RequestId};
 use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info};
 
 use super::handle::{Administered, Input, Look, Measured, Rows};
+use super::journal;
+use super::outgoing::{Due, Outgoing};
 use crate::clock::{now_ms, random};
 use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::metrics;
@@ -31,9 +33,7 @@ pub(crate) struct NetworkTask {
     completions: mpsc::UnboundedReceiver<Completion>,
     inputs: mpsc::Receiver<Input>,
     connections: HashMap<ConnectionId, Connection>,
-    /// Connections for which something was queued since the last flush, and since when.
-    unflushed: Vec<ConnectionId>,
-    unflushed_since: Option<std::time::Instant>,
+    outgoing: Outgoing,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
     submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
@@ -52,8 +52,6 @@ struct Connection {
     outbox: Outbox,
     /// The core has closed it: frames that still come in are not for it any more.
     is_closing: bool,
-    /// It is among the unflushed ones.
-    is_unflushed: bool,
 }
 
 impl NetworkTask {
@@ -72,8 +70,7 @@ impl NetworkTask {
             completions,
             inputs,
             connections: HashMap::new(),
-            unflushed: Vec::new(),
-            unflushed_since: None,
+            outgoing: Outgoing::default(),
             questions: HashMap::new(),
             submissions: HashMap::new(),
             administrations: HashMap::new(),
@@ -100,8 +97,9 @@ impl NetworkTask {
         while !self.has_ended() {
             burst += 1;
             let is_idle = self.inputs.is_empty() && self.completions.is_empty();
-            if is_idle || burst >= BURST_MAX {
-                self.flush();
+            let is_free = is_idle || burst >= BURST_MAX;
+            self.flush(is_free);
+            if is_free {
                 burst = 0;
             }
             let deadline = self.next_deadline();
@@ -137,7 +135,8 @@ impl NetworkTask {
 
     fn next_deadline(&self) -> Option<Instant> {
         let registration = self.registrations.front().map(|(by, _)| *by);
-        [self.wake_at, registration, self.stop_by]
+        let fan_out = self.outgoing.deadline().map(Instant::from_std);
+        [self.wake_at, registration, self.stop_by, fan_out]
             .into_iter()
             .flatten()
             .min()
@@ -267,7 +266,6 @@ impl NetworkTask {
                 let open = Connection {
                     outbox,
                     is_closing: false,
-                    is_unflushed: false,
                 };
                 self.connections.insert(connection, open);
                 self.registrations
@@ -367,7 +365,7 @@ impl NetworkTask {
                 let delay = Duration::from_millis(time_ms.saturating_sub(now_ms()));
                 self.wake_at = Instant::now().checked_add(delay);
             }
-            Effect::Report(report) => self.log(&report),
+            Effect::Report(report) => journal::note(&self.name, &report),
         }
     }
 
@@ -380,17 +378,13 @@ impl NetworkTask {
     ) {
         let frame = Frame::new(&frame);
         let now = std::time::Instant::now();
-        self.unflushed_since.get_or_insert(now);
+        self.outgoing.queued(connections, now);
         for &connection in connections {
             let Some(open) = self.connections.get_mut(&connection) else {
                 continue;
             };
             if open.is_closing {
                 continue;
-            }
-            if !open.is_unflushed {
-                open.is_unflushed = true;
-                self.unflushed.push(connection);
             }
             if open.outbox.send(frame.clone(), now).is_err() {
                 open.outbox.cut(Closing::too_slow());
@@ -405,17 +399,26 @@ impl NetworkTask {
         }
     }
 
-    /// Has everything sent that was queued.
-    fn flush(&mut self) {
-        let mut is_delivered = false;
-        for connection in self.unflushed.drain(..) {
-            if let Some(open) = self.connections.get_mut(&connection) {
-                open.is_unflushed = false;
-                is_delivered |= open.outbox.flush();
-            }
-        }
-        let since = self.unflushed_since.take();
-        if let (Some(since), true) = (since, is_delivered) {
+    /// Has sent what is due of what was queued.
+    fn flush(&mut self, is_free: bool) {
+        let now = std::time::Instant::now();
+        let sockets = self.connections.len();
+        let Some((due, since)) = self.outgoing.take_due(now, is_free, sockets) else {
+            return;
+        };
+        let flush = |open: &Connection| open.outbox.flush();
+        let is_delivered = match due {
+            Due::All => self
+                .connections
+                .values()
+                .map(flush)
+                .fold(false, core::ops::BitOr::bitor),
+            Due::These(connections) => connections
+                .iter()
+                .filter_map(|connection| self.connections.get(connection).map(flush))
+                .fold(false, core::ops::BitOr::bitor),
+        };
+        if is_delivered {
             metrics::delivered_after(since.elapsed());
         }
     }
@@ -429,70 +432,6 @@ impl NetworkTask {
     fn next_request(&mut self) -> RequestId {
         self.last_request = self.last_request.wrapping_add(1);
         self.last_request
-    }
-
-    fn log(&self, report: &Report) {
-        let network = self.name.as_str();
-        match report {
-            Report::Joined(member) => {
-                info!(network, id = member.id, key = %member.key, "a member joined");
-            }
-            Report::Left { key, evicted: true } => {
-                metrics::evicted(network);
-                info!(network, %key, "a member was removed: three pings without an answer");
-            }
-            Report::Left {
-                key,
-                evicted: false,
-            } => info!(network, %key, "a member left"),
-            Report::Led(Some(leader)) => {
-                info!(
-                    network,
-                    id = leader.id,
-                    term = leader.term,
-                    "a member leads"
-                );
-            }
-            Report::Led(None) => info!(network, "nobody leads"),
-            Report::Block {
-                height,
-                transactions,
-            } => info!(network, height, transactions, "a block joined the chain"),
-            Report::Decided { height } => info!(network, height, "a block is final"),
-            Report::Forced { members } => info!(network, members, "the relay set the roster"),
-            Report::Lost { entries } => warn!(
-                network,
-                entries,
-                "the store is an older copy: it lacks log entries, and members are asked for them"
-            ),
-            Report::Recovered { entries } => {
-                info!(network, entries, "members have given back the log");
-            }
-            Report::Forked => error!(
-                network,
-                "this relay has signed two different logs, as one does that was restored from an \
-                 older copy: the network is stopped. Restore the newer copy, or begin a new network"
-            ),
-            Report::Convicted(conviction) => warn!(
-                network,
-                key = %conviction.key,
-                offence = ?conviction.offence,
-                "a member has signed what contradicts itself"
-            ),
-            // Strangers can cause any number of these.
-            Report::Rejected { key, rejection } => {
-                let kind = rejection.kind.name();
-                metrics::rejected(network, kind);
-                let key = key.map(|key| key.to_string());
-                debug!(
-                    network,
-                    kind,
-                    key,
-                    reason = rejection.reason,
-                    "something was refused"
-                );
-            }
-        }
     }
 }
 

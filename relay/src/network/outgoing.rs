@@ -1,0 +1,152 @@
+//! When frames that are queued for sockets are written.
+//!
+//! A message to one member goes out as soon as there is nothing else to do. One to many members
+//! costs a call to the system for each of them: those that follow closely upon each other go out
+//! together ([ADR 0063](../../../docs/adr/0063-fan-out-in-steps.md)).
+
+use std::time::{Duration, Instant};
+
+use shared::relay::interface::ConnectionId;
+
+use crate::limits::{FAN_OUT_PAUSE_MAX, FAN_OUT_PAUSE_PER_SOCKET, FAN_OUTS_GATHERED_MAX};
+
+/// What is queued and not written.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// Sockets for which something was queued that is for nobody else.
+    single: Vec<ConnectionId>,
+    /// Messages to many that were queued.
+    fan_outs: usize,
+    /// Before this, messages to many wait for others.
+    paused_until: Option<Instant>,
+    /// When the oldest of all that was queued.
+    since: Option<Instant>,
+}
+
+/// Which sockets are to be written to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    These(Vec<ConnectionId>),
+    All,
+}
+
+impl Outgoing {
+    /// Notes that a frame was queued for these sockets.
+    pub(super) fn queued(&mut self, connections: &[ConnectionId], now: Instant) {
+        match connections {
+            [] => return,
+            [one] => self.single.push(*one),
+            _ => self.fan_outs += 1,
+        }
+        self.since.get_or_insert(now);
+    }
+
+    /// Takes out what is to be written by now, and since when the oldest of it has waited.
+    /// `is_free` says that there is nothing else to do, or that there was enough of it; `sockets`
+    /// is how many there are.
+    pub(super) fn take_due(
+        &mut self,
+        now: Instant,
+        is_free: bool,
+        sockets: usize,
+    ) -> Option<(Due, Instant)> {
+        let is_over = self.paused_until.is_none_or(|until| until <= now);
+        let are_enough = is_free && self.fan_outs >= FAN_OUTS_GATHERED_MAX;
+        if self.fan_outs > 0 && (is_over || are_enough) {
+            self.fan_outs = 0;
+            self.single.clear();
+            self.paused_until = now.checked_add(pause(sockets));
+            return Some((Due::All, self.since.take()?));
+        }
+        if !is_free || self.single.is_empty() {
+            return None;
+        }
+        let single = core::mem::take(&mut self.single);
+        let since = if self.fan_outs == 0 {
+            self.since.take()
+        } else {
+            self.since
+        };
+        Some((Due::These(single), since?))
+    }
+
+    /// When something is to be written that nothing but time holds back.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.paused_until.filter(|_| self.fan_outs > 0)
+    }
+}
+
+/// Between the beginnings of two fan-outs.
+fn pause(sockets: usize) -> Duration {
+    let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
+    FAN_OUT_PAUSE_PER_SOCKET
+        .saturating_mul(sockets)
+        .min(FAN_OUT_PAUSE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: [ConnectionId; 3] = [1, 2, 3];
+    /// Enough for the longest pause.
+    const SOCKETS: usize = 10_000;
+    const TICK: Duration = Duration::from_millis(1);
+
+    fn at(ticks: u32) -> Instant {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *START.get_or_init(Instant::now) + TICK * ticks
+    }
+
+    #[test]
+    fn a_message_to_all_goes_out_at_once_and_those_after_it_together() {
+        let mut outgoing = Outgoing::default();
+        outgoing.queued(&ROOM, at(0));
+        assert_eq!(outgoing.deadline(), None);
+        let due = outgoing.take_due(at(0), true, SOCKETS);
+        assert_eq!(due, Some((Due::All, at(0))));
+
+        outgoing.queued(&ROOM, at(1));
+        outgoing.queued(&ROOM, at(2));
+        assert_eq!(outgoing.take_due(at(2), true, SOCKETS), None);
+        let over = at(0) + FAN_OUT_PAUSE_MAX;
+        assert_eq!(outgoing.deadline(), Some(over));
+        // Also while there is other work.
+        let due = outgoing.take_due(over, false, SOCKETS);
+        assert_eq!(due, Some((Due::All, at(1))));
+        assert_eq!(outgoing.deadline(), None);
+        assert_eq!(outgoing.take_due(over + TICK, true, SOCKETS), None);
+    }
+
+    #[test]
+    fn a_message_to_one_waits_for_none_to_all() {
+        let mut outgoing = Outgoing::default();
+        outgoing.queued(&ROOM, at(0));
+        outgoing.take_due(at(0), true, SOCKETS);
+        outgoing.queued(&ROOM, at(1));
+        outgoing.queued(&[2], at(2));
+        assert_eq!(outgoing.take_due(at(2), false, SOCKETS), None);
+        let due = outgoing.take_due(at(2), true, SOCKETS);
+        assert_eq!(due, Some((Due::These(vec![2]), at(1))));
+        assert_eq!(outgoing.take_due(at(3), true, SOCKETS), None);
+    }
+
+    #[test]
+    fn enough_messages_to_all_do_not_wait() {
+        let mut outgoing = Outgoing::default();
+        outgoing.queued(&ROOM, at(0));
+        outgoing.take_due(at(0), true, SOCKETS);
+        for _ in 0..FAN_OUTS_GATHERED_MAX {
+            assert_eq!(outgoing.take_due(at(1), true, SOCKETS), None);
+            outgoing.queued(&ROOM, at(1));
+        }
+        let due = outgoing.take_due(at(1), true, SOCKETS);
+        assert_eq!(due, Some((Due::All, at(1))));
+    }
+
+    #[test]
+    fn few_sockets_pause_for_less() {
+        assert_eq!(pause(2), 2 * FAN_OUT_PAUSE_PER_SOCKET);
+        assert_eq!(pause(SOCKETS), FAN_OUT_PAUSE_MAX);
+    }
+}
