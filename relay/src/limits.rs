@@ -70,6 +70,10 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
 /// Writes of a key on one page of its history.
 pub const WRITES_PER_PAGE_MAX: u32 = 100;
+/// Transactions of a sender on one page.
+pub const SENT_PER_PAGE_MAX: u32 = 100;
+/// Blocks that one request looks through for a sender's transactions.
+pub const SENT_BLOCKS_SEARCHED_MAX: usize = 1000;
 /// Entries of the decision log on one page of a list.
 pub const LOG_ENTRIES_PER_PAGE_MAX: u32 = 100;
 /// Blocks whose bytes one request checks.

@@ -19,6 +19,7 @@ pub(crate) mod problem;
 mod proofs;
 pub(crate) mod query;
 mod receipts;
+mod sent;
 mod share;
 mod stored;
 mod transactions;
@@ -75,6 +76,7 @@ fn of_network() -> OpenApiRouter<Context> {
         .routes(routes!(transactions::one))
         .routes(routes!(receipts::file))
         .routes(routes!(accounts::one))
+        .routes(routes!(sent::list))
         .routes(routes!(keys::lookup))
         .routes(routes!(proofs::key))
         .routes(routes!(proofs::history))

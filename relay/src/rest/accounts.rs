@@ -27,7 +27,7 @@ pub(crate) struct AccountJson {
 #[into_params(parameter_in = Path)]
 pub(crate) struct AccountPath {
     /// The public key, as `tab1…`.
-    key: String,
+    pub(super) key: String,
 }
 
 /// `GET …/accounts/{key}`: an account. One that never wrote, received or produced has zeros.
@@ -40,8 +40,6 @@ pub(crate) struct AccountPath {
     responses(
         (status = 200, description = "The account; zeros where the chain does not know the key", body = AccountJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn one(

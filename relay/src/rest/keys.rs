@@ -1,7 +1,5 @@
 //! Keys of the ledger.
 
-use core::str::FromStr;
-
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::chain::history_key;
@@ -12,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::encoding::OutcomeJson;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
-use super::query::{Network, NetworkPath, Parameters, Segment, parsed};
-use super::stored::{bodies, damaged, rows};
+use super::query::{At, Network, NetworkPath, Parameters, Segment, parsed};
+use super::stored::{bodies, damaged, rows, timestamps_ms};
 use crate::limits::WRITES_PER_PAGE_MAX;
 use crate::network::NetworkHandle;
 
@@ -76,8 +74,7 @@ pub(crate) struct Page {
     responses(
         (status = 200, description = "The value of the key, and its history", body = KeyJson),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "`no-such-key`, `no-such-network`", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "`no-such-key`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn lookup(
@@ -155,14 +152,7 @@ async fn writes(network: &NetworkHandle, places: &[Place]) -> Result<Vec<WriteJs
     let mut heights: Vec<_> = places.iter().map(|place| place.height).collect();
     heights.dedup();
     let bodies = bodies(network, heights.iter().copied()).await?;
-    let timestamps = network
-        .look(move |core| {
-            let chain = core.replica().chain();
-            let headers = heights.iter().filter_map(|height| chain.header(*height));
-            let headers = headers.map(|sealed| (sealed.header.height, sealed.header.timestamp_ms));
-            headers.collect::<std::collections::HashMap<_, _>>()
-        })
-        .await?;
+    let timestamps = timestamps_ms(network, heights).await?;
     let write = |place: &Place| {
         let body = bodies.get(&place.height)?;
         let index = usize::try_from(place.index).ok()?;
@@ -194,32 +184,5 @@ impl From<&KeyEntry> for EntryJson {
             writer: entry.writer.to_string(),
             height: entry.height,
         }
-    }
-}
-
-/// A place, written HEIGHT.INDEX.
-struct At(Place);
-
-impl At {
-    /// Behind all places.
-    const END: Self = Self(Place {
-        height: u64::MAX,
-        index: u32::MAX,
-    });
-}
-
-impl FromStr for At {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let place = text.split_once('.').and_then(|(height, index)| {
-            Some(Place {
-                height: height.parse().ok()?,
-                index: index.parse().ok()?,
-            })
-        });
-        place
-            .map(Self)
-            .ok_or("a place is written HEIGHT.INDEX, such as 17.0: take it from `next`")
     }
 }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use shared::store::Place;
 use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
@@ -89,5 +90,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let Json(body) = Json::from_request(request, state).await?;
         Ok(Self(body))
+    }
+}
+
+/// A transaction's place in the chain, written HEIGHT.INDEX.
+pub(super) struct At(pub(super) Place);
+
+impl At {
+    /// Behind all places.
+    pub(super) const END: Self = Self(Place {
+        height: u64::MAX,
+        index: u32::MAX,
+    });
+}
+
+impl FromStr for At {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let place = text.split_once('.').and_then(|(height, index)| {
+            Some(Place {
+                height: height.parse().ok()?,
+                index: index.parse().ok()?,
+            })
+        });
+        place
+            .map(Self)
+            .ok_or("a place is written HEIGHT.INDEX, such as 17.0: take it from `next`")
     }
 }

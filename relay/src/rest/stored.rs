@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use shared::block::Body;
 use shared::encoding::decode;
+use shared::relay::Relay;
 use shared::replica::query_rows;
 use shared::store::{Query, Row, Table, key_number};
 
 use super::problem::{Kind, Problem};
-use crate::network::NetworkHandle;
+use crate::network::{NetworkHandle, Unanswered};
 
 /// Rows, all of them durable.
 pub(super) async fn rows(network: &NetworkHandle, query: Query) -> Result<Vec<Row>, Problem> {
@@ -28,6 +29,20 @@ pub(super) async fn bodies(
         .filter_map(|row| Some((key_number(&row.key)?, row)))
         .map(|(height, row)| Ok((height, decode("body", &row.value).map_err(damaged)?)))
         .collect()
+}
+
+/// When the blocks at these heights were made, in milliseconds since 1970 UTC.
+pub(super) async fn timestamps_ms(
+    network: &NetworkHandle,
+    heights: Vec<u64>,
+) -> Result<HashMap<u64, u64>, Unanswered> {
+    let look = move |core: &Relay| {
+        let chain = core.replica().chain();
+        let headers = heights.iter().filter_map(|height| chain.header(*height));
+        let times = headers.map(|sealed| (sealed.header.height, sealed.header.timestamp_ms));
+        times.collect()
+    };
+    network.look(look).await
 }
 
 /// A stored row is not what was stored.

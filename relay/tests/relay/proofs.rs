@@ -229,6 +229,64 @@ async fn the_history_of_a_key_is_paged() {
 }
 
 #[tokio::test]
+async fn what_a_key_has_sent_is_paged_newest_first() {
+    let relay = Local::start().await;
+    let (writer, other) = (
+        Member::start(1, relay.port()),
+        Member::start(2, relay.port()),
+    );
+    writer.joined().await;
+    other.joined().await;
+    let mut ids = Vec::new();
+    for value in ["1", "2", "3"] {
+        ids.push(write_finally(&relay, &writer, "a", value).await);
+    }
+    let Answer::Submitted(foreign) = other.put("b", "another's").await else {
+        panic!("the transaction should be submitted");
+    };
+    // Two in one block, and one of somebody else.
+    for value in ["4", "5"] {
+        let Answer::Submitted(id) = writer.put("a", value).await else {
+            panic!("the transaction should be submitted");
+        };
+        ids.push(id.to_string());
+    }
+    until("all wait for a block", || async {
+        let pending = get_ok(&relay, "/api/v1/mempool").await;
+        (pending["transactions"].as_array()?.len() == 3).then_some(())
+    })
+    .await;
+    writer.mine_one().await;
+    until("the last one is in a block", || async {
+        let (_, found) = get(&relay, &format!("/api/v1/transactions/{foreign}")).await;
+        found["included"]["height"].as_u64()
+    })
+    .await;
+    ids.reverse();
+
+    let resource = format!("/api/v1/accounts/{}/transactions", key(1));
+    for count in [1, 2, 100] {
+        let mut path = format!("{resource}?count={count}");
+        let mut seen = Vec::new();
+        loop {
+            let page = get_ok(&relay, &path).await;
+            let sent = page["transactions"].as_array().unwrap();
+            assert!(sent.len() <= count, "{page}");
+            seen.extend(sent.iter().map(|sent| sent["id"].clone()));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            path = format!("{resource}?count={count}&before={next}");
+        }
+        assert_eq!(seen, ids, "by {count}");
+    }
+    let nothing = get_ok(&relay, &format!("/api/v1/accounts/{}/transactions", key(9))).await;
+    assert_eq!(nothing, json!({ "transactions": [], "next": null }));
+    let (status, kind) = problem(&relay, &format!("{resource}?before=17")).await;
+    assert_eq!((status, kind.as_str()), (400, "bad-parameter"));
+}
+
+#[tokio::test]
 async fn the_leader_compares_the_replicas_when_an_administrator_asks() {
     let relay = Local::start().await;
     let client = Client::new();
