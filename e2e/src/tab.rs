@@ -102,8 +102,8 @@ impl Tab {
             .await
     }
 
-    /// Stops the page and its workers as the browser does with hidden tabs to save energy;
-    /// their sockets stay open.
+    /// Stops the page and its workers as the browser does with hidden tabs to save energy. What the
+    /// page is told first may reach its workers or not.
     pub async fn freeze(&self) -> Result<()> {
         self.devtools("Page.setWebLifecycleState", json!({ "state": "frozen" }))
             .await?;
