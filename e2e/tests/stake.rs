@@ -69,11 +69,10 @@ async fn whoever_holds_stake_produces_and_nobody_else(world: &mut World) -> Resu
     let newcomers_key = key(&newcomer).await?;
     let third = other.open_tab(&address).await?;
     third.wait_until_joined().await?;
-    let tabs = [&founder, &newcomer, &third];
 
     founder.click("mine-start").await?;
     newcomer.click("mine-start").await?;
-    wait_for_chain(&tabs, 1).await?;
+    wait_for_chain(&[&founder, &newcomer, &third], 1).await?;
     newcomer
         .wait_for("it does not produce, and says why", |page| {
             page.data("mining-state", "pause") == Some("no-stake")
@@ -82,10 +81,15 @@ async fn whoever_holds_stake_produces_and_nobody_else(world: &mut World) -> Resu
         })
         .await?;
 
-    let silent = absence_stops_all(world, &founder, &[&newcomer, &third]).await?;
+    let health = format!("{}api/v1/health", world.url()?);
+    let elsewhere = one.open_tab(&health).await?;
+    founder.close().await?;
+    let silent = absence_stops_all(&newcomer, &third).await?;
+    let founder = elsewhere;
     founder.go_to(&address).await?;
     founder.wait_until_joined().await?;
     assert_eq!(key(&founder).await?, founders_key);
+    let tabs = [&founder, &newcomer, &third];
     let height = founder.look().await?.height();
     founder.click("mine-start").await?;
     wait_for_chain(&tabs, height + 1).await?;
@@ -112,13 +116,11 @@ async fn whoever_holds_stake_produces_and_nobody_else(world: &mut World) -> Resu
     wait_for_chain(&tabs, tip.context("a block")?).await
 }
 
-/// The founder's tab goes elsewhere; the others say what is missing, and wait. Returns an epoch in
-/// which it was not here.
-async fn absence_stops_all(world: &World, founder: &Tab, others: &[&Tab; 2]) -> Result<u64> {
-    founder
-        .go_to(&format!("{}api/v1/health", world.url()?))
-        .await?;
-    let pages = wait_for_group(others, SOON, "nobody with stake is here", |pages| {
+/// Those who are left say what is missing, and wait. Returns an epoch in which nobody with stake
+/// was here.
+async fn absence_stops_all(newcomer: &Tab, third: &Tab) -> Result<u64> {
+    let condition = "nobody with stake is here";
+    let pages = wait_for_group(&[newcomer, third], SOON, condition, |pages| {
         pages.iter().all(|page| {
             page.members().len() == 2
                 && page.element("stake-absent").is_some()
@@ -128,13 +130,11 @@ async fn absence_stops_all(world: &World, founder: &Tab, others: &[&Tab; 2]) -> 
     .await?;
     let epoch = pages.first().and_then(|page| stake(page, "epoch"));
     let silent = epoch.context("an epoch")? + 1;
-    let [newcomer, _] = others;
     newcomer
-        .wait_for("an epoch goes by", |page| {
+        .wait_within(BLOCK_DEADLINE, "an epoch goes by", |page| {
             stake(page, "epoch") > Some(silent)
         })
         .await?;
-    founder.wait_until_leases_run_out().await?;
     Ok(silent)
 }
 
