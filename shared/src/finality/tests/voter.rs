@@ -132,10 +132,29 @@ fn waits_for_a_block_and_for_members_that_it_does_not_know_yet() {
 }
 
 #[test]
-fn votes_nil_on_what_is_wrong() {
-    let without_it = |bench: &Bench| Decision {
-        next_roster: roster_of(&bench.members[1..]),
+fn agrees_to_a_roster_that_leaves_out_who_has_left() {
+    let mut bench = Bench::new();
+    bench.sight.present.pop();
+    let shrunk = Decision {
+        next_roster: roster_of(&bench.members[..3]),
         ..bench.value(1)
+    };
+    bench.enter(1, 1);
+    assert_eq!(
+        ballots(&bench.propose(1, 1, &shrunk)),
+        [(Step::Prevote, 1, Some(shrunk.hash()))]
+    );
+}
+
+#[test]
+fn votes_nil_on_what_is_wrong() {
+    let without = |bench: &Bench, left_out: usize| {
+        let mut members = bench.roster.members.to_vec();
+        members.remove(left_out);
+        Decision {
+            next_roster: Roster::of(members),
+            ..bench.value(1)
+        }
     };
     let cases: [fn(&Bench) -> Decision; 5] = [
         |bench| Decision {
@@ -157,7 +176,8 @@ fn votes_nil_on_what_is_wrong() {
         },
     ];
     let built = cases.map(|case| case(&Bench::new()));
-    for wrong in built.into_iter().chain([without_it(&Bench::new())]) {
+    let itself_or_another = [0, 3].map(|left_out| without(&Bench::new(), left_out));
+    for wrong in built.into_iter().chain(itself_or_another) {
         let mut bench = Bench::new();
         bench.sight.conflicting.insert(block(13));
         bench.enter(1, 1);

@@ -222,10 +222,16 @@ impl Voter {
         }
     }
 
-    /// A member that stays agrees to nothing that leaves it out, and none does to members that are
-    /// not here: those could not decide what follows.
+    /// Nobody agrees to a roster that leaves out one of the present roster who is here and stays:
+    /// a lying leader could take one honest member after another out of it. Nor does anyone agree
+    /// to members that are not here: those could not decide what follows.
     fn judge_roster(&self, roster: &Roster, oracle: &dyn ChainOracle) -> Judgement {
-        if roster.index_of(&self.key).is_none() && oracle.means_to_stay() {
+        let is_left_out = |key: &PublicKey| roster.index_of(key).is_none();
+        let lasting = oracle.present().into_iter().filter(|member| member.stays);
+        let mut staying = lasting.filter(|member| self.log.roster.index_of(&member.key).is_some());
+        if (is_left_out(&self.key) && oracle.means_to_stay())
+            || staying.any(|member| is_left_out(&member.key))
+        {
             return Judgement::Refused;
         }
         let mut others = roster.members.iter().filter(|&member| *member != self.key);
