@@ -84,18 +84,21 @@ impl Relay {
         }
     }
 
-    /// Names a leader where there is none and somebody can lead. Its term is durable before
-    /// anyone hears of it.
+    /// Names a leader where there is none and somebody can lead: preferably one whose tab is not
+    /// throttled.
     pub(super) fn elect(&mut self) {
         if self.leader.is_none() {
-            self.appoint(None);
+            self.appoint(|member| (!member.status.visible, member.id));
         }
     }
 
-    /// Names another leader than the present one, if there is anyone else.
+    /// Names another leader than the present one, if there is anyone else: in turn, whoever can be
+    /// seen, so that a few who say that of themselves cannot keep it among them.
     pub(super) fn elect_another(&mut self) {
-        let present = self.leader.map(|leader| leader.id);
-        self.appoint(present);
+        match self.leader {
+            Some(present) => self.appoint(|member| (member.id <= present.id, member.id)),
+            None => self.elect(),
+        }
     }
 
     pub(super) fn lead(&mut self, now_ms: u64, leader: Leader) {
@@ -113,21 +116,16 @@ impl Relay {
         self.judge_finality(now_ms);
     }
 
-    fn appoint(&mut self, except: Option<MemberId>) {
+    /// Names the first in an order. Its term is durable before anyone hears of it. Who abstains can
+    /// propose nothing: it leads only where all do.
+    fn appoint(&mut self, place: impl Fn(&Member) -> (bool, MemberId)) {
         if !self.may_issue() {
             return;
         }
         let candidate = self
             .members()
             .filter(|member| member.status.synced && member.status.stays)
-            .min_by_key(|member| {
-                (
-                    Some(member.id) == except,
-                    !member.status.visible,
-                    except.is_some_and(|present| member.id < present),
-                    member.id,
-                )
-            });
+            .min_by_key(|member| (member.status.abstains, place(member)));
         let Some(candidate) = candidate else {
             return;
         };

@@ -4,7 +4,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use shared::limits::DEADLOCK_MS;
+use shared::limits::{DEADLOCK_MS, LEADER_STALL_MS};
 use shared::message::Message;
 use shared::node::interface::{Answer, Command};
 use shared::transaction::{Expect, Key, Value};
@@ -41,6 +41,24 @@ fn a_block_that_its_only_member_gave_up_does_not_become_final() {
     world.pass(2 * DEADLOCK_MS);
     let chain = world.view(0).chain;
     assert_eq!((chain.height, chain.final_height), (2, 2), "another one is");
+}
+
+#[test]
+fn members_that_say_they_can_be_seen_do_not_keep_the_lead_among_them() {
+    let mut world = World::new(4);
+    world.pass(1_000);
+    world.mine(0);
+    for index in [2, 3] {
+        world.hide(index);
+    }
+    for index in [0, 1] {
+        world.nodes[index].withholds = |message| matches!(message, Message::Proposal(_));
+    }
+    world.mine(0);
+    assert_eq!(world.relay.log().last().height, 1);
+    world.pass(3 * LEADER_STALL_MS);
+    assert_eq!(world.relay.log().last().height, 2);
+    assert_eq!(world.view(2).chain.forced_changes, 0);
 }
 
 #[test]

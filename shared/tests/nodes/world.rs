@@ -387,6 +387,13 @@ impl World {
         self.queue.push_back(Event::ToNode(index, event));
     }
 
+    /// A node's page is no longer to be seen.
+    pub(crate) fn hide(&mut self, index: usize) {
+        let event = node::Event::Visible(false);
+        self.queue.push_back(Event::ToNode(index, event));
+        self.settle();
+    }
+
     /// A vote with a node's key over its connection, behind the node's back.
     pub(crate) fn vote(&mut self, index: usize, ballot: Ballot) {
         let node = &self.nodes[index];
