@@ -84,35 +84,40 @@ impl FinalityPolicy {
         if !self.undecided {
             return Verdict::Wait { until_ms: None };
         }
-        let waiting_since_ms = self
-            .log_grew_at_ms
-            .max(self.undecided_since_ms)
-            .max(self.quorum_changed_at_ms);
+        let stuck_since_ms = self.log_grew_at_ms.max(self.undecided_since_ms);
+        // Who leaves or comes back is waited for anew, but never beyond this.
+        let deadlock_ms = stuck_since_ms.saturating_add(DEADLOCK_MS);
+        let waiting_since_ms = stuck_since_ms.max(self.quorum_changed_at_ms);
+        let replacement = next_roster(facts.present).filter(|_| facts.log.forced_changes_allowed());
         if self.quorum_present {
             // Locks are on a block that was lost: only a roster without them decides another one.
-            if now_ms >= waiting_since_ms.saturating_add(DEADLOCK_MS)
-                && facts.log.forced_changes_allowed()
-                && let Some(roster) = next_roster(facts.present)
+            if now_ms >= deadlock_ms
+                && let Some(roster) = replacement
             {
                 return Verdict::ReplaceRoster(roster);
             }
+            let term_began_at_ms = self.term_began_at_ms;
             // More than two thirds have said that this term decides nothing.
             let due_ms = if facts.nil_precommits >= facts.log.roster().quorum() {
-                self.term_began_at_ms.saturating_add(REFUSED_TERM_MS)
+                term_began_at_ms.saturating_add(REFUSED_TERM_MS)
             } else {
+                let latest_ms = stuck_since_ms.max(term_began_at_ms);
                 waiting_since_ms
-                    .max(self.term_began_at_ms)
+                    .max(term_began_at_ms)
                     .saturating_add(LEADER_STALL_MS)
+                    .min(latest_ms.saturating_add(DEADLOCK_MS))
             };
             return due(now_ms, due_ms, Verdict::NewTerm);
         }
-        match next_roster(facts.present) {
-            Some(roster) if facts.log.forced_changes_allowed() => due(
+        match replacement {
+            Some(roster) => due(
                 now_ms,
-                waiting_since_ms.saturating_add(FORCED_CHANGE_MS),
+                waiting_since_ms
+                    .saturating_add(FORCED_CHANGE_MS)
+                    .min(deadlock_ms),
                 Verdict::ReplaceRoster(roster),
             ),
-            _ => Verdict::Wait { until_ms: None },
+            None => Verdict::Wait { until_ms: None },
         }
     }
 

@@ -154,6 +154,35 @@ fn a_term_that_a_quorum_refuses_is_over() {
 }
 
 #[test]
+fn who_comes_and_goes_cannot_put_off_a_change_for_ever() {
+    let roster = roster_of(&secrets(4));
+    let three = &present(&roster, true)[..3];
+    let flapping = [false, true].map(|abstains| {
+        let mut present = three.to_vec();
+        present[2].abstains = abstains;
+        present
+    });
+    for (is_allowed, expected) in [
+        (
+            true,
+            Verdict::ReplaceRoster(Roster::of(roster.members[..3].to_vec())),
+        ),
+        (false, Verdict::NewTerm),
+    ] {
+        let log = log_with(&roster, is_allowed);
+        let mut policy = FinalityPolicy::new(START_MS);
+        let interval_ms = LEADER_STALL_MS / 2;
+        let mut verdicts = (0..=DEADLOCK_MS / interval_ms + 1).map(|time| {
+            let present = &flapping[usize::from(time % 2 == 1)];
+            let verdict = policy.judge(START_MS + time * interval_ms, &facts(&log, 1, present));
+            (time * interval_ms, verdict)
+        });
+        let acted = verdicts.find(|(_, verdict)| !matches!(verdict, Verdict::Wait { .. }));
+        assert_eq!(acted, Some((DEADLOCK_MS, expected)));
+    }
+}
+
+#[test]
 fn a_roster_that_ten_leaders_could_not_help_is_replaced() {
     let roster = roster_of(&secrets(3));
     let all = &present(&roster, true);
