@@ -8,6 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::{Ballot, LogEntry, Proposal, Step, Vote};
 use crate::block::SealedHeader;
 use crate::chain::{RestoreError, row_value};
+use crate::encoding::encode;
 use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
 use crate::keys::{PublicKey, SignatureError};
@@ -243,24 +244,43 @@ impl EvidenceBook {
         Ok(book)
     }
 
-    /// Keeps what holds and is new, and returns the row to be written; nothing where it is known
-    /// or there is no room.
+    /// Keeps what holds and is new, and returns the rows to be written; none where it is known
+    /// or there is no room. `matters` says of a key whether it votes or holds stake: where the
+    /// room is full, evidence against it takes the place of evidence against one that does not.
+    /// So nobody fills the room with keys of their own making.
     pub fn add(
         &mut self,
         network: &NetworkParameters,
         evidence: &Evidence,
-    ) -> Result<Option<Write>, EvidenceError> {
+        matters: impl Fn(&PublicKey) -> bool,
+    ) -> Result<Vec<Write>, EvidenceError> {
         let accused = evidence.accused(&network.relay);
-        let (_, kind) = accused;
+        if self.pieces.contains_key(&accused) {
+            return Ok(Vec::new());
+        }
+        let mut rows = Vec::new();
+        let mut replaced = None;
         // There is always room for the relay's.
-        let is_full = self.pieces.len() >= EVIDENCE_MAX && kind != EvidenceKind::Log;
-        if is_full || self.pieces.contains_key(&accused) {
-            return Ok(None);
+        if self.pieces.len() >= EVIDENCE_MAX && accused.1 != EvidenceKind::Log {
+            let mut kept = self.pieces.keys();
+            replaced = kept
+                .find(|(key, kind)| *kind != EvidenceKind::Log && !matters(key))
+                .filter(|_| matters(&accused.0))
+                .copied();
+            if replaced.is_none() {
+                return Ok(rows);
+            }
         }
         evidence.verify(network)?;
+        if let Some(replaced) = replaced {
+            self.pieces.remove(&replaced);
+            self.convictions
+                .retain(|conviction| (conviction.key, conviction.offence.kind()) != replaced);
+            rows.push(Write::remove(Table::Evidence, encode(&replaced)));
+        }
         self.keep(network, evidence.clone());
-        let key = crate::encoding::encode(&accused);
-        Ok(Some(Write::put(Table::Evidence, key, evidence)))
+        rows.push(Write::put(Table::Evidence, encode(&accused), evidence));
+        Ok(rows)
     }
 
     /// Who is convicted, and of what: in the order in which it came up, after a restart in that of

@@ -204,9 +204,11 @@ impl Node {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        let network = ledger.replica.chain().network();
-        if let Some(row) = ledger.evidence.add(network, evidence)? {
-            self.write(vec![row], Vec::new());
+        let (chain, roster) = (ledger.replica.chain(), ledger.log.roster());
+        let matters = |key: &PublicKey| roster.index_of(key).is_some() || chain.holds_stake(key);
+        let rows = ledger.evidence.add(chain.network(), evidence, matters)?;
+        if !rows.is_empty() {
+            self.write(rows, Vec::new());
             self.view_changed = true;
             self.distrust();
         }

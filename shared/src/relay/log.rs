@@ -57,7 +57,6 @@ impl Relay {
             || self.log.roster().index_of(&key).is_some()
             || self.members().any(|member| member.key == key)
             || self.replica.chain().holds_stake(&key);
-        // Keys that nobody knows would fill the room for evidence.
         if is_known {
             self.accuse(now_ms, Some(from), evidence);
         }
@@ -65,17 +64,19 @@ impl Relay {
 
     /// Keeps evidence, and tells everyone. Where it convicts the relay itself, the relay stops.
     pub(super) fn accuse(&mut self, now_ms: u64, from: Option<ConnectionId>, evidence: &Evidence) {
-        let network = self.network().clone();
-        match self.evidence.add(&network, evidence) {
-            Ok(None) => {}
-            Ok(Some(row)) if self.evidence.convicts_relay() => {
-                self.write(vec![row], Vec::new());
+        let (chain, roster) = (self.replica.chain(), self.log.roster());
+        let matters = |key: &PublicKey| roster.index_of(key).is_some() || chain.holds_stake(key);
+        match self.evidence.add(chain.network(), evidence, matters) {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) if self.evidence.convicts_relay() => {
+                self.write(rows, Vec::new());
                 self.stop_forked(now_ms);
             }
-            Ok(Some(row)) => {
-                self.report(Report::Convicted(evidence.conviction(&network.relay)));
+            Ok(rows) => {
+                let conviction = evidence.conviction(&self.network().relay);
+                self.report(Report::Convicted(conviction));
                 let frame = Message::Evidence(Box::new(evidence.clone())).to_frame();
-                self.write(vec![row], vec![Followup::FanOut(from, frame.into())]);
+                self.write(rows, vec![Followup::FanOut(from, frame.into())]);
             }
             Err(error) => {
                 let reason = format!("evidence was refused: {error}");

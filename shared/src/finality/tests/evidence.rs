@@ -12,7 +12,7 @@ use crate::finality::evidence::{
 use crate::finality::log::DecisionLog;
 use crate::finality::{Ballot, Decision, LogEntry, Proposal, Step};
 use crate::hash::Hash;
-use crate::keys::SecretKey;
+use crate::keys::{PublicKey, SecretKey};
 use crate::limits::EVIDENCE_MAX;
 use crate::network::{Consensus, Holder, NetworkParameters, Stake};
 use crate::store::{Rows, Table};
@@ -228,17 +228,17 @@ fn one_piece_is_kept_for_each_key_and_kind_up_to_a_limit_that_the_relay_does_not
     for voter in 0..EVIDENCE_MAX {
         for value in [Hash::ZERO, Hash([1; 32])] {
             let evidence = two_votes(&members, voter, Some(value));
-            rows.extend(book.add(&network(), &evidence).unwrap());
+            rows.extend(book.add(&network(), &evidence, |_| true).unwrap());
         }
     }
     assert_eq!(rows.len(), EVIDENCE_MAX);
     let one_more = two_votes(&members, EVIDENCE_MAX, Some(Hash::ZERO));
-    assert_eq!(book.add(&network(), &one_more), Ok(None));
+    assert_eq!(book.add(&network(), &one_more, |_| true), Ok(Vec::new()));
     assert!(!book.convicts_relay());
     let log = DecisionLog::new(&network());
     let entry = |at_ms| signed(log.record_forced(roster_of(&members[..3]), at_ms).unwrap());
-    let row = book.add(&network(), &entries(&entry(1), &entry(2)));
-    rows.extend(row.unwrap());
+    let added = book.add(&network(), &entries(&entry(1), &entry(2)), |_| true);
+    rows.extend(added.unwrap());
     assert!(book.convicts_relay());
     let mut stored = Rows::default();
     let rows = rows.into_iter().map(|row| crate::store::Row {
@@ -252,4 +252,34 @@ fn one_piece_is_kept_for_each_key_and_kind_up_to_a_limit_that_the_relay_does_not
     before.sort_by_key(|conviction| conviction.key);
     after.sort_by_key(|conviction| conviction.key);
     assert_eq!(before, after);
+}
+
+#[test]
+fn strangers_that_convict_themselves_leave_room_for_who_votes() {
+    let mut book = EvidenceBook::default();
+    let count = u8::try_from(EVIDENCE_MAX).unwrap() + 2;
+    let members = secrets(count);
+    let (voter, stranger) = (EVIDENCE_MAX, EVIDENCE_MAX + 1);
+    let matters = |key: &PublicKey| *key == members[voter].public_key();
+    let mut add = |accused: usize| {
+        let evidence = two_votes(&members, accused, Some(Hash::ZERO));
+        book.add(&network(), &evidence, matters).unwrap()
+    };
+    for accused in 0..EVIDENCE_MAX {
+        assert_eq!(add(accused).len(), 1);
+    }
+    assert!(add(stranger).is_empty(), "there is no room");
+    let rows = add(voter);
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0].value.is_none() && rows[1].value.is_some());
+    assert_eq!(
+        add(0).len() + add(voter).len(),
+        0,
+        "it is not replaced again"
+    );
+    assert_eq!(book.iter().count(), EVIDENCE_MAX);
+    let convicted = book.convictions().iter().map(|conviction| conviction.key);
+    let convicted: Vec<_> = convicted.collect();
+    assert_eq!(convicted.len(), EVIDENCE_MAX);
+    assert!(convicted.contains(&members[voter].public_key()));
 }
