@@ -103,7 +103,7 @@ pub const DEADLOCK_MS: u64 = 200_000;
 /// Nothing is decided for this long and a third of the roster is gone: the relay forces a new roster.
 pub const FORCED_CHANGE_MS: u64 = 60_000;
 
-/// Newest entries of the decision log that are kept in memory, to serve peers from.
+/// Newest entries of the decision log that are kept in memory, to compare with what is shown.
 pub const LOG_TAIL_ENTRIES_MAX: usize = 128;
 /// Terms before and after the present one of which votes are counted.
 pub const VOTE_ROUNDS_AROUND: u64 = 8;

@@ -9,7 +9,9 @@ use borsh::BorshSerialize;
 /// The tables. Keys are ordered as bytes; heights and indexes in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Name to value: parameters, the last term, the number of the next new member.
+    /// Name to value. A node: the network's parameters, its number, the newest slot that it has
+    /// signed for. The relay: the last term, the number of the next new member, the length that
+    /// its log is known to have had, invitations.
     Meta,
     /// Height to [`crate::block::SealedHeader`], best chain only.
     Headers,

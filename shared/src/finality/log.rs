@@ -1,18 +1,18 @@
 //! The decision log of one network, as each node and the relay verify and follow it.
 //!
-//! All entries are rows of [`crate::store::Table::Log`]. In memory are what the next entry must
-//! continue and the newest entries, from which most peers that ask can be served.
+//! All entries are rows of [`crate::store::Table::Log`], from which peers that ask are served. In
+//! memory are what the next entry must continue, and the newest entries: where the relay shows
+//! another one in the place of one of these, the two are evidence at once.
 
 use std::collections::VecDeque;
 
 use super::certificate::CertificateError;
 use super::evidence::Evidence;
 use super::{Certificate, Decision, LogEntry, LogEvent, LogRecord, Roster, Step};
-use crate::encoding::List;
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::held::Held;
 use crate::keys::{PublicKey, SignatureError};
-use crate::limits::{LOG_ENTRIES_PER_MESSAGE_MAX, LOG_TAIL_ENTRIES_MAX};
+use crate::limits::LOG_TAIL_ENTRIES_MAX;
 use crate::message::Certified;
 use crate::network::NetworkParameters;
 
@@ -357,19 +357,6 @@ impl DecisionLog {
         };
         let both = (self.entry(own)?.clone(), LogEntry::clone(theirs));
         Some(Evidence::Log(Box::new(both)))
-    }
-
-    /// The entries from this index on, as many as a message holds. Nothing where the first of them is not in
-    /// memory any more: load the rows.
-    #[must_use]
-    pub fn entries_from(&self, from: u64) -> Option<List<LogEntry, LOG_ENTRIES_PER_MESSAGE_MAX>> {
-        let skipped = usize::try_from(from.checked_sub(self.tail_start())?).ok()?;
-        Some(List::truncated(
-            self.tail
-                .iter()
-                .skip(skipped)
-                .map(|(_, entry)| entry.clone()),
-        ))
     }
 
     /// What is kept of it in memory.

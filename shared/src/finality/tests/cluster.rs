@@ -533,11 +533,8 @@ impl TestMember {
 
     fn follow(&mut self, log: &DecisionLog, chain: &Chain) {
         self.chain.blocks.extend(chain.blocks.clone());
-        while let Some(entry) = log
-            .entries_from(self.log.length())
-            .and_then(|entries| entries.first().cloned())
-        {
-            self.log.append(&entry).unwrap();
+        while let Some(entry) = log.entry(self.log.length()) {
+            self.log.append(entry).unwrap();
             if let LogEvent::Decided { decision, .. } = &entry.record.event {
                 self.chain.decide(decision.height, decision.block);
             }

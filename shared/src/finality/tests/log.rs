@@ -49,7 +49,7 @@ fn follows_decisions_and_restores() {
     let members = secrets(4);
     let mut log = log_with(roster_of(&members));
     assert_eq!(log.forced_changes(), 0);
-    let first = log.entries_from(0).unwrap().into_vec();
+    let first = log.entry(0).cloned();
     let entries: Vec<_> = (1..=3)
         .map(|height| decide(&mut log, height, &members[..3]))
         .collect();
@@ -62,7 +62,7 @@ fn follows_decisions_and_restores() {
     assert_eq!(restored.head(), log.head());
     assert_eq!(restored.last(), log.last());
     assert_eq!(restored.roster_hash(), log.roster_hash());
-    assert_eq!(restored.entries_from(2), log.entries_from(2));
+    assert_eq!(restored.entry(2), log.entry(2));
 }
 
 #[test]
@@ -300,7 +300,9 @@ fn notices_edited_rows() {
     for height in 1..4 {
         decide(&mut log, height, &members);
     }
-    let mut stored = log.entries_from(0).unwrap().into_vec();
+    let mut stored: Vec<_> = (0..4)
+        .filter_map(|index| log.entry(index).cloned())
+        .collect();
     if let LogEvent::Decided { decision, .. } = &mut stored[1].record.event {
         decision.block = block(99);
     }
@@ -323,7 +325,7 @@ fn keeps_a_bounded_tail() {
     for height in 1..=kept + 9 {
         decide(&mut log, height, &members);
     }
-    assert_eq!(log.entries_from(9), None);
-    assert_eq!(log.entries_from(10).unwrap()[0].record.index, 10);
-    assert_eq!(log.entries_from(log.length()).unwrap().len(), 0);
+    assert_eq!(log.entry(9), None);
+    assert_eq!(log.entry(10).unwrap().record.index, 10);
+    assert_eq!(log.entry(log.length()), None);
 }

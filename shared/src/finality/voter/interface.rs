@@ -54,7 +54,7 @@ pub struct PresentMember {
 }
 
 /// What a voter has bound itself to. It is durable before a vote that follows from it is signed:
-/// the node stores it in [`crate::store::Table::Meta`] as `votes`.
+/// the node stores it in [`crate::store::Table::Votes`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct VoteState {
     /// Length of the decision log under which this was voted. A longer log ends it.
