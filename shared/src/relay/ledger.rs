@@ -59,7 +59,7 @@ impl Relay {
             Message::Vote(vote) => self.vote(now_ms, from, &vote, frame),
             Message::Certified(certified) => self.certified(now_ms, from, *certified),
             Message::RequestCheck => self.pass_check_request(now_ms, from),
-            Message::Check(query) => self.pass_check(now_ms, from, &query, frame),
+            Message::Check(query) => self.pass_check(from, &query, frame),
             Message::CheckAnswer(answer) => self.pass_answer(now_ms, from, &answer, frame),
             Message::CheckReport(report) => self.pass_report(now_ms, from, report, frame),
             Message::Log(entries) => self.recovered(now_ms, from, entries.into_vec()),

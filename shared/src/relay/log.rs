@@ -154,7 +154,10 @@ impl Relay {
 
     /// A certified decision is logged, and so final.
     pub(super) fn certified(&mut self, now_ms: u64, from: ConnectionId, certified: Certified) {
-        if certified.decision.instance < self.log.next_instance() || !self.may_issue() {
+        let is_old = certified.decision.instance < self.log.next_instance()
+            || certified.decision.forced_changes < self.log.forced_changes();
+        if is_old || !self.may_issue() {
+            // Perhaps of a leader that does not know the newest entry yet.
             return;
         }
         let decision = &certified.decision;
@@ -303,15 +306,9 @@ impl Relay {
         }
     }
 
-    pub(super) fn pass_check(
-        &mut self,
-        now_ms: u64,
-        from: ConnectionId,
-        query: &CheckQuery,
-        frame: &[u8],
-    ) {
+    pub(super) fn pass_check(&mut self, from: ConnectionId, query: &CheckQuery, frame: &[u8]) {
         let Some(member) = query.member else {
-            return self.pass_from_leader(now_ms, from, frame);
+            return self.pass_from_leader(from, frame);
         };
         if self.is_leader(from)
             && let Some(connection) = self.connection_of(member)
@@ -330,19 +327,14 @@ impl Relay {
         if self.is_leader(from) {
             self.last_check = Some((self.network_time_ms(now_ms), report));
         }
-        self.pass_from_leader(now_ms, from, frame);
+        self.pass_from_leader(from, frame);
     }
 
-    fn pass_from_leader(&mut self, now_ms: u64, from: ConnectionId, frame: &[u8]) {
+    /// What comes from others is perhaps of a leader that does not know yet that it has been
+    /// replaced.
+    fn pass_from_leader(&mut self, from: ConnectionId, frame: &[u8]) {
         if self.is_leader(from) {
             self.fan_out(Some(from), frame.into());
-        } else {
-            self.refuse(
-                now_ms,
-                from,
-                RejectionKind::OutOfTurn,
-                "only the leader sends this",
-            );
         }
     }
 

@@ -180,8 +180,8 @@ impl Relay {
     /// Entries that a member was asked for: verified like a stranger's, written, and told to all.
     pub(super) fn recovered(&mut self, now_ms: u64, from: ConnectionId, entries: Vec<LogEntry>) {
         if self.lacking_entries() == 0 {
-            let reason = "log entries came that are not lacking";
-            return self.refuse(now_ms, from, RejectionKind::OutOfTurn, reason);
+            // Perhaps another one was asked meanwhile, and was faster.
+            return;
         }
         if self.recovery.asked == Some(from) {
             self.recovery.asked = None;

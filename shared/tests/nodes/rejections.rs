@@ -10,10 +10,10 @@ use shared::finality::evidence::Evidence;
 use shared::finality::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
 use shared::hash::Hash;
 use shared::keys::Signature;
-use shared::limits::{PEER_ERRORS_PER_MINUTE_MAX, REJECTIONS_KEPT_MAX};
+use shared::limits::{FORCED_CHANGE_MS, PEER_ERRORS_PER_MINUTE_MAX, REJECTIONS_KEPT_MAX};
 use shared::message::{
-    AnnouncedBody, BlockAnnouncement, Certified, CheckAnswer, CheckQuery, ErrorCode, Hello,
-    Message, PROTOCOL_VERSION, Submission,
+    AnnouncedBody, BlockAnnouncement, Certified, CheckAnswer, CheckQuery, CheckReport, ErrorCode,
+    Hello, Message, PROTOCOL_VERSION, Submission,
 };
 use shared::node::interface::{Command, Connection};
 use shared::rejection::{RejectionCounts, RejectionKind};
@@ -210,6 +210,50 @@ fn of_the_entries_that_it_has_lost_a_relay_takes_none_that_it_has_not_signed() {
     world.send(0, Message::Log(List::truncated([entry])).to_frame());
     world.settle();
     assert_eq!(world.relay.view().lacking_entries, 0);
+}
+
+#[test]
+fn what_crosses_a_new_leader_or_entry_on_its_way_is_no_offence() {
+    let mut world = decided_world();
+    let check = (1, 1);
+    let query = CheckQuery {
+        check,
+        member: None,
+        start: 0,
+        end: 1,
+    };
+    let report = CheckReport {
+        check,
+        height: 1,
+        agree: List::default(),
+        differ: List::default(),
+        silent: List::default(),
+    };
+    let entry = world.nodes[1].node.log().unwrap().last_entry();
+    let entries = List::truncated(entry.cloned());
+    for message in [
+        Message::Check(query),
+        Message::CheckReport(report),
+        Message::Log(entries),
+    ] {
+        world.send(1, message.to_frame());
+    }
+    world.settle();
+    assert_eq!(world.relay.view().rejected, RejectionCounts::default());
+    assert_eq!(world.relay.last_check(), None, "it is not passed on either");
+
+    let certified = wrong_of_members(&world)
+        .into_iter()
+        .find(|(kind, _)| *kind == RejectionKind::Decision);
+    let before_the_change = certified.unwrap().1.to_frame();
+    world.stop_node(1);
+    world.stop_node(2);
+    world.mine(0);
+    world.pass(2 * FORCED_CHANGE_MS);
+    assert_eq!(world.view(0).chain.forced_changes, 1);
+    world.send(0, before_the_change);
+    world.settle();
+    assert_eq!(world.relay.view().rejected, RejectionCounts::default());
 }
 
 #[test]
