@@ -141,7 +141,7 @@ pub enum Command {
     Receipt {
         /// The transaction
         id: TransactionId,
-        /// Where to write it; `ID.receipt` if not named
+        /// Where to write it; `ID.tabreceipt` if not named
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

@@ -23,7 +23,7 @@ type ReceiptFile = ([(HeaderName, String); 2], Vec<u8>);
     operation_id = "receipt",
     params(NetworkPath, TransactionPath),
     responses(
-        (status = 200, description = "The receipt as a file, to be verified offline: in the page, by `block-chain-worker verify-receipt`, or by the protocol's section 17", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The receipt as a file, to be verified offline: in the page, by `block-chain-worker verify`, or by the protocol's section 17", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 400, description = "`bad-parameter`", body = Problem, content_type = PROBLEM_JSON),
         (status = 404, description = "`no-such-transaction`", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "`not-final`: it is not mined yet, or its block is not decided", body = Problem, content_type = PROBLEM_JSON),

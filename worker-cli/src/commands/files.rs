@@ -32,7 +32,7 @@ pub(super) async fn receipt(
     let Answer::Receipt(file) = node.command(Command::Receipt { id }).await? else {
         return Err(Failure::new(Class::Defect, "the node gave another answer"));
     };
-    let named = PathBuf::from(format!("{id}.receipt"));
+    let named = PathBuf::from(format!("{id}.tabreceipt"));
     let path = out.unwrap_or(&named);
     fs::write(path, &file).map_err(FolderError::io(path))?;
     let json = json!({ "transaction": id.to_string(), "file": path, "bytes": file.len() });
