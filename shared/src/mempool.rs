@@ -182,9 +182,10 @@ impl Mempool {
         Ok(replaced)
     }
 
-    /// Takes back a transaction of a block that has left the best chain, also where the pool is
-    /// full: it was acknowledged, and there are no more of these than a reorganisation returns.
-    /// False where it stands in the new branch as well, or has been overtaken there.
+    /// Takes back a transaction of a block that has left the best chain, or one that was pending
+    /// before a restart, also where the pool is full: it was acknowledged, and there are no more of
+    /// these than a reorganisation returns. False where it stands in the new branch as well, or has
+    /// been overtaken there.
     pub fn take_back(&mut self, pending: Pending, state: &State) -> bool {
         let transaction = pending.verified.transaction();
         let is_due = transaction.sequence >= state.account(&transaction.sender).next_sequence;

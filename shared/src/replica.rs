@@ -89,8 +89,9 @@ impl Replica {
                 submitter: row.submitter,
                 is_acknowledged: row.is_acknowledged,
             };
-            // A row that fits no more is one that a crash kept from being removed.
-            let _ = mempool.admit(pending, chain.state(), chain.height() + 1);
+            // Rows and state are of one batch, so each was pending at this tip, and some may be
+            // there by a reorganisation: beyond what is admitted.
+            mempool.take_back(pending, chain.state());
         }
         Ok(Self {
             chain,

@@ -10,6 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::block::Block;
 use shared::hash::TransactionId;
+use shared::limits::MEMPOOL_PER_SENDER_MAX;
+use shared::replica::Replica;
 use shared::store::Table;
 use shared::transaction::{Action, Expect, SignedTransaction};
 
@@ -184,4 +186,34 @@ fn what_a_reorganisation_returns_is_pending_again_and_can_be_mined() {
             .next_sequence,
         1
     );
+}
+
+#[test]
+fn what_a_reorganisation_returns_is_still_pending_after_a_restart() {
+    let mut recorder = Recorder::new();
+    let mined = 5;
+    let pending = MEMPOOL_PER_SENDER_MAX as u64;
+    let written: Vec<_> = (0..mined + pending)
+        .map(|sequence| put(1, sequence, "own", false))
+        .collect();
+    let (early, late) = written.split_at(5);
+    let mut first = Builder::new();
+    first.mine(8, early);
+    take(&mut recorder, &first.blocks);
+    for signed in late {
+        let (_, writes) = recorder.replica.admit(signed.clone(), public(1)).unwrap();
+        recorder.store.write(&writes);
+    }
+    let mut second = Builder::new();
+    second.mine(9, &[]);
+    second.mine(9, &[]);
+    take(&mut recorder, &second.blocks);
+
+    let restored = Replica::restore(network(), &recorder.store.rows(), None).unwrap();
+    for signed in &written {
+        let sequence = signed.transaction.sequence;
+        let id = signed.transaction.id();
+        assert!(recorder.replica.mempool().hash_of(&id).is_some());
+        assert!(restored.mempool().hash_of(&id).is_some(), "{sequence}");
+    }
 }
