@@ -157,9 +157,7 @@ impl Follower {
         // The source has judged the time by its clock.
         let inserted = self.chain.insert_header(sealed, sealed.header.timestamp_ms);
         let is_new = inserted.map_err(|error| match error {
-            HeaderError::TooFar { .. } | HeaderError::TooManySides => {
-                DumpError::Crowded(error.to_string())
-            }
+            HeaderError::TooFar { .. } => DumpError::Crowded(error.to_string()),
             other => invalid(other.to_string()),
         })?;
         let body = Arc::new(body);

@@ -1,5 +1,6 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::staking::Frozen;
@@ -51,9 +52,6 @@ pub enum HeaderError {
         /// The header's.
         came: u64,
     },
-    /// Too many headers on side branches.
-    #[error("{SIDE_HEADERS_MAX} headers off the best chain are kept, and they are")]
-    TooManySides,
     /// Its timestamp is not above the median of those before.
     #[error(
         "the timestamp must be above {median_ms}, the median of the blocks before; {came_ms} came"
@@ -141,7 +139,6 @@ impl HeaderError {
                 | Self::Future { .. }
                 | Self::Undecided(_)
                 | Self::TooFar { .. }
-                | Self::TooManySides
                 | Self::StakeAhead(_)
         )
     }
@@ -192,6 +189,7 @@ impl Chain {
         let known = self
             .judge(sealed, &hash, now_ms)
             .inspect_err(|_| self.note_evidence(sealed))?;
+        self.make_room_beside(&header.previous);
         self.headers.insert(hash, known);
         self.unsettled.entry(header.height).or_default().push(hash);
         if hash == self.decided.hash {
@@ -333,10 +331,42 @@ impl Chain {
                 came: header.height,
             });
         }
-        if self.side_headers() >= SIDE_HEADERS_MAX {
-            return Err(HeaderError::TooManySides);
-        }
         Ok(())
+    }
+
+    /// Headers off the best chain are bounded: a new one takes the place of the worst that nothing
+    /// stands on, first of those whose body never came. If new ones were refused, whoever filled the
+    /// room, which is cheap at the easiest target, would keep honest blocks out until the next
+    /// decision, and so would prevent that one.
+    fn make_room_beside(&mut self, parent: &BlockHash) {
+        while self.side_headers() >= SIDE_HEADERS_MAX {
+            let Some(worst) = self.worst_side_leaf(parent) else {
+                return;
+            };
+            self.bodies.remove(&worst);
+            let Some(known) = self.headers.remove(&worst) else {
+                return;
+            };
+            if let Some(hashes) = self.unsettled.get_mut(&known.sealed.header.height) {
+                hashes.retain(|hash| *hash != worst);
+            }
+        }
+    }
+
+    fn worst_side_leaf(&self, parent: &BlockHash) -> Option<BlockHash> {
+        let known = || self.unsettled.values().flatten();
+        let parents: HashSet<_> = known()
+            .filter_map(|hash| Some(self.headers.get(hash)?.sealed.header.previous))
+            .chain([*parent])
+            .collect();
+        known()
+            .filter(|hash| {
+                // The way to the target has no other leaf.
+                let is_on_the_way = **hash == self.target || self.height_of(hash).is_some();
+                !is_on_the_way && !parents.contains(*hash)
+            })
+            .min_by_key(|hash| (self.bodies.contains_key(*hash), self.rank(hash)))
+            .copied()
     }
 
     fn check_time(&self, header: &Header, now_ms: u64) -> Result<(), HeaderError> {
