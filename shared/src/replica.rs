@@ -32,7 +32,8 @@ pub use queries::{Lookups, NextStep, Surroundings, query_rows};
 pub struct Replica {
     chain: Chain,
     mempool: Mempool,
-    /// Announcements whose timestamp lies ahead of the clock, with the time to try them again.
+    /// Announcements whose timestamp lies ahead of the clock, with the time to try them again, the
+    /// earliest first.
     deferred: Vec<(u64, BlockAnnouncement)>,
 }
 
@@ -58,7 +59,7 @@ pub enum Announced {
     BodyMissing,
     /// The block before it is not known: headers must be fetched.
     Orphan,
-    /// Its time has not come; it will be tried again.
+    /// Its time has not come; it will be tried again, unless too many come that are due earlier.
     Deferred,
     /// It was refused.
     Refused(HeaderError),
@@ -199,10 +200,8 @@ impl Replica {
                 ahead_ms,
                 allowed_ms,
             }) => {
-                if self.deferred.len() < DEFERRED_BLOCKS_MAX {
-                    let at_ms = now_ms + ahead_ms.saturating_sub(allowed_ms);
-                    self.deferred.push((at_ms, announcement));
-                }
+                let ahead_ms = ahead_ms.saturating_sub(allowed_ms);
+                self.defer(now_ms.saturating_add(ahead_ms), announcement);
                 return Announced::Deferred;
             }
             Err(error) => return Announced::Refused(error),
@@ -219,20 +218,15 @@ impl Replica {
 
     /// Announcements whose time has come.
     pub fn due(&mut self, now_ms: u64) -> Vec<BlockAnnouncement> {
-        let (due, later) = core::mem::take(&mut self.deferred)
-            .into_iter()
-            .partition(|(at_ms, _)| *at_ms <= now_ms);
-        self.deferred = later;
-        let due: Vec<(u64, BlockAnnouncement)> = due;
-        due.into_iter()
-            .map(|(_, announcement)| announcement)
-            .collect()
+        let due = self.deferred.partition_point(|(at_ms, _)| *at_ms <= now_ms);
+        let due = self.deferred.drain(..due);
+        due.map(|(_, announcement)| announcement).collect()
     }
 
     /// When the next deferred announcement is due.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<u64> {
-        self.deferred.iter().map(|(at_ms, _)| *at_ms).min()
+        self.deferred.first().map(|(at_ms, _)| *at_ms)
     }
 
     /// Judges a header. True where it was not known before.
@@ -336,6 +330,18 @@ impl Replica {
             .iter()
             .filter(|pending| !(unacknowledged_only && pending.is_acknowledged));
         portions(wanted.map(|pending| (pending.submitter, &pending.verified)))
+    }
+
+    /// Keeps a block for later. Where there are too many, the one that is due latest goes: whoever
+    /// dates blocks far ahead keeps out nobody whose clock is a little wrong.
+    fn defer(&mut self, at_ms: u64, announcement: BlockAnnouncement) {
+        let mut kept = self.deferred.iter().map(|(_, kept)| &kept.sealed);
+        if kept.any(|sealed| *sealed == announcement.sealed) {
+            return;
+        }
+        let place = self.deferred.partition_point(|(kept, _)| *kept <= at_ms);
+        self.deferred.insert(place, (at_ms, announcement));
+        self.deferred.truncate(DEFERRED_BLOCKS_MAX);
     }
 
     fn admit_verified(

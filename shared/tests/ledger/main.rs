@@ -15,6 +15,7 @@ mod block;
 mod chain;
 mod chain_file;
 mod common;
+mod deferral;
 mod difficulty;
 mod encoding;
 mod follow;
