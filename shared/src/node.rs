@@ -303,6 +303,17 @@ impl Node {
             Some(Loading::Tamper(command, _)) => {
                 self.fail(command, interface::CommandError::Storage(reason.to_owned()))
             }
+            // Without them no block could be taken back.
+            Some(Loading::RestoredBodies) => {
+                self.refuse(
+                    ErrorCode::Unavailable,
+                    &format!(
+                        "the storage could not be read ({reason}): reload, or start afresh to \
+                         fetch the replica anew"
+                    ),
+                );
+                self.session.is_halted = true;
+            }
             Some(_) => {
                 let reason = format!("the storage could not be read: {reason}");
                 self.reject(now_ms, RejectionKind::Storage, reason);

@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 use std::sync::Arc;
 
-use super::{Chain, Frozen, Known, history_leaf};
+use super::{Chain, Frozen, Known, history_leaf, index_of};
 use crate::block::{Body, Header, Outcomes};
 use crate::difficulty::{self, ChainWork};
 use crate::encoding::{List, encode};
@@ -218,6 +218,11 @@ impl Chain {
             .unwrap_or(*next);
         let is_better = self.rank(&candidate) > self.rank(&tip) || !self.leads_from_decision(&tip);
         if !is_better || shared < self.final_height {
+            return false;
+        }
+        // All of them or none: after a restart bodies are lacking until they are given back.
+        let mut leaving = self.best.iter().skip(index_of(shared) + 1);
+        if !leaving.all(|hash| self.bodies.contains_key(hash)) {
             return false;
         }
         while self.height() > shared {

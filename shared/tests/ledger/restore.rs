@@ -60,6 +60,11 @@ impl Stored {
         Chain::restore(network(), &self.store.rows(), Some(self.decided))
     }
 
+    fn body(&self, height: u64) -> Body {
+        let bytes = &self.store.0[&(Table::Bodies, number_key(height))];
+        decode("body", bytes).unwrap()
+    }
+
     fn row(&mut self, table: Table, key: Vec<u8>) -> &mut Vec<u8> {
         self.store.0.get_mut(&(table, key)).unwrap()
     }
@@ -113,9 +118,7 @@ fn a_restored_chain_can_take_back_what_is_not_final() {
     let mut stored = Stored::new();
     let mut restored = stored.restored().unwrap();
     for height in 3..=5 {
-        let bytes = stored.row(Table::Bodies, number_key(height));
-        let body: Body = decode("body", bytes).unwrap();
-        restored.restore_body(height, body);
+        restored.restore_body(height, stored.body(height));
     }
     for block in &stored.rivals.blocks[3..] {
         restored.insert_header(&block.sealed, LATE_MS).unwrap();
@@ -132,6 +135,24 @@ fn a_restored_chain_can_take_back_what_is_not_final() {
     stored.store.write(&changes.writes);
     let again = stored.restored().unwrap();
     assert_eq!(again.tip(), expected.tip());
+}
+
+/// Half a reorganisation would leave a chain that stands on neither branch.
+#[test]
+fn a_chain_whose_bodies_are_lacking_takes_nothing_back() {
+    let stored = Stored::new();
+    let mut restored = stored.restored().unwrap();
+    restored.restore_body(5, stored.body(5));
+    for block in &stored.rivals.blocks[3..] {
+        restored.insert_header(&block.sealed, LATE_MS).unwrap();
+        let body = block.body.clone();
+        restored.insert_body(&hash_of(block), body).unwrap();
+    }
+    assert!(!advance(&mut restored).moved_tip());
+    assert_eq!(restored.tip(), stored.chain.tip());
+    restored.restore_body(4, stored.body(4));
+    assert_eq!(advance(&mut restored).reverted, 2);
+    assert_eq!(restored.tip(), stored.rivals.chain.tip());
 }
 
 /// The decision was logged, and the process ended before the chain had followed.

@@ -21,6 +21,7 @@ mod main_job;
 mod rejections;
 mod stake;
 mod stopping;
+mod storage;
 mod versions;
 mod visitors;
 mod world;
