@@ -345,7 +345,7 @@ impl Chain {
     /// Whether no further block may be put above the tip until the next decision.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.height() >= self.decided.height + UNDECIDED_BLOCKS_MAX
+        self.height() >= self.decided.height.saturating_add(UNDECIDED_BLOCKS_MAX)
     }
 
     /// What the difficulty of a successor of the tip depends on.

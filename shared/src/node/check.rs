@@ -138,7 +138,7 @@ impl Node {
                 .height()
                 .max(ledger.log.last().height)
         });
-        if is_for_me && query.start < query.end && query.end <= height + 1 {
+        if is_for_me && query.start < query.end && query.end <= height.saturating_add(1) {
             self.checks.next_answer = Some(*query);
             self.read_next();
         }

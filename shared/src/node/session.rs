@@ -6,7 +6,8 @@ use crate::clock::SteadyClock;
 use crate::invitation::Invitation;
 use crate::keys::Signature;
 use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MIN_MS, LEFT_MEMBERS_KEPT_MAX, LEFT_MEMBERS_KEPT_MS, SILENCE_MAX_MS,
+    BACKOFF_MAX_MS, BACKOFF_MIN_MS, LEFT_MEMBERS_KEPT_MAX, LEFT_MEMBERS_KEPT_MS, MEMBERS_MAX,
+    SILENCE_MAX_MS,
 };
 use crate::message::{
     Challenge, ErrorCode, ErrorMessage, FrameError, Hello, MemberId, Message, PROTOCOL_VERSION,
@@ -360,11 +361,18 @@ impl Node {
                 self.note_left(now_ms, member.key);
             }
         }
+        let mut are_too_many = false;
         for member in present.drain(..) {
             let key = member.key;
-            if self.members.insert(member.id, member).is_none() {
+            if self.members.len() >= MEMBERS_MAX && !self.members.contains_key(&member.id) {
+                are_too_many = true;
+            } else if self.members.insert(member.id, member).is_none() {
                 joined.push(key);
             }
+        }
+        if are_too_many {
+            let reason = format!("the relay names more than {MEMBERS_MAX} members at a time");
+            self.out_of_turn(now_ms, &reason);
         }
         self.leader = presence.leader;
         self.view_changed = true;

@@ -7,20 +7,24 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use shared::block::{Body, Outcomes, Seal, SealedHeader};
 use shared::encoding::{List, Text};
 use shared::finality::evidence::Evidence;
-use shared::finality::{Ballot, Certificate, Decision, Proposal, Roster, Step, Vote};
-use shared::hash::Hash;
-use shared::keys::Signature;
-use shared::limits::{FORCED_CHANGE_MS, PEER_ERRORS_PER_MINUTE_MAX, REJECTIONS_KEPT_MAX};
+use shared::finality::{
+    Ballot, Certificate, Decision, LogEntry, LogRecord, Proposal, Roster, Step, Vote,
+};
+use shared::hash::{BlockHash, Hash};
+use shared::keys::{SecretKey, Signature};
+use shared::limits::{
+    FORCED_CHANGE_MS, MEMBERS_MAX, PEER_ERRORS_PER_MINUTE_MAX, REJECTIONS_KEPT_MAX,
+};
 use shared::message::{
     AnnouncedBody, BlockAnnouncement, Certified, CheckAnswer, CheckQuery, CheckReport, ErrorCode,
-    Hello, Message, PROTOCOL_VERSION, Submission,
+    Hello, Member, Message, PROTOCOL_VERSION, Presence, Submission,
 };
 use shared::node::interface::{Command, Connection};
 use shared::rejection::{RejectionCounts, RejectionKind};
 use shared::relay::interface as relay;
 use shared::transaction::{Action, Expect, Outcome, SignedTransaction, Transaction};
 
-use crate::world::{World, search};
+use crate::world::{World, relay_secret, search};
 
 /// A signature that is nobody's.
 const FORGED: Signature = Signature([7; 64]);
@@ -444,4 +448,90 @@ fn forged_vote(world: &World) -> Vote {
 
 fn counted(counts: &RejectionCounts) -> Vec<(RejectionKind, u64)> {
     counts.iter().collect()
+}
+
+#[test]
+fn a_relay_that_names_more_members_than_a_network_has_is_not_believed() {
+    let mut world = World::new(1);
+    world.pass(1_000);
+    let member = world.view(0).members[0].clone();
+    for first in [1_000, 10_000] {
+        let members = (0..MEMBERS_MAX as u64).map(|more| Member {
+            id: first + more,
+            ..member.clone()
+        });
+        let presence = Message::Presence(Presence {
+            complete: false,
+            present: List::truncated(members),
+            left: List::truncated([]),
+            leader: None,
+        });
+        world.tell(0, &presence);
+    }
+    world.settle();
+    let view = world.view(0);
+    assert_eq!(view.members.len(), MEMBERS_MAX);
+    let refused = view.rejections.last().unwrap();
+    assert_eq!(refused.kind, RejectionKind::OutOfTurn);
+    let held = world.nodes[0].node.held();
+    assert!(held.iter().all(|held| held.is_within()), "{held:?}");
+}
+
+/// A relay that makes a roster of its own can have anything decided.
+#[test]
+fn a_decision_at_the_greatest_height_breaks_no_node() {
+    let mut world = World::new(1);
+    world.pass(1_000);
+    world.mine(0);
+    let accomplice = SecretKey::from_seed(&[99; 32]);
+    let signed = |record: LogRecord| LogEntry {
+        signature: relay_secret().sign(&record.statement()),
+        record,
+    };
+    let mut log = world.nodes[0].node.log().unwrap().clone();
+    let roster = Roster::of([accomplice.public_key()]);
+    let forced = log.record_forced(roster.clone(), world.now_ms).unwrap();
+    let forced = signed(forced);
+    log.append(&forced).unwrap();
+    let decision = Decision {
+        network: log.network(),
+        instance: log.next_instance(),
+        height: u64::MAX,
+        block: BlockHash([9; 32]),
+        history_root: Hash::ZERO,
+        forced_changes: log.forced_changes(),
+        next_roster: roster,
+    };
+    let ballot = Ballot {
+        network: log.network(),
+        roster: log.roster_hash(),
+        instance: log.next_instance(),
+        forced_changes: log.forced_changes(),
+        round: 1,
+        step: Step::Precommit,
+        value: Some(decision.hash()),
+    };
+    let certificate = Certificate {
+        round: 1,
+        signatures: List::truncated([(0, accomplice.sign(&ballot.statement()))]),
+    };
+    let certified = Certified {
+        decision,
+        certificate,
+    };
+    let decided = signed(log.record_decided(certified, world.now_ms).unwrap());
+    world.tell(0, &Message::Log(List::truncated([forced, decided])));
+    world.command(0, Command::StartMining { once: true });
+    let reads = world.nodes[0].reads;
+    let query = CheckQuery {
+        check: (1, 1),
+        member: None,
+        start: 0,
+        end: 2,
+    };
+    world.tell(0, &Message::Check(query));
+    world.settle();
+    let node = &world.nodes[0];
+    assert_eq!(node.node.log().unwrap().last().height, u64::MAX);
+    assert!(node.reads > reads, "it answers the check");
 }
