@@ -5,7 +5,7 @@
 //! the last final block (at most [`UNDECIDED_BLOCKS_MAX`] high), the state. On disk: the rest.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use litemap::LiteMap;
 
@@ -18,7 +18,7 @@ use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX
 use crate::merkle;
 use crate::message::Tip;
 use crate::network::{Consensus, NetworkParameters};
-use crate::stake::Lottery;
+use crate::stake::{Holders, Lottery};
 use crate::state::{Progress, State, Undo};
 
 mod advance;
@@ -51,6 +51,8 @@ struct Known {
     progress: Progress,
     /// Whose stake counts, where the proof is stake and the block is not final.
     frozen: Option<Frozen>,
+    /// What everyone held after it, once that was asked for, as long as the block is not final.
+    held: OnceLock<Holders>,
     is_invalid: bool,
     /// It was executed once, and so is valid, whether or not it stands on the best chain now.
     was_executed: bool,
@@ -105,6 +107,7 @@ impl Chain {
                 Consensus::Stake(_) => Progress::Stake(Lottery::genesis(&id)),
             },
             frozen: network.stake().map(Frozen::first),
+            held: OnceLock::new(),
             is_invalid: false,
             was_executed: true,
         };

@@ -1,7 +1,7 @@
 //! The executed chain follows the best header: forward, and back where another branch is better.
 
 use core::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Chain, Frozen, Known, history_leaf, index_of};
 use crate::block::{Body, Header, Outcomes};
@@ -409,6 +409,7 @@ impl Chain {
             let below = height.checked_sub(1).and_then(|below| self.hash_at(below));
             if let Some(known) = below.and_then(|below| self.headers.get_mut(&below)) {
                 known.frozen = None;
+                known.held = OnceLock::new();
             }
         }
         self.final_height = self.final_height.max(settled);

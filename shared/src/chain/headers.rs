@@ -1,7 +1,7 @@
 //! Headers and bodies as they come in: what is judged at once, and what is kept for later.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::staking::Frozen;
 use super::{Chain, Checkpoint, Known};
@@ -286,6 +286,7 @@ impl Chain {
             ticket: judged.ticket,
             progress: judged.progress,
             frozen: judged.frozen,
+            held: OnceLock::new(),
             is_invalid: false,
             was_executed: false,
         })

@@ -1,6 +1,8 @@
 //! A chain from the rows of a store: what was verified before it was written is not verified
 //! again, but that the rows are still those that were written is.
 
+use std::sync::OnceLock;
+
 use super::headers::Judged;
 use super::{Chain, Checkpoint, Known, history_leaf};
 use crate::block::Seal;
@@ -116,6 +118,7 @@ impl Chain {
                 ticket: judged.ticket,
                 progress: judged.progress,
                 frozen: judged.frozen,
+                held: OnceLock::new(),
                 is_invalid: false,
                 was_executed: true,
             },

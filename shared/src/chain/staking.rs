@@ -311,15 +311,19 @@ impl Chain {
         own.is_none_or(|own| since(parent) << 2 >= since(own))
     }
 
-    /// What everyone held after a block of the executed chain that may still be built on.
+    /// What everyone held after a block of the executed chain that may still be built on. It takes
+    /// as long as there are accounts, and headers of strangers ask for it: it is counted once.
     fn held_after(&self, hash: &BlockHash) -> Option<Holders> {
         let height = self.height_of(hash)?;
         if height == 0 {
             return self.network.stake().map(Stake::first_holders);
         }
-        let above = self.undo.iter().rev();
-        let above = above.take_while(|(above, _)| **above > height);
-        Some(self.state.held_before(above.map(|(_, undo)| undo)))
+        let held = self.headers.get(hash)?.held.get_or_init(|| {
+            let above = self.undo.iter().rev();
+            let above = above.take_while(|(above, _)| **above > height);
+            self.state.held_before(above.map(|(_, undo)| undo))
+        });
+        Some(held.clone())
     }
 
     /// One block for one slot: a second one is refused, unless it could be what leads to a decided

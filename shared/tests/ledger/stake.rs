@@ -481,3 +481,17 @@ fn a_block_that_does_not_execute_is_condemned() {
 fn keys(numbers: impl IntoIterator<Item = u8>) -> Vec<PublicKey> {
     numbers.into_iter().map(public).collect()
 }
+
+/// Strangers ask for it by headers that fail the draw, and it takes as long as there are accounts.
+#[test]
+fn what_everyone_held_after_a_block_is_counted_once() {
+    let mut producers = Producers::new();
+    producers.produce(&[1, 2, 3], &[]);
+    let far = producers.slot() + 5 * EPOCH_SLOTS;
+    let [once, again] = [far, far + EPOCH_SLOTS].map(|slot| {
+        let holders = producers.chain.holders_in(slot).unwrap();
+        assert_eq!(holders, producers.chain.state().held());
+        holders.as_slice().as_ptr()
+    });
+    assert_eq!(once, again, "it is the same list");
+}
