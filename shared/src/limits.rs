@@ -25,6 +25,11 @@ pub const BLOCK_BODY_BYTES_MAX: usize = 512 * 1024;
 pub const MEMPOOL_TRANSACTIONS_MAX: usize = 5000;
 /// Bytes of all pending transactions, encoded.
 pub const MEMPOOL_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Pending transactions beyond [`MEMPOOL_TRANSACTIONS_MAX`] that reorganisations may return: those of
+/// [`UNDECIDED_BLOCKS_MAX`] blocks.
+pub const MEMPOOL_RETURNED_TRANSACTIONS_MAX: usize = 256 * BLOCK_TRANSACTIONS_MAX;
+/// Their bytes beyond [`MEMPOOL_BYTES_MAX`], likewise.
+pub const MEMPOOL_RETURNED_BYTES_MAX: usize = 256 * BLOCK_BODY_BYTES_MAX;
 /// Pending transactions of one sender.
 pub const MEMPOOL_PER_SENDER_MAX: usize = 1000;
 /// How far beyond the next expected sequence a pending transaction may lie.

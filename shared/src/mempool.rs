@@ -7,7 +7,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::hash::{Hash, TransactionId};
 use crate::keys::PublicKey;
 use crate::limits::{
-    MEMPOOL_BYTES_MAX, MEMPOOL_PER_SENDER_MAX, MEMPOOL_TRANSACTIONS_MAX, SEQUENCE_GAP_MAX,
+    MEMPOOL_BYTES_MAX, MEMPOOL_PER_SENDER_MAX, MEMPOOL_RETURNED_BYTES_MAX,
+    MEMPOOL_RETURNED_TRANSACTIONS_MAX, MEMPOOL_TRANSACTIONS_MAX, SEQUENCE_GAP_MAX,
 };
 use crate::state::State;
 use crate::transaction::{SignedTransaction, Verified};
@@ -183,9 +184,10 @@ impl Mempool {
     }
 
     /// Takes back a transaction of a block that has left the best chain, or one that was pending
-    /// before a restart, also where the pool is full: it was acknowledged, and there are no more of
-    /// these than a reorganisation returns. False where it stands in the new branch as well, or has
-    /// been overtaken there.
+    /// before a restart, also where the pool is full: it was acknowledged. Beyond what the pool
+    /// admits there is room for all that the undecided blocks hold. False where it stands in the new
+    /// branch as well, or has been overtaken there, or where several reorganisations have returned
+    /// more than that.
     pub fn take_back(&mut self, pending: Pending, state: &State) -> bool {
         let transaction = pending.verified.transaction();
         let is_due = transaction.sequence >= state.account(&transaction.sender).next_sequence;
@@ -193,10 +195,15 @@ impl Mempool {
             .senders
             .get(&transaction.sender)
             .is_none_or(|sequences| !sequences.contains_key(&transaction.sequence));
-        if is_due && is_free {
+        let count_max = MEMPOOL_TRANSACTIONS_MAX + MEMPOOL_RETURNED_TRANSACTIONS_MAX;
+        let bytes_max = MEMPOOL_BYTES_MAX + MEMPOOL_RETURNED_BYTES_MAX;
+        let is_room =
+            self.pending.len() < count_max && self.bytes + pending.verified.bytes() <= bytes_max;
+        let is_taken = is_due && is_free && is_room;
+        if is_taken {
             self.insert(pending);
         }
-        is_due && is_free
+        is_taken
     }
 
     fn insert(&mut self, pending: Pending) {

@@ -9,8 +9,9 @@ use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
 use crate::keys::PublicKey;
 use crate::limits::{
-    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX, MEMPOOL_TRANSACTIONS_MAX,
-    TRANSACTIONS_PER_MESSAGE_MAX, UNDECIDED_BLOCKS_MAX,
+    BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX,
+    MEMPOOL_RETURNED_TRANSACTIONS_MAX, MEMPOOL_TRANSACTIONS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
+    UNDECIDED_BLOCKS_MAX,
 };
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
 use crate::message::{AnnouncedBody, BlockAnnouncement, Submission};
@@ -104,9 +105,10 @@ impl Replica {
     /// What strangers can make it keep.
     pub(crate) fn held(&self) -> impl Iterator<Item = Held> {
         let pending = self.mempool.len();
+        let pending_max = MEMPOOL_TRANSACTIONS_MAX + MEMPOOL_RETURNED_TRANSACTIONS_MAX;
         let own = [
             Held::new("deferred blocks", self.deferred.len(), DEFERRED_BLOCKS_MAX),
-            Held::new("pending transactions", pending, MEMPOOL_TRANSACTIONS_MAX),
+            Held::new("pending transactions", pending, pending_max),
         ];
         self.chain.held().into_iter().chain(own)
     }

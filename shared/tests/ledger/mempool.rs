@@ -355,3 +355,41 @@ fn a_pool_full_by_bytes_refuses_new_ones_and_longer_replacements() {
     assert!(bytes <= MEMPOOL_BYTES_MAX);
     assert!(pool.admit(transaction(sender(u16::MAX), 0, "a"), 1).is_ok());
 }
+
+#[test]
+fn a_full_pool_takes_back_what_a_reorganisation_returns() {
+    let mut pool = Pool::default();
+    let count = u16::try_from(MEMPOOL_TRANSACTIONS_MAX).unwrap();
+    for from in 0..count {
+        pool.admit(transaction(sender(from), 0, ""), 1).unwrap();
+    }
+    let mut take_back = |signed| pool.mempool.take_back(pending(signed, 1), &pool.state);
+    assert!(take_back(transaction(sender(count), 0, "")));
+    assert!(!take_back(transaction(sender(0), 0, "another")));
+    assert_eq!(pool.mempool.len(), MEMPOOL_TRANSACTIONS_MAX + 1);
+    let new = transaction(sender(count + 1), 0, "");
+    assert_eq!(pool.admit(new, 1), Err(AdmissionError::Full));
+}
+
+/// A hundred megabytes, which take wasm without optimisation too long.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn what_reorganisations_return_is_bounded_by_what_undecided_blocks_hold() {
+    use shared::limits::{BLOCK_BODY_BYTES_MAX, MEMPOOL_RETURNED_BYTES_MAX, UNDECIDED_BLOCKS_MAX};
+
+    let blocks = usize::try_from(UNDECIDED_BLOCKS_MAX).unwrap();
+    assert_eq!(MEMPOOL_RETURNED_BYTES_MAX, blocks * BLOCK_BODY_BYTES_MAX);
+    let mut pool = Pool::default();
+    let long = "v".repeat(VALUE_BYTES_MAX);
+    let mut bytes = 0;
+    for from in 0..u16::MAX {
+        let returned = pending(transaction(sender(from), 0, &long), 1);
+        let more = returned.verified.bytes();
+        if !pool.mempool.take_back(returned, &pool.state) {
+            assert!(bytes + more > MEMPOOL_BYTES_MAX + MEMPOOL_RETURNED_BYTES_MAX);
+            return;
+        }
+        bytes += more;
+    }
+    panic!("{bytes} bytes were taken back");
+}

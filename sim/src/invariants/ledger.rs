@@ -4,7 +4,7 @@ use shared::block::{Body, SealedHeader};
 use shared::chain::Chain;
 use shared::encoding::decode;
 use shared::hash::BlockHash;
-use shared::limits::{MEMPOOL_BYTES_MAX, UNDECIDED_BLOCKS_MAX};
+use shared::limits::{MEMPOOL_BYTES_MAX, MEMPOOL_RETURNED_BYTES_MAX, UNDECIDED_BLOCKS_MAX};
 use shared::network::NetworkParameters;
 use shared::replica::Replica;
 use shared::state::Entry;
@@ -138,7 +138,8 @@ pub(super) fn blocks_and_bytes_are_bounded(who: Who, replica: &Replica) -> Resul
     let bytes: usize = pending.iter().map(|one| one.verified.bytes()).sum();
     let chain = replica.chain();
     let undecided = chain.height().saturating_sub(chain.decided().height);
-    if bytes <= MEMPOOL_BYTES_MAX && undecided <= UNDECIDED_BLOCKS_MAX {
+    let bytes_max = MEMPOOL_BYTES_MAX + MEMPOOL_RETURNED_BYTES_MAX;
+    if bytes <= bytes_max && undecided <= UNDECIDED_BLOCKS_MAX {
         return Ok(());
     }
     let what = format!("{who:?}: {bytes} bytes pending, {undecided} blocks undecided");
