@@ -64,7 +64,7 @@ pub enum HeaderError {
     },
     /// Its timestamp lies ahead of the clock: not wrong, but not yet acceptable.
     #[error(
-        "the timestamp is {ahead_ms} ms ahead of this clock, at most {allowed_ms} ms are allowed: it will be tried again"
+        "the timestamp is {ahead_ms} ms ahead of this clock, at most {allowed_ms} ms are allowed"
     )]
     Future {
         /// How far ahead it is.

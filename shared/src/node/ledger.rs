@@ -282,8 +282,10 @@ impl Node {
         for sealed in &headers {
             if let Err(error) = ledger.replica.insert_header(sealed, network_time_ms) {
                 ledger.sync.wants_headers = false;
-                let reason = format!("a header was refused: {error}");
-                self.reject(now_ms, RejectionKind::Header, reason);
+                if error.is_forged() {
+                    let reason = format!("a header was refused: {error}");
+                    self.reject(now_ms, RejectionKind::Header, reason);
+                }
                 break;
             }
         }

@@ -535,3 +535,22 @@ fn a_decision_at_the_greatest_height_breaks_no_node() {
     assert_eq!(node.node.log().unwrap().last().height, u64::MAX);
     assert!(node.reads > reads, "it answers the check");
 }
+
+#[test]
+fn a_header_whose_time_has_not_come_is_not_held_against_the_relay() {
+    let mut world = World::new(1);
+    world.pass(1_000);
+    world.command(0, Command::StartMining { once: true });
+    world.settle();
+    let mut work = world.work(0);
+    work.header.timestamp_ms += 3_600_000;
+    work.header.nonce = search(&work);
+    let early = SealedHeader {
+        header: work.header,
+        seal: Seal::Work,
+    };
+    world.tell(0, &Message::Headers(List::truncated([early])));
+    world.settle();
+    let view = world.view(0);
+    assert!(view.rejections.is_empty(), "{:?}", view.rejections);
+}
