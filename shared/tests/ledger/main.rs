@@ -32,5 +32,4 @@ mod restore;
 mod samples;
 mod stake;
 mod state;
-#[cfg(not(target_arch = "wasm32"))]
 mod vectors;
