@@ -178,6 +178,8 @@ pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
 pub const BODIES_RETRY_MS: u64 = 2_000;
 /// Bytes of bodies in one answer.
 pub const BODIES_ANSWER_BYTES_MAX: usize = 900 * 1024;
+/// Questions for bodies for which a relay reads its store at a time, one of each member.
+pub const BODIES_QUESTIONS_READ_MAX: usize = 8;
 /// Blocks that a consistency check reads at once.
 pub const CHECK_PORTION_BLOCKS: u64 = 256;
 /// A member that does not answer a consistency check for this long counts as silent.

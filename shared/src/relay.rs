@@ -31,6 +31,7 @@ mod recovery;
 mod registration;
 mod rejections;
 mod sending;
+mod serving;
 
 use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
 use invitations::Invitations;
@@ -40,6 +41,7 @@ use rates::Rates;
 use recovery::Recovery;
 use registration::Stage;
 use rejections::OUT_OF_TURN;
+use serving::Serving;
 
 /// The name of the row in [`Table::Meta`] that holds the last term.
 const TERM_ROW: &[u8] = b"term";
@@ -68,6 +70,7 @@ pub struct Relay {
     /// Connections of members, those that messages are fanned out to.
     joined: BTreeSet<ConnectionId>,
     rates: Rates,
+    serving: Serving,
     sessions: u64,
     /// A certified decision whose block is not here yet, and who sent it.
     awaited: Option<(ConnectionId, Certified)>,
@@ -198,6 +201,7 @@ impl Relay {
             connections: BTreeMap::new(),
             joined: BTreeSet::new(),
             rates: Rates::default(),
+            serving: Serving::default(),
             sessions: now_ms,
             awaited: None,
             term,
@@ -393,8 +397,7 @@ impl Relay {
             }
             Some(Loading::Lookup) => self.lookup_rows(id, rows),
             Some(Loading::ServedBodies(connection, hashes)) => {
-                let answer = self.replica.answer_bodies(&hashes, rows);
-                self.send(connection, &answer);
+                self.serve_loaded_bodies(connection, &hashes, rows);
             }
             Some(Loading::ServedLog(connection)) => self.serve_loaded_log(connection, rows),
             Some(Loading::Used(submitter, transaction, reason)) => {
@@ -411,6 +414,7 @@ impl Relay {
                 self.lookup_step(step);
             }
             Some(Loading::Member(key)) => return self.member_lost(now_ms, key, reason),
+            Some(Loading::ServedBodies(connection, _)) => self.bodies_were_read(connection),
             _ => {}
         }
         let reason = format!("the store could not be read: {reason}");

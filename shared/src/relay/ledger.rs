@@ -49,9 +49,7 @@ impl Relay {
             }
             Message::Headers(headers) => self.headers(now_ms, from, &headers),
             Message::GetBodies(hashes) => {
-                let hashes = hashes.into_vec();
-                let query = self.replica.bodies_query(&hashes);
-                self.load(query, Loading::ServedBodies(from, hashes));
+                self.asked_for_bodies(from, hashes.into_vec());
             }
             Message::Bodies(bodies) => self.bodies(now_ms, from, bodies.into_vec()),
             Message::GetLog { from: index } => self.serve_log(from, index),

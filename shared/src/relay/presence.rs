@@ -30,6 +30,7 @@ impl Relay {
         let Some(peer) = self.connections.remove(&connection) else {
             return;
         };
+        self.serving.forget(connection);
         if let Some(key) = peer.stage.key() {
             self.release_member(key);
         }

@@ -19,6 +19,7 @@ mod evidence;
 mod invitations;
 mod main_job;
 mod rejections;
+mod serving;
 mod stake;
 mod stopping;
 mod storage;
