@@ -19,7 +19,7 @@ use crate::limits::{AGENT_BYTES_MAX, PEER_ERRORS_PER_MINUTE_MAX};
 use crate::message::{CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message};
 use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, Rejection, RejectionKind, RejectionLog};
-use crate::replica::{Lookups, Replica};
+use crate::replica::{Lookups, Replica, answer_log};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 mod check;
@@ -289,7 +289,7 @@ impl Node {
         match self.after_load.remove(&id) {
             Some(Loading::RestoredBodies) => self.restored_bodies(now_ms, &rows),
             Some(Loading::ServedBodies(hashes)) => self.serve_loaded_bodies(&hashes, &rows),
-            Some(Loading::ServedLog) => self.serve_loaded_log(&rows),
+            Some(Loading::ServedLog) => self.send(&answer_log(&rows)),
             Some(Loading::Check(reading)) => self.check_rows(now_ms, *reading, &rows),
             Some(Loading::Tamper(command, height)) => self.tamper_row(command, height, &rows),
             Some(Loading::Lookup) => self.lookup_rows(id, &rows),

@@ -15,7 +15,7 @@ use crate::keys::{PublicKey, SecretKey};
 use crate::message::{Certified, CheckReport, ErrorCode, Leader, Member, MemberId, Message, Term};
 use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
-use crate::replica::{Lookups, Replica};
+use crate::replica::{Lookups, Replica, answer_log};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 mod held;
@@ -389,7 +389,7 @@ impl Relay {
 
     fn loaded(&mut self, now_ms: u64, id: RequestId, rows: &[Row]) {
         match self.after_load.remove(&id) {
-            Some(Loading::RestoredBodies) => self.restored_bodies(rows),
+            Some(Loading::RestoredBodies) => self.replica.restore_bodies(rows),
             Some(Loading::Member(key)) => self.member_found(now_ms, key, rows),
             Some(Loading::OldEntry(entry)) => self.compare_loaded(now_ms, *entry, rows),
             Some(Loading::Sender(request, signed)) => {
@@ -399,7 +399,7 @@ impl Relay {
             Some(Loading::ServedBodies(connection, hashes)) => {
                 self.serve_loaded_bodies(connection, &hashes, rows);
             }
-            Some(Loading::ServedLog(connection)) => self.serve_loaded_log(connection, rows),
+            Some(Loading::ServedLog(connection)) => self.send(connection, &answer_log(rows)),
             Some(Loading::Used(submitter, transaction, reason)) => {
                 self.used(now_ms, submitter, transaction, !rows.is_empty(), &reason);
             }

@@ -3,7 +3,7 @@
 
 use crate::block::{Block, Body, Outcomes, SealedHeader};
 use crate::chain::{BodyError, Chain, Changes, Checkpoint, HeaderError, RestoreError};
-use crate::encoding::List;
+use crate::encoding::{List, decode};
 use crate::finality::evidence::Evidence;
 use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
@@ -16,7 +16,7 @@ use crate::limits::{
 use crate::mempool::{AdmissionError, Mempool, Pending, PendingRow};
 use crate::message::{AnnouncedBody, BlockAnnouncement, Submission};
 use crate::network::NetworkParameters;
-use crate::store::{Query, Rows, Table, Write, number_key};
+use crate::store::{Query, Row, Rows, Table, Write, key_number, number_key};
 use crate::transaction::{SignedTransaction, TransactionError, Verified};
 
 mod consistency;
@@ -27,6 +27,7 @@ mod serve;
 pub use consistency::{StoredRange, certified_tree};
 pub use key_proof::KeyProof;
 pub use queries::{Lookups, NextStep, Surroundings, query_rows};
+pub(crate) use serve::{answer_log, log_query};
 
 /// The chain, the mempool, and blocks whose time has not come.
 #[derive(Debug)]
@@ -127,9 +128,14 @@ impl Replica {
         })
     }
 
-    /// Gives back the stored body of a block that may still be taken back.
-    pub fn restore_body(&mut self, height: u64, body: Body) {
-        self.chain.restore_body(height, body);
+    /// Gives back these bodies, of blocks that may still be taken back.
+    pub fn restore_bodies(&mut self, rows: &[Row]) {
+        for row in rows {
+            let body = decode("body", &row.value).ok();
+            if let (Some(height), Some(body)) = (key_number(&row.key), body) {
+                self.chain.restore_body(height, body);
+            }
+        }
     }
 
     /// The chain.

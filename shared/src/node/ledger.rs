@@ -4,19 +4,18 @@ use super::interface::{Answer, CommandError, RequestId};
 use super::{Followup, Loading, Node, Signing, finality};
 use crate::block::{Block, Body};
 use crate::chain::BodyError;
-use crate::encoding::{List, decode};
+use crate::encoding::List;
 use crate::finality::LogEntry;
 use crate::finality::log::{Appended, LogError};
 use crate::hash::BlockHash;
 use crate::keys::Signature;
 use crate::limits::{
-    BODIES_PER_REQUEST_MAX, BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, LOG_ENTRIES_PER_MESSAGE_MAX,
-    REQUEST_TIMEOUT_MS,
+    BODIES_PER_REQUEST_MAX, BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, REQUEST_TIMEOUT_MS,
 };
 use crate::message::{Admission, BlockAnnouncement, Message, Submission};
 use crate::rejection::RejectionKind;
-use crate::replica::{Announced, RefusedTransaction, Replica, Update};
-use crate::store::{Query, Row, Table, Write, key_number, number_key};
+use crate::replica::{Announced, RefusedTransaction, Replica, Update, log_query};
+use crate::store::{Row, Table, Write, number_key};
 use crate::transaction::{Action, SignedTransaction, Transaction};
 
 /// What was asked of the relay, and when.
@@ -100,7 +99,7 @@ impl Node {
             Message::GetBodies(hashes) => self.serve_bodies(hashes.into_vec()),
             Message::Bodies(bodies) => self.bodies(now_ms, bodies.into_vec()),
             Message::Log(entries) => self.log_entries(now_ms, entries.into_vec()),
-            Message::GetLog { from } => self.serve_log(from),
+            Message::GetLog { from } => self.load(log_query(from), Loading::ServedLog),
             Message::Proposal(proposal) => self.proposal(now_ms, *proposal),
             Message::Vote(vote) => self.vote(now_ms, vote),
             Message::RequestCheck => self.begin_check(now_ms),
@@ -187,12 +186,7 @@ impl Node {
 
     pub(super) fn restored_bodies(&mut self, now_ms: u64, rows: &[Row]) {
         if let Some(ledger) = &mut self.ledger {
-            for row in rows {
-                let body = decode("body", &row.value).ok();
-                if let (Some(height), Some(body)) = (key_number(&row.key), body) {
-                    ledger.replica.restore_body(height, body);
-                }
-            }
+            ledger.replica.restore_bodies(rows);
         }
         self.connect(now_ms);
     }
@@ -429,26 +423,6 @@ impl Node {
             let answer = ledger.replica.answer_bodies(hashes, rows);
             self.send(&answer);
         }
-    }
-
-    fn serve_log(&mut self, from: u64) {
-        let rows_max = u32::try_from(LOG_ENTRIES_PER_MESSAGE_MAX).unwrap_or(u32::MAX);
-        let query = Query::Range {
-            table: Table::Log,
-            from: number_key(from),
-            to: number_key(u64::MAX),
-            rows_max,
-            newest_first: false,
-        };
-        self.load(query, Loading::ServedLog);
-    }
-
-    pub(super) fn serve_loaded_log(&mut self, rows: &[Row]) {
-        let entries = rows
-            .iter()
-            .filter_map(|row| decode("log entry", &row.value).ok());
-        let answer = Message::Log(List::truncated(entries));
-        self.send(&answer);
     }
 
     fn log_entries(&mut self, now_ms: u64, entries: Vec<LogEntry>) {

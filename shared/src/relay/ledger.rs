@@ -6,7 +6,7 @@ use super::interface::{ConnectionId, Effect, Report, RequestId};
 use super::{Followup, Loading, Relay, Submitter};
 use crate::block::{Block, Body, SealedHeader};
 use crate::chain::BodyError;
-use crate::encoding::{List, Text, decode};
+use crate::encoding::{List, Text};
 use crate::hash::{BlockHash, TransactionId};
 use crate::keys::PublicKey;
 use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
@@ -14,8 +14,8 @@ use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
 use crate::network::Admission as NetworkAdmission;
 use crate::rejection::RejectionKind;
-use crate::replica::{Announced, RefusedTransaction, Replica, portions};
-use crate::store::{Query, Row, Table, key_number};
+use crate::replica::{Announced, RefusedTransaction, Replica, log_query, portions};
+use crate::store::{Query, Row, Table};
 use crate::transaction::{SignedTransaction, Verified};
 
 /// Blocks that are announced one by one; where more join at once, members fetch the headers.
@@ -52,7 +52,9 @@ impl Relay {
                 self.asked_for_bodies(from, hashes.into_vec());
             }
             Message::Bodies(bodies) => self.bodies(now_ms, from, bodies.into_vec()),
-            Message::GetLog { from: index } => self.serve_log(from, index),
+            Message::GetLog { from: index } => {
+                self.load(log_query(index), Loading::ServedLog(from));
+            }
             Message::Proposal(proposal) => self.proposal(now_ms, from, &proposal, frame),
             Message::Vote(vote) => self.vote(now_ms, from, &vote, frame),
             Message::Certified(certified) => self.certified(now_ms, from, *certified),
@@ -110,15 +112,6 @@ impl Relay {
                 self.write(writes, followups);
             }
             Err(error) => self.not_admitted(now_ms, Submitter::Rest(request), id, &error),
-        }
-    }
-
-    pub(super) fn restored_bodies(&mut self, rows: &[Row]) {
-        for row in rows {
-            let body = decode("body", &row.value).ok();
-            if let (Some(height), Some(body)) = (key_number(&row.key), body) {
-                self.replica.restore_body(height, body);
-            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! The decision log in the relay: what it writes into it, and the votes and checks that pass by.
 
 use super::interface::{ConnectionId, Report};
-use super::{Followup, Loading, Relay};
+use super::{Followup, Relay};
 use crate::chain::Checkpoint;
-use crate::encoding::{List, decode};
+use crate::encoding::List;
 use crate::finality::evidence::Evidence;
 use crate::finality::log::LogError;
 use crate::finality::mark::Standing;
@@ -12,10 +12,10 @@ use crate::finality::voter::{BlockStanding, PresentMember};
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote};
 use crate::hash::BlockHash;
 use crate::keys::PublicKey;
-use crate::limits::{CHECK_REQUEST_INTERVAL_MS, LOG_ENTRIES_PER_MESSAGE_MAX, PING_INTERVAL_MS};
+use crate::limits::{CHECK_REQUEST_INTERVAL_MS, PING_INTERVAL_MS};
 use crate::message::{Certified, CheckAnswer, CheckQuery, CheckReport, Message};
 use crate::rejection::RejectionKind;
-use crate::store::{Query, Row, Table, Write, number_key};
+use crate::store::{Table, Write, number_key};
 
 impl Relay {
     /// A leader's proposal is passed on if it is the leader's.
@@ -210,26 +210,6 @@ impl Relay {
         if let Some((from, certified)) = self.awaited.take_if(|_| is_here) {
             self.certified(now_ms, from, certified);
         }
-    }
-
-    pub(super) fn serve_log(&mut self, connection: ConnectionId, from: u64) {
-        // From the store, never from memory: what is served is durable.
-        let query = Query::Range {
-            table: Table::Log,
-            from: number_key(from),
-            to: number_key(u64::MAX),
-            rows_max: u32::try_from(LOG_ENTRIES_PER_MESSAGE_MAX).unwrap_or(u32::MAX),
-            newest_first: false,
-        };
-        self.load(query, Loading::ServedLog(connection));
-    }
-
-    pub(super) fn serve_loaded_log(&mut self, connection: ConnectionId, rows: &[Row]) {
-        let entries = rows
-            .iter()
-            .filter_map(|row| decode("log entry", &row.value).ok());
-        let answer = Message::Log(List::truncated(entries));
-        self.send(connection, &answer);
     }
 
     /// Asks the policy whether a roster or a leader has to be replaced.

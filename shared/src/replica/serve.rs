@@ -1,4 +1,4 @@
-//! Answers to peers that synchronise: headers, bodies.
+//! Answers to peers that synchronise: headers, bodies, the log.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,11 @@ use super::{Replica, query_rows};
 use crate::block::Body;
 use crate::encoding::{List, decode, encode};
 use crate::hash::BlockHash;
-use crate::limits::{BODIES_ANSWER_BYTES_MAX, HEADERS_PER_MESSAGE_MAX};
+use crate::limits::{
+    BODIES_ANSWER_BYTES_MAX, HEADERS_PER_MESSAGE_MAX, LOG_ENTRIES_PER_MESSAGE_MAX,
+};
 use crate::message::Message;
-use crate::store::{Query, Row, Table, key_number};
+use crate::store::{Query, Row, Table, key_number, number_key};
 
 impl Replica {
     /// The headers after the last block that a peer shares.
@@ -53,4 +55,24 @@ impl Replica {
         let row = stored.get(&self.chain().height_of(hash)?)?;
         decode("body", &row.value).ok()
     }
+}
+
+/// The rows of the log that a peer asks for. They are read from the store, never taken from memory:
+/// what is served is durable.
+pub(crate) fn log_query(from: u64) -> Query {
+    Query::Range {
+        table: Table::Log,
+        from: number_key(from),
+        to: number_key(u64::MAX),
+        rows_max: u32::try_from(LOG_ENTRIES_PER_MESSAGE_MAX).unwrap_or(u32::MAX),
+        newest_first: false,
+    }
+}
+
+/// The entries of these rows.
+pub(crate) fn answer_log(rows: &[Row]) -> Message {
+    let entries = rows
+        .iter()
+        .filter_map(|row| decode("log entry", &row.value).ok());
+    Message::Log(List::truncated(entries))
 }
