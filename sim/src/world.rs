@@ -120,7 +120,7 @@ pub(crate) enum Observation {
     Logged { relay: usize, entry: Box<LogEntry> },
     /// A member was removed by a relay that had started this long before.
     Evicted { up_ms: u64 },
-    /// A relay told an honest node that what it sent is forged.
+    /// A relay told an honest node that what it sent does not hold.
     Accused { node: usize, why: String },
     /// A node began a life.
     Started { node: usize },

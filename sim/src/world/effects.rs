@@ -280,7 +280,7 @@ impl World {
         }
     }
 
-    /// What a relay says about forged blocks must not be said to honest nodes.
+    /// That a relay refuses what an honest node has sent.
     fn observe_error(&mut self, connection: u64, frame: &[u8]) {
         const ERROR: u8 = 4;
         if frame.get(1) != Some(&ERROR) {
