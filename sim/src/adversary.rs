@@ -1,6 +1,7 @@
 //! Lying members. Inside each one an honest node goes on, so that it knows what is going on; what
 //! it sends passes through here, and lies are added. They use the protocol's own encodings.
 
+mod alter;
 mod staked;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use shared::node::Node;
 use shared::transaction::{Action, Key, SignedTransaction, Transaction, Value};
 
 use crate::world::{SPACING_MS, World};
+use alter::Alterations;
 
 /// Frames that a withholding member keeps back at most.
 const WITHHELD_MAX: usize = 64;
@@ -52,12 +54,17 @@ pub enum Lie {
     TooFewSigners,
     /// A proposal of a block that is not there, and a second one.
     FalseProposal,
+    /// As a leader, leave another member out of each next roster from now on.
+    ShrunkRoster,
+    /// From now on say by turns that it abstains or not, is synced or not, stays or not, has a tip
+    /// that nobody knows, and always that it can be seen.
+    FalseStatus,
     /// A frame of noise.
     Garbage,
 }
 
 impl Lie {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::DoubleVotes,
         Self::Withhold { span_ms: 20_000 },
         Self::BadSignature,
@@ -71,6 +78,8 @@ impl Lie {
         Self::RepeatedSigner,
         Self::TooFewSigners,
         Self::FalseProposal,
+        Self::ShrunkRoster,
+        Self::FalseStatus,
         Self::Garbage,
     ];
 }
@@ -92,6 +101,8 @@ impl Lie {
                 "forged certificates"
             }
             Self::FalseProposal => "false proposals",
+            Self::ShrunkRoster => "leaders that leave members out",
+            Self::FalseStatus => "false statuses",
             Self::Garbage => "frames of noise",
         }
     }
@@ -103,6 +114,7 @@ pub(crate) struct Liar {
     votes_twice: bool,
     withholds_until_ms: u64,
     withheld: VecDeque<Vec<u8>>,
+    alters: Alterations,
 }
 
 impl Liar {
@@ -127,9 +139,11 @@ impl Liar {
             return vec![frame];
         }
         let mut frames: Vec<_> = self.withheld.drain(..).collect();
+        let Ok(message) = Message::from_frame(&frame) else {
+            return frames;
+        };
         if self.votes_twice
-            && number == VOTE
-            && let Ok(Message::Vote(vote)) = Message::from_frame(&frame)
+            && let Message::Vote(vote) = message
         {
             let value = vote.ballot.value.is_none().then_some(Hash([7; 32]));
             let other = Ballot {
@@ -138,7 +152,8 @@ impl Liar {
             };
             frames.push(Message::Vote(signed_vote(other, secret)).to_frame());
         }
-        frames.push(frame);
+        let altered = self.alters.apply(message, secret, now_ms);
+        frames.extend(altered.iter().map(Message::to_frame));
         frames
     }
 
@@ -146,6 +161,7 @@ impl Liar {
     pub(crate) fn repent(&mut self) {
         self.votes_twice = false;
         self.withholds_until_ms = 0;
+        self.alters = Alterations::default();
     }
 
     /// Tells a lie: the frames to be sent, after `node`, the honest one inside.
@@ -171,6 +187,14 @@ impl Liar {
             }
             Lie::Withhold { span_ms } => {
                 self.withholds_until_ms = now_ms + span_ms;
+                Vec::new()
+            }
+            Lie::ShrunkRoster => {
+                self.alters.roster = Some(chance);
+                Vec::new()
+            }
+            Lie::FalseStatus => {
+                self.alters.status = Some(chance);
                 Vec::new()
             }
             Lie::Garbage => return vec![garbage(chance)],

@@ -9,6 +9,7 @@ mod evidence;
 mod finality;
 mod ledger;
 mod receipts;
+mod succession;
 mod transactions;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use evidence::{Equivocators, produces_twice};
 use finality::Finality;
 use ledger::Ledger;
 use receipts::Receipts;
+use succession::Succession;
 use transactions::Transactions;
 
 /// Something that must never happen has happened.
@@ -88,6 +90,7 @@ pub(crate) struct Invariants {
     finality: Finality,
     transactions: Transactions,
     receipts: Receipts,
+    succession: Succession,
     equivocators: Equivocators,
     /// What was checked of each replica last, so that only news is checked.
     checked: BTreeMap<Who, News>,
@@ -103,6 +106,7 @@ impl Invariants {
             finality: Finality::new(network),
             transactions: Transactions::default(),
             receipts: Receipts::default(),
+            succession: Succession::default(),
             equivocators: Equivocators::default(),
             checked: BTreeMap::new(),
         }
@@ -150,7 +154,10 @@ impl Invariants {
                 node,
                 ballot,
                 is_durable,
-            } => self.finality.signs(world, node, &ballot, is_durable),
+            } => {
+                self.succession.signs(world, &ballot);
+                self.finality.signs(world, node, &ballot, is_durable)
+            }
             Observation::PassedOn { vote } => self.finality.passed_on(world, &vote),
             Observation::Received {
                 relay,
@@ -162,7 +169,17 @@ impl Invariants {
                 self.equivocators.convicted(key);
                 Ok(())
             }
-            Observation::Logged { relay, entry } => self.finality.logged(relay, &entry, self.relay),
+            Observation::Joined { key } => {
+                self.succession.joined(world, key);
+                Ok(())
+            }
+            Observation::Logged { relay, entry } => {
+                self.finality.logged(relay, &entry, self.relay)?;
+                match self.relay {
+                    RelayStanding::Honest => self.succession.logged(world, &entry),
+                    RelayStanding::SetBack | RelayStanding::Lying => Ok(()),
+                }
+            }
             Observation::Evicted { up_ms } => nobody_is_evicted_while_finding_back(up_ms),
             Observation::Accused { node, why } => no_honest_node_is_accused(self.relay, node, &why),
             Observation::Started { node } => {

@@ -118,6 +118,8 @@ pub(crate) enum Observation {
     Convicted { key: PublicKey },
     /// A log entry is durable in a relay's store.
     Logged { relay: usize, entry: Box<LogEntry> },
+    /// A member joined.
+    Joined { key: PublicKey },
     /// A member was removed by a relay that had started this long before.
     Evicted { up_ms: u64 },
     /// A relay told an honest node that what it sent does not hold.

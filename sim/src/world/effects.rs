@@ -174,6 +174,10 @@ impl World {
             relay::Report::Block { .. } => self.met.note("blocks"),
             relay::Report::Decided { .. } => self.met.note("decisions"),
             relay::Report::Forced { .. } => self.met.note("forced changes"),
+            relay::Report::Joined(member) => {
+                let key = member.key;
+                self.observed.push(Observation::Joined { key });
+            }
             relay::Report::Left { evicted: true, .. } => {
                 self.met.note("evictions");
                 let started_ms = self.relays.get(relay).map_or(0, |sim| sim.started_ms);
