@@ -387,8 +387,10 @@ impl Relay {
         for (hash, body) in bodies {
             match self.replica.insert_body(&hash, body) {
                 Ok(()) => taken.push(hash),
-                // Nobody's fault: there is no room, or the block was found invalid meanwhile.
-                Err(BodyError::TooManySides | BodyError::Condemned(_)) => {}
+                // Nobody's fault: there is no room, or the block was found invalid meanwhile, or its
+                // branch was left for good by a decision.
+                Err(BodyError::TooManySides | BodyError::Condemned(_) | BodyError::NoHeader(_)) => {
+                }
                 Err(error) => {
                     let reason = format!("a body was refused: {error}");
                     self.refuse(now_ms, from, RejectionKind::Body, &reason);
