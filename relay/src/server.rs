@@ -26,9 +26,7 @@ use crate::headers;
 use crate::lan::Listening;
 use crate::limits::{REQUEST_HEADERS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
 use crate::network::{Choice, CreationError, Keeper, RestoreFailed, Restored, choose_or_create};
-use crate::settings::{
-    NetworkSettings, OperationSettings, Settings, TlsValueError, TokenFileError,
-};
+use crate::settings::{NetworkSettings, OperationSettings, Settings, TlsValueError, TokenError};
 use crate::tls::{self, Tls, TlsError};
 use crate::tokens::{Token, TokenHash};
 use crate::wire::WireAcceptor;
@@ -83,7 +81,7 @@ pub enum StartError {
     Restore(#[from] RestoreFailed),
     /// The operator's token is not to be had.
     #[error(transparent)]
-    Token(#[from] TokenFileError),
+    Token(#[from] TokenError),
     /// The targets of dumps are not to be had.
     #[error(transparent)]
     DumpTargets(#[from] DumpTargetsError),

@@ -1,5 +1,6 @@
 //! What an operator can set: by flag, by environment variable, or in a file.
 
+mod secret;
 mod sources;
 
 use std::fs;
@@ -16,6 +17,7 @@ use crate::dumps::settings::DumpSettings;
 use crate::limits::{REQUESTS_PER_ADDRESS_PER_SECOND, SOCKETS_PER_ADDRESS_MAX};
 use crate::tokens::{Token, WeakToken};
 
+pub use secret::Secret;
 pub use sources::{Effective, Origin, SettingsError};
 
 /// The Tabchain relay: introduces browser tabs to each other, keeps a replica, serves the page.
@@ -310,7 +312,7 @@ pub struct OperationSettings {
         value_name = "TOKEN",
         conflicts_with = "operator_token_file"
     )]
-    pub operator_token: Option<Token>,
+    pub operator_token: Option<Secret>,
 
     /// File with the operator's token
     #[arg(long, env = "TABCHAIN_OPERATOR_TOKEN_FILE", value_name = "FILE")]
@@ -329,19 +331,28 @@ pub enum Creators {
 
 /// The operator's token cannot be taken from its file.
 #[derive(Debug, thiserror::Error)]
-#[error("--operator-token-file {path}: {reason}")]
-pub struct TokenFileError {
-    path: PathBuf,
-    reason: String,
+pub enum TokenError {
+    /// The one that was given is none.
+    #[error("--operator-token: {0}")]
+    Given(#[from] WeakToken),
+    /// Its file has none.
+    #[error("--operator-token-file {path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl OperationSettings {
     /// The token that the operator gave, if any.
-    pub fn given_token(&self) -> Result<Option<Token>, TokenFileError> {
+    pub fn given_token(&self) -> Result<Option<Token>, TokenError> {
         let Some(path) = &self.operator_token_file else {
-            return Ok(self.operator_token.clone());
+            let given = self.operator_token.as_ref();
+            return Ok(given.map(|token| token.reveal().parse()).transpose()?);
         };
-        let refused = |reason: String| TokenFileError {
+        let refused = |reason: String| TokenError::File {
             path: path.clone(),
             reason,
         };

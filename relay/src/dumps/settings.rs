@@ -1,13 +1,14 @@
 //! Where the relay may dump to: what the operator names, and nothing else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 use dump::{Target, TargetError};
+
+use crate::settings::Secret;
 
 /// Where the relay may dump to.
 #[derive(Clone, Debug, Default, Args)]
@@ -23,16 +24,16 @@ pub struct DumpSettings {
         value_name = "NAME=URL",
         value_delimiter = ' '
     )]
-    pub dump_targets: Vec<NamedTarget>,
+    pub dump_targets: Vec<Secret>,
 
     /// File with one NAME=URL a line
     #[arg(long, env = "TABCHAIN_DUMP_TARGETS_FILE", value_name = "FILE")]
     pub dump_targets_file: Option<PathBuf>,
 }
 
-/// A target by name. `Debug` and `Display` show no password.
+/// A target by name. `Debug` shows no password.
 #[derive(Clone, Debug)]
-pub struct NamedTarget {
+struct NamedTarget {
     name: String,
     target: Target,
 }
@@ -59,6 +60,9 @@ pub enum NamedTargetError {
 /// The targets cannot be taken from where they are given.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpTargetsError {
+    /// What was given is no target.
+    #[error("--dump-target: {0}")]
+    Given(#[from] NamedTargetError),
     /// The file cannot be read.
     #[error("--dump-targets-file {path}: {source}")]
     File {
@@ -106,21 +110,18 @@ impl FromStr for NamedTarget {
     }
 }
 
-impl fmt::Display for NamedTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.name, self.target)
-    }
-}
-
 impl DumpSettings {
     /// All targets by name.
     pub fn targets(&self) -> Result<BTreeMap<String, Target>, DumpTargetsError> {
+        let given = self.dump_targets.iter();
+        let mut all: Vec<NamedTarget> = given
+            .map(|given| given.reveal().parse())
+            .collect::<Result<_, _>>()?;
+        if let Some(path) = &self.dump_targets_file {
+            all.extend(read(path)?);
+        }
         let mut targets = BTreeMap::new();
-        let in_file = match &self.dump_targets_file {
-            Some(path) => read(path)?,
-            None => Vec::new(),
-        };
-        for NamedTarget { name, target } in self.dump_targets.iter().cloned().chain(in_file) {
+        for NamedTarget { name, target } in all {
             if targets.insert(name.clone(), target).is_some() {
                 return Err(DumpTargetsError::Twice(name));
             }
@@ -183,5 +184,8 @@ mod tests {
             .push("class=postgresql://db/other".parse().unwrap());
         let error = settings.targets().unwrap_err();
         assert!(matches!(error, DumpTargetsError::Twice(_)), "{error}");
+        settings.dump_targets = vec!["ann:s3cret".parse().unwrap()];
+        let error = settings.targets().unwrap_err();
+        assert!(matches!(error, DumpTargetsError::Given(_)), "{error}");
     }
 }

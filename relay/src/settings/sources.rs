@@ -39,12 +39,14 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is no TOML.
-    #[error("--settings {path} is not TOML: {source}")]
+    #[error("--settings {path}, line {line}, is not TOML: {reason}")]
     Toml {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong.
-        source: toml::de::Error,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong. The line itself may have a secret.
+        reason: String,
     },
     /// The file names something that is no setting.
     #[error(
@@ -150,7 +152,11 @@ impl File {
         };
         let table: Table = match text.parse() {
             Ok(table) => table,
-            Err(source) => return Err(SettingsError::Toml { path, source }),
+            Err(error) => {
+                let line = line_of(&text, &error);
+                let reason = error.message().to_owned();
+                return Err(SettingsError::Toml { path, line, reason });
+            }
         };
         let command = Settings::command();
         let mut values = Vec::new();
@@ -230,6 +236,13 @@ fn texts(value: &Value) -> Option<Vec<String>> {
         }
         Value::Float(_) | Value::Datetime(_) | Value::Table(_) => None,
     }
+}
+
+/// The line in which a text is wrong, counted from 1.
+fn line_of(text: &str, error: &toml::de::Error) -> usize {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.as_bytes().iter().take(start);
+    before.filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn first_line(error: &clap::Error) -> String {
@@ -383,6 +396,13 @@ mod tests {
         assert_eq!(settings.data, Path::new("elsewhere"));
         let (settings, _) = load("data = \"elsewhere\"", &["verify", "--data", "here"]).unwrap();
         assert_eq!(settings.data, Path::new("here"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_secret_beside_it() {
+        let said = refusal("port = 1\noperator_token = s3cret-s3cret\n");
+        assert!(said.contains("line 2, is not TOML"), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
     }
 
     #[test]

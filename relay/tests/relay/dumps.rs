@@ -174,11 +174,16 @@ async fn only_named_targets_and_only_with_a_token() {
 #[test]
 fn a_target_that_is_none_is_refused_at_the_start() {
     let data = TempDir::new().unwrap();
-    let said = refusal(
-        data.path(),
-        &["--dump-target", "class=mysql://ann:s3cret@db/l"],
-    );
-    assert!(said.contains("postgresql://"), "{said}");
+    let given = ["--dump-target", "class=mysql://ann:s3cret@db/l"];
+    let file = data.path().join("relay.toml");
+    let text = "dump_targets = [\"class=mysql://ann:s3cret@db/l\"]";
+    std::fs::write(&file, text).unwrap();
+    let in_file = ["--settings", file.to_str().unwrap()];
+    for arguments in [given, in_file] {
+        let said = refusal(data.path(), &arguments);
+        assert!(said.contains("postgresql://"), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,6 +98,14 @@ fn a_missing_certificate_is_named() {
     assert!(said.contains("CERT KEY"), "{said}");
 }
 
+#[test]
+fn a_weak_token_is_refused_without_being_repeated() {
+    let data = TempDir::new().unwrap();
+    let said = refusal(data.path(), &["--port", "0", "--operator-token", "s3cret"]);
+    assert!(said.contains("this one has 6"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_database_is_its_owners_alone() {
