@@ -9,27 +9,29 @@ use std::sync::Arc;
 use shared::network::NetworkParameters;
 use sqlx::PgConnection;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use self::task::{Stopped, Task};
 use crate::error::DumpError;
-use crate::follower::Follower;
-use crate::limits::{CLAIM_ATTEMPTS, CLAIM_INTERVAL};
+use crate::limits::{BATCH_TIMEOUT, CLAIM_ATTEMPTS, CLAIM_INTERVAL};
 use crate::progress::{Progress, Status};
+use crate::schema;
 use crate::source::{Position, Source};
 use crate::target::Target;
-use crate::{loader, schema};
 
 /// Starts dumps. It needs a tokio runtime.
 #[derive(Debug)]
 pub struct Dumper;
 
 impl Dumper {
-    /// Connects, makes the tables where they are not there, and goes on by itself from then on.
-    /// An error means that nothing was changed.
+    /// Connects, makes the tables where they are not there, and goes on by itself from then on: it
+    /// reads where they stand, however long that takes, and writes what they lack. An error means
+    /// that nothing was changed.
     pub async fn start<S: Source>(target: Target, source: S) -> Result<Handle, DumpError> {
-        let session = open_patiently(&target, source.network()).await?;
-        Ok(spawn(target, source, Some(session)))
+        let opening = open_patiently(&target, source.network());
+        let opened = timeout(BATCH_TIMEOUT, opening).await;
+        let connection = opened.map_err(|_| no_answer(&target))??;
+        Ok(spawn(target, source, Some(connection)))
     }
 
     /// Goes on with a dump that was started before: what may pass is waited for, as it would have
@@ -77,7 +79,7 @@ impl Handle {
     }
 }
 
-fn spawn<S: Source>(target: Target, source: S, session: Option<Session>) -> Handle {
+fn spawn<S: Source>(target: Target, source: S, opened: Option<PgConnection>) -> Handle {
     let progress = Arc::new(Progress::new());
     let positions = source.positions();
     let (stop, stopped) = watch::channel(false);
@@ -90,7 +92,7 @@ fn spawn<S: Source>(target: Target, source: S, session: Option<Session>) -> Hand
         stopped: Stopped(stopped),
     };
     tokio::spawn(async move {
-        task.run(session).await;
+        task.run(opened).await;
         drop(ending);
     });
     Handle {
@@ -102,32 +104,24 @@ fn spawn<S: Source>(target: Target, source: S, session: Option<Session>) -> Hand
     }
 }
 
-/// A connection that holds the network's claim, and a follower that stands where the tables stand.
-struct Session {
-    connection: PgConnection,
-    follower: Follower,
-}
-
-async fn open(target: &Target, network: &NetworkParameters) -> Result<Session, DumpError> {
-    let mut connection = schema::open_for_writing(target, network).await?;
-    let follower = loader::load(&mut connection, target, network).await?;
-    Ok(Session {
-        connection,
-        follower,
-    })
-}
-
-/// A dumper that was stopped a moment ago may still hold the claim, until the server has noticed
-/// that its connection is closed.
+/// A connection that holds the network's claim. A dumper that was stopped a moment ago may still
+/// have it, until the server has noticed that its connection is closed.
 async fn open_patiently(
     target: &Target,
     network: &NetworkParameters,
-) -> Result<Session, DumpError> {
+) -> Result<PgConnection, DumpError> {
     for _ in 1..CLAIM_ATTEMPTS {
-        match open(target, network).await {
+        match schema::open_for_writing(target, network).await {
             Err(DumpError::Busy { .. }) => sleep(CLAIM_INTERVAL).await,
             opened => return opened,
         }
     }
-    open(target, network).await
+    schema::open_for_writing(target, network).await
+}
+
+fn no_answer(target: &Target) -> DumpError {
+    DumpError::Unreachable {
+        target: target.to_string(),
+        reason: "no answer for a long time".to_owned(),
+    }
 }

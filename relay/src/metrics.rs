@@ -107,7 +107,7 @@ pub(crate) async fn scrape(
             "tabchain_forced_changes",
             count(measured.view.chain.forced_changes),
         );
-        for dump in context.dumps().of_network(network.id()).await {
+        for dump in context.dumps().of_network(network.id()) {
             // Where none runs there is no lag, and the one before must not stand for it.
             let lag = dump.status.and_then(|status| status.lag_blocks);
             let labels = [("network", name.clone()), ("target", dump.target)];

@@ -8,17 +8,17 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::gather::{gather, off_the_runtime};
+use super::no_answer;
 use super::retries::Retries;
-use super::{Session, open};
 use crate::batch::Portion;
 use crate::error::DumpError;
 use crate::follower::Follower;
 use crate::limits::{BATCH_DURATION_MAX, BATCH_TIMEOUT, IDLE_CHECK_INTERVAL, INDEXES_TIMEOUT};
 use crate::progress::{Progress, State};
-use crate::schema;
 use crate::source::{Position, Source, SourceError};
 use crate::target::Target;
 use crate::writer::Writer;
+use crate::{loader, schema};
 
 /// Keeps the tables up to date until it is told to stop, or a person must see to something.
 pub(super) struct Task<S> {
@@ -42,7 +42,7 @@ impl From<DumpError> for End {
 }
 
 impl<S: Source> Task<S> {
-    pub(super) async fn run(mut self, mut first: Option<Session>) {
+    pub(super) async fn run(mut self, mut first: Option<PgConnection>) {
         let mut retries = Retries::default();
         loop {
             let error = match self.session(first.take(), &mut retries).await {
@@ -63,22 +63,22 @@ impl<S: Source> Task<S> {
     }
 
     /// From a connection to its end.
-    async fn session(&mut self, opened: Option<Session>, retries: &mut Retries) -> End {
-        let session = match opened {
-            Some(session) => session,
-            None => {
-                let network = self.source.network().clone();
-                match self.stopped.or(open(&self.target, &network)).await {
-                    None => return End::Stopped,
-                    Some(Err(error)) => return error.into(),
-                    Some(Ok(session)) => session,
-                }
-            }
+    async fn session(&mut self, opened: Option<PgConnection>, retries: &mut Retries) -> End {
+        let network = self.source.network().clone();
+        let target = self.target.clone();
+        let stand = async {
+            let mut connection = match opened {
+                Some(connection) => connection,
+                None => schema::open_for_writing(&target, &network).await?,
+            };
+            let follower = loader::load(&mut connection, &target, &network).await?;
+            Ok::<_, DumpError>((connection, follower))
         };
-        let Session {
-            mut connection,
-            follower,
-        } = session;
+        let (mut connection, follower) = match self.stopped.or(stand).await {
+            None => return End::Stopped,
+            Some(Err(error)) => return error.into(),
+            Some(Ok(standing)) => standing,
+        };
         self.progress.stand(follower.head());
         self.progress.enter(State::Backfilling);
         info!(
@@ -250,10 +250,7 @@ impl<S: Source> Task<S> {
     }
 
     fn too_slow(&self) -> End {
-        End::Failed(DumpError::Unreachable {
-            target: self.target.to_string(),
-            reason: "no answer for a long time".to_owned(),
-        })
+        End::Failed(no_answer(&self.target))
     }
 }
 

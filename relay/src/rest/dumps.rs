@@ -58,7 +58,7 @@ pub(crate) async fn list(
     State(context): State<Context>,
     Network(network): Network,
 ) -> Json<DumpsJson> {
-    let dumps = context.dumps().of_network(network.id()).await;
+    let dumps = context.dumps().of_network(network.id());
     Json(DumpsJson {
         dumps: dumps.into_iter().map(DumpJson::from).collect(),
     })
@@ -81,7 +81,7 @@ pub(crate) async fn one(
     Network(network): Network,
     Segment(path): Segment<DumpPath>,
 ) -> Result<Json<DumpJson>, Problem> {
-    let dump = context.dumps().one(network.id(), &path.target).await?;
+    let dump = context.dumps().one(network.id(), &path.target)?;
     Ok(Json(dump.into()))
 }
 

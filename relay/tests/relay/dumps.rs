@@ -6,6 +6,7 @@ use relay::Server;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::member::Member;
@@ -22,8 +23,13 @@ struct Dumping {
 impl Dumping {
     async fn start() -> Self {
         let postgres = PostgresServer::start();
+        let url = postgres.url("ledger");
+        Self::start_into(postgres, &url).await
+    }
+
+    async fn start_into(postgres: PostgresServer, url: &str) -> Self {
         let data = TempDir::new().unwrap();
-        let server = serve(&data, &postgres).await;
+        let server = serve(&data, url).await;
         let relay = Local { server, data };
         Self { postgres, relay }
     }
@@ -57,8 +63,8 @@ impl Dumping {
     }
 }
 
-async fn serve(data: &TempDir, postgres: &PostgresServer) -> Server {
-    let target = format!("class={}", postgres.url("ledger"));
+async fn serve(data: &TempDir, url: &str) -> Server {
+    let target = format!("class={url}");
     let arguments = ["--operator-token", TOKEN, "--dump-target", &target];
     Server::start(&settings(data.path(), &arguments))
         .await
@@ -112,7 +118,7 @@ async fn a_dump_is_started_and_stopped_over_rest_and_survives_a_restart() {
     assert_eq!(status, StatusCode::ACCEPTED);
 
     dumping.relay.server.stop().await.unwrap();
-    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres).await;
+    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres.url("ledger")).await;
     mine(&dumping.relay, 1).await;
     dumping.until_height(3).await;
 
@@ -123,9 +129,65 @@ async fn a_dump_is_started_and_stopped_over_rest_and_survives_a_restart() {
     assert_eq!(dump["state"], "off");
     assert_eq!(dumping.blocks(), "4");
     dumping.relay.server.stop().await.unwrap();
-    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres).await;
+    dumping.relay.server = serve(&dumping.relay.data, &dumping.postgres.url("ledger")).await;
     let (_, dump) = dumping.ask(Method::GET, path, None).await;
     assert_eq!(dump["state"], "off");
+}
+
+/// A database that says nothing until it is told to. Relay and test reach it in place of a real one.
+async fn silent(postgres: &PostgresServer) -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = postgres.url("ledger");
+    let (real, silent) = (format!(":{}/", postgres.port()), format!(":{port}/"));
+    assert!(url.contains(&real), "{url}");
+    (listener, url.replace(&real, &silent))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_holds_nothing_else_up() {
+    let postgres = PostgresServer::start();
+    let (listener, url) = silent(&postgres).await;
+    let dumping = Dumping::start_into(postgres, &url).await;
+    let start = dumping.ask(Method::POST, "/api/v1/dumps/class", Some(TOKEN));
+    let look = async {
+        let connection = listener.accept().await.unwrap();
+        for path in ["/metrics", "/api/v1/dumps", "/api/v1/dumps/class"] {
+            let (status, _) = dumping.ask(Method::GET, path, None).await;
+            assert_eq!(status, StatusCode::OK, "{path}");
+        }
+        connection
+    };
+    tokio::select! {
+        biased;
+        _connection = look => {}
+        (status, problem) = start => panic!("nobody answered it, and it ended: {status} {problem}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_starts_also_where_whoever_asked_has_gone() {
+    let postgres = PostgresServer::start();
+    let real = ("127.0.0.1", postgres.port());
+    let (listener, url) = silent(&postgres).await;
+    let dumping = Dumping::start_into(postgres, &url).await;
+    let start = dumping.ask(Method::POST, "/api/v1/dumps/class", Some(TOKEN));
+    let mut first = tokio::select! {
+        accepted = listener.accept() => accepted.unwrap().0,
+        (status, problem) = start => panic!("nobody answered it, and it ended: {status} {problem}"),
+    };
+    // The request is dropped, and with it its connection. Only now the database answers.
+    tokio::spawn(async move {
+        loop {
+            let mut there = TcpStream::connect(real).await.unwrap();
+            tokio::spawn(
+                async move { tokio::io::copy_bidirectional(&mut first, &mut there).await },
+            );
+            first = listener.accept().await.unwrap().0;
+        }
+    });
+    dumping.until_height(0).await;
+    assert_eq!(dumping.blocks(), "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +234,7 @@ async fn only_named_targets_and_only_with_a_token() {
 }
 
 #[test]
-fn a_target_that_is_none_is_refused_at_the_start() {
+fn a_target_that_is_none_is_refused_at_the_start_without_being_repeated() {
     let data = TempDir::new().unwrap();
     let given = ["--dump-target", "class=mysql://ann:s3cret@db/l"];
     let file = data.path().join("relay.toml");
