@@ -78,6 +78,8 @@ pub const SENT_BLOCKS_SEARCHED_MAX: usize = 1000;
 pub const LOG_ENTRIES_PER_PAGE_MAX: u32 = 100;
 /// Blocks whose bytes one request checks.
 pub const CHECKED_BLOCKS_MAX: u32 = 1000;
+/// Blocks that are read at once for it.
+pub const BLOCKS_PER_CHECK_READ_MAX: u64 = 16;
 /// Bytes of one answer. A longer one is refused.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Pending transactions on one page of a list.

@@ -22,8 +22,8 @@ use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
 use crate::metrics;
 use crate::outbox::{Closing, Frame, Outbox};
 
-/// Marks the ids of reads that are not the core's, which counts its own from 1.
-const READ_BY_DUMP: RequestId = 1 << 63;
+/// Marks the ids of reads for dumps and REST: the core counts its own from 1.
+const READ_FROM_OUTSIDE: RequestId = 1 << 63;
 
 /// Runs a network's core until it is told to stop.
 pub(crate) struct NetworkTask {
@@ -39,7 +39,7 @@ pub(crate) struct NetworkTask {
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
     last_request: RequestId,
     writes_under_way: usize,
-    /// Reads that dumps asked for, by ids that the core does not use.
+    /// Reads for dumps and REST, by ids that the core does not use.
     reads: HashMap<RequestId, oneshot::Sender<Rows>>,
     positions: watch::Sender<Position>,
     /// Connections in the order of their time to be registered.
@@ -226,7 +226,7 @@ impl NetworkTask {
             }
             Input::Read(query, reply) => {
                 self.reads.retain(|_, reply| !reply.is_closed());
-                let request = self.next_request() | READ_BY_DUMP;
+                let request = self.next_request() | READ_FROM_OUTSIDE;
                 self.reads.insert(request, reply);
                 self.store.load(request, query).await;
             }

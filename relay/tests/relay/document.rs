@@ -199,4 +199,15 @@ async fn the_first_bad_block_is_named() {
     let bad = json(&relay, "/api/v1/blocks/valid").await;
     assert_eq!(bad["valid"], false, "{bad}");
     assert_eq!(bad["first_bad"]["height"], 2);
+
+    // A sound header, but of another block: the first of the range is held against the chain, too.
+    let edit = "UPDATE headers SET value = \
+                (SELECT value FROM headers WHERE key = x'0000000000000002') \
+                WHERE key = x'0000000000000003'";
+    file.execute(edit).await.unwrap();
+    let bad = json(&relay, "/api/v1/blocks/valid?from=3").await;
+    assert_eq!(bad["first_bad"]["height"], 3, "{bad}");
+    file.execute("DELETE FROM bodies").await.unwrap();
+    let bad = json(&relay, "/api/v1/blocks/valid").await;
+    assert_eq!(bad["first_bad"]["height"], 1, "{bad}");
 }
