@@ -24,6 +24,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally, Failure> {
     for (name, mut command) in checks(workspace, &tools, &lint_tools) {
         tally += check(name, || Ok(process::run(&mut command)?));
     }
+    // Without it, the test that runs it passes, and has tested nothing.
+    tally += check("schemathesis", || {
+        setup::for_rest()?.map(drop).ok_or(Failure::NoSchemathesis)
+    });
     tally += test::run_all(workspace, &TestOptions::ALL)?;
     tally += check("simulation", || {
         sim::check(workspace, "work", SIMULATED_SEEDS)

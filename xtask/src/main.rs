@@ -133,6 +133,10 @@ enum Failure {
     Fuzz(#[from] fuzz::FuzzError),
     #[error("the result could not be printed: {0}")]
     Print(#[from] std::io::Error),
+    #[error(
+        "schemathesis is left out where Python 3 has no pip. On Debian type: apt-get install python3-pip"
+    )]
+    NoSchemathesis,
     #[error("no test has that in its name")]
     NoTest,
     /// The counts have been printed already.
