@@ -18,6 +18,7 @@ mod clocks;
 mod evidence;
 mod invitations;
 mod main_job;
+mod presence;
 mod rejections;
 mod serving;
 mod stake;
