@@ -60,6 +60,9 @@ pub(crate) fn router() -> Router<Context> {
         .merge(document::router(document::with_common_answers(document)))
         // Which `nest` leaves to the page.
         .route("/api/", any(no_such_resource))
+        // Where monitors look for them, beside `/metrics`.
+        .route("/health", get(network::health))
+        .route("/ready", get(network::ready))
 }
 
 /// What each network has.

@@ -51,6 +51,8 @@ async fn health_names_version_network_and_height() {
     assert_eq!(health["height"], 0);
     assert_eq!(health["members"], 0);
     get_ok(&relay, "/api/v1/ready").await;
+    assert_eq!(get_ok(&relay, "/health").await, health);
+    get_ok(&relay, "/ready").await;
     let named = get_ok(&relay, "/api/v1/networks/class%207b").await;
     assert_eq!(named["id"], health["network"]["id"]);
     assert_eq!(named["consensus"]["work"]["spacing_ms"], 1000);
