@@ -1,4 +1,4 @@
-//! What one address may take of the relay: connections at a time, and requests a second.
+//! What one address may take of the relay: connections and sockets at a time, and requests a second.
 
 use core::fmt;
 use std::collections::HashMap;
@@ -13,7 +13,10 @@ use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::context::Context;
-use crate::limits::{ADDRESSES_KEPT_MAX, REQUESTS_BURST_SECONDS};
+use crate::limits::{
+    ADDRESSES_KEPT_MAX, CONNECTIONS_PER_SOCKET_MAX, NETWORKS_PER_ADDRESS_BURST,
+    NETWORKS_PER_ADDRESS_PER_HOUR, REQUESTS_BURST_SECONDS,
+};
 use crate::rest::problem::{Kind, Problem};
 use crate::settings::AddressSettings;
 
@@ -23,20 +26,54 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(crate) struct Addresses {
     /// Proxies whose word about their clients is taken.
     proxies: Vec<IpAddr>,
-    sockets_max: usize,
-    sockets: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    connections: Places,
+    sockets: Places,
     requests: DefaultKeyedRateLimiter<IpAddr>,
+    networks: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 /// Whom a request comes from, as far as it counts: an IPv6 client has a whole /64 to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Client(pub(crate) IpAddr);
 
-/// One of an address's sockets, given back when dropped.
+/// An address has as many connections as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("as many connections as one address may have come from there already")]
+pub(crate) struct NoPlace;
+
+/// How many of a kind each address has, and may have.
+struct Places {
+    max: usize,
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One of an address's places, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct SocketShare {
+pub(crate) struct Place {
     client: Client,
-    sockets: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Places {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: Arc::default(),
+        }
+    }
+
+    fn claim(&self, client: Client) -> Option<Place> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(client.0).or_default();
+        if *count >= self.max {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            client,
+            taken: Arc::clone(&self.taken),
+        })
+    }
 }
 
 impl Addresses {
@@ -46,33 +83,44 @@ impl Addresses {
         let burst = per_second.saturating_mul(REQUESTS_BURST_SECONDS);
         Self {
             proxies: settings.trusted_proxies.clone(),
-            sockets_max: settings.connections_per_address,
-            sockets: Arc::default(),
+            connections: Places::new(
+                settings
+                    .connections_per_address
+                    .saturating_mul(CONNECTIONS_PER_SOCKET_MAX),
+            ),
+            sockets: Places::new(settings.connections_per_address),
             requests: RateLimiter::keyed(
                 Quota::per_second(number(per_second)).allow_burst(number(burst)),
+            ),
+            networks: RateLimiter::keyed(
+                Quota::per_hour(number(NETWORKS_PER_ADDRESS_PER_HOUR))
+                    .allow_burst(number(NETWORKS_PER_ADDRESS_BURST)),
             ),
         }
     }
 
-    /// A place for one more socket of a client, if it may have one.
-    pub(crate) fn claim_socket(&self, client: Client) -> Option<SocketShare> {
-        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = sockets.entry(client.0).or_default();
-        if *count >= self.sockets_max {
-            return None;
+    /// A place for one more TCP connection from a peer, if it may have one. One for a proxy that
+    /// the operator named is for all of its clients, and counts for nobody.
+    pub(crate) fn claim_connection(&self, peer: IpAddr) -> Result<Option<Place>, NoPlace> {
+        if self.proxies.contains(&peer.to_canonical()) {
+            return Ok(None);
         }
-        *count += 1;
-        Some(SocketShare {
-            client,
-            sockets: Arc::clone(&self.sockets),
-        })
+        let claimed = self.connections.claim(Client::of(peer));
+        claimed.map(Some).ok_or(NoPlace)
+    }
+
+    /// A place for one more socket of a client, if it may have one.
+    pub(crate) fn claim_socket(&self, client: Client) -> Option<Place> {
+        self.sockets.claim(client)
     }
 
     fn may_ask(&self, client: Client) -> bool {
-        if self.requests.len() > ADDRESSES_KEPT_MAX {
-            self.requests.retain_recent();
-        }
-        self.requests.check_key(&client.0).is_ok()
+        may(&self.requests, client)
+    }
+
+    /// Whether a client may make one more network without a token, which counts as made then.
+    pub(crate) fn may_make_network(&self, client: Client) -> bool {
+        may(&self.networks, client)
     }
 
     /// The address that a request counts for: the peer's, or where that is a proxy which the
@@ -90,6 +138,13 @@ impl Addresses {
         };
         Client::of(address)
     }
+}
+
+fn may(limiter: &DefaultKeyedRateLimiter<IpAddr>, client: Client) -> bool {
+    if limiter.len() > ADDRESSES_KEPT_MAX {
+        limiter.retain_recent();
+    }
+    limiter.check_key(&client.0).is_ok()
 }
 
 impl fmt::Debug for Addresses {
@@ -113,13 +168,13 @@ impl Client {
     }
 }
 
-impl Drop for SocketShare {
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = sockets.get_mut(&self.client.0) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.client.0) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                sockets.remove(&self.client.0);
+                taken.remove(&self.client.0);
             }
         }
     }
@@ -170,6 +225,18 @@ mod tests {
     }
 
     #[test]
+    fn networks_without_a_token_are_bounded_for_each_address() {
+        let addresses = Addresses::new(&settings(Vec::new()));
+        let (one, other) = (Client(address("10.0.0.1")), Client(address("10.0.0.2")));
+        let made = (0..1_000).filter(|_| addresses.may_make_network(one));
+        assert_eq!(
+            made.count(),
+            usize::try_from(NETWORKS_PER_ADDRESS_BURST).unwrap()
+        );
+        assert!(addresses.may_make_network(other));
+    }
+
+    #[test]
     fn only_a_named_proxy_is_believed() {
         let addresses = Addresses::new(&settings(vec![address("10.0.0.1")]));
         let mut headers = HeaderMap::new();
@@ -208,6 +275,19 @@ mod tests {
         shares.pop();
         assert!(addresses.claim_socket(one).is_some());
         shares.clear();
-        assert!(addresses.sockets.lock().unwrap().is_empty());
+        assert!(addresses.sockets.taken.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn connections_are_bounded_but_for_a_named_proxy() {
+        let (proxy, other) = (address("10.0.0.1"), address("10.0.0.2"));
+        let addresses = Addresses::new(&settings(vec![proxy]));
+        let connect = |peer| addresses.claim_connection(peer);
+        let max = 3 * CONNECTIONS_PER_SOCKET_MAX;
+        let mut open: Vec<_> = (0..max).map(|_| connect(other).unwrap()).collect();
+        assert_eq!(connect(other).unwrap_err(), NoPlace);
+        assert!((0..=max).all(|_| connect(proxy).unwrap().is_none()));
+        open.pop();
+        assert!(connect(other).is_ok());
     }
 }

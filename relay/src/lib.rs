@@ -9,6 +9,7 @@ mod addresses;
 mod backup;
 mod catalogue;
 mod clock;
+mod connections;
 mod context;
 #[cfg(unix)]
 pub mod descriptors;

@@ -6,6 +6,10 @@ use shared::limits::FRAME_BYTES_MAX;
 
 /// Networks of one relay. One more is refused.
 pub const NETWORKS_MAX: usize = 200;
+/// Networks that one address may make in an hour without a token, where anyone may make them.
+pub const NETWORKS_PER_ADDRESS_PER_HOUR: u32 = 10;
+/// The same at once, after a pause.
+pub const NETWORKS_PER_ADDRESS_BURST: u32 = 20;
 /// Requests for a new network that may wait for those before them.
 pub const NETWORK_REQUESTS_MAX: usize = 16;
 /// Keys that one invitation may admit.
@@ -15,6 +19,8 @@ pub const SOCKETS_MAX: usize = 10_000;
 /// WebSocket connections from one address, unless the operator sets another number. One more is
 /// answered 429.
 pub const SOCKETS_PER_ADDRESS_MAX: usize = 1000;
+/// TCP connections from one address for each WebSocket that it may have. One more is closed.
+pub const CONNECTIONS_PER_SOCKET_MAX: usize = 2;
 /// Requests a second from one address, handshakes of WebSockets among them, unless the operator
 /// sets another number. More are answered 429.
 pub const REQUESTS_PER_ADDRESS_PER_SECOND: u32 = 200;
@@ -62,6 +68,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time in which a client must send a request's headers.
 pub const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for which a client may take nothing of what it is sent. Its connection is ended after that.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time in which a request must have come in and been answered. It is answered 408 after that.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a REST request's body.

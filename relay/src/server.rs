@@ -19,6 +19,7 @@ use tracing::info;
 
 use crate::catalogue::{self, RELAY, StoredNetwork};
 use crate::clock::{NoRandomness, now_ms, random};
+use crate::connections::ConnectionAcceptor;
 use crate::context::Context;
 use crate::dumps::settings::DumpTargetsError;
 use crate::dumps::{DumpRefused, Dumps};
@@ -165,6 +166,7 @@ impl Server {
             listener,
             tls,
             routes(context.clone()),
+            context.clone(),
             handle.clone(),
         ));
         Ok(Self {
@@ -358,28 +360,33 @@ async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
     routes: Router,
+    context: Context,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         None => {
-            let mut server = axum_server::from_tcp(listener)?.acceptor(WireAcceptor);
-            server
-                .http_builder()
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST_HEADERS_TIMEOUT);
-            server.handle(handle).serve(routes).await
+            let acceptor = ConnectionAcceptor::new(WireAcceptor, context);
+            let server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+            in_time(server).handle(handle).serve(routes).await
         }
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls.config).acceptor(NoDelayAcceptor::new());
-            let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
-            server
-                .http_builder()
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST_HEADERS_TIMEOUT);
-            server.handle(handle).serve(routes).await
+            let tls = RustlsAcceptor::new(tls.config).acceptor(NoDelayAcceptor::new());
+            let acceptor = ConnectionAcceptor::new(tls, context);
+            let server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+            in_time(server).handle(handle).serve(routes).await
         }
     }
+}
+
+/// A server that ends connections whose requests come in too slowly.
+fn in_time<A>(
+    mut server: axum_server::Server<SocketAddr, A>,
+) -> axum_server::Server<SocketAddr, A> {
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_HEADERS_TIMEOUT);
+    server
 }

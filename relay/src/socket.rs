@@ -5,7 +5,7 @@ mod origin;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode, Version};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::error;
 
-use crate::addresses::{Client, SocketShare};
+use crate::addresses::{Client, Place};
 use crate::context::Context;
 use crate::json::{frame_of_text, text_of_frame};
 use crate::limits::{
@@ -42,7 +42,6 @@ pub(crate) async fn upgrade(
     Network(network): Network,
     Extension(client): Extension<Client>,
     wire: Option<Extension<Wire>>,
-    version: Version,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -67,10 +66,10 @@ pub(crate) async fn upgrade(
         }
         _ => Form::Binary,
     };
-    // What is to be put into JSON takes its time; by HTTP/2 the connection is shared with others.
-    let wire = match (form, version) {
-        (Form::Binary, Version::HTTP_11) => wire.map(|Extension(wire)| wire),
-        _ => None,
+    // What is to be put into JSON takes its time.
+    let wire = match form {
+        Form::Binary => wire.map(|Extension(wire)| wire),
+        Form::Json => None,
     };
     let share = context.addresses().claim_socket(client).ok_or_else(|| {
         Problem::new(
@@ -130,7 +129,7 @@ async fn serve(
     form: Form,
     wire: Option<Wire>,
     network: NetworkHandle,
-    places: (OwnedSemaphorePermit, SocketShare),
+    places: (OwnedSemaphorePermit, Place),
 ) {
     if let Some(wire) = &wire {
         wire.begin_frames();

@@ -1,6 +1,9 @@
 //! Many hostile clients at once, and an honest one that must not notice.
 
-use futures_util::SinkExt;
+use std::time::Instant;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{SinkExt, StreamExt};
 use reqwest::{Client, StatusCode};
 use shared::keys::SecretKey;
 use shared::message::{ErrorCode, PROTOCOL_VERSION};
@@ -172,6 +175,39 @@ async fn handshakes_byte_by_byte_are_ended_and_cost_the_others_nothing() {
             }
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_say_nothing_are_ended_and_bounded_for_each_address() {
+    let (relay, honest, _data) = besieged(&["--connections-per-address", "50"]).await;
+    let max = 50 * relay::limits::CONNECTIONS_PER_SOCKET_MAX;
+    honest
+        .expect_usual_service_during(async {
+            let mut silent = Vec::new();
+            for number in 0..2 * max {
+                let stream = TcpStream::connect(("127.0.0.1", relay.port)).await;
+                let mut stream = stream.unwrap();
+                if number % 2 == 1 {
+                    // As far as HTTP/2 begins like a request. The relay may have hung up.
+                    let _ = stream.write_all(b"P").await;
+                }
+                silent.push(stream);
+            }
+            // More than may be open: some are closed at once, long before the others.
+            let begun = Instant::now();
+            let mut ends: FuturesUnordered<_> = silent.iter_mut().map(ended).collect();
+            // More than may be open: some are closed at once, long before the others.
+            ends.next().await;
+            assert!(begun.elapsed() < relay::limits::REQUEST_HEADERS_TIMEOUT / 2);
+            let all = tokio::time::timeout(PATIENCE, ends.count()).await;
+            assert!(all.is_ok(), "a connection that said nothing is still open");
+        })
+        .await;
+}
+
+/// Completes when the relay has closed a connection, with or without a word.
+async fn ended(stream: &mut TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new()).await;
 }
 
 #[tokio::test]
