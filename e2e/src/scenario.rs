@@ -156,7 +156,12 @@ impl World {
         network: Network,
         flags: &[&str],
     ) -> Result<&mut Relay> {
-        let relay = Relay::start(self.folder.path(), network, flags).await?;
+        let by_name = format!("--allowed-host={LAN_NAME}");
+        let flags = match self.address {
+            Address::Lan => [flags, &[by_name.as_str()]].concat(),
+            Address::Localhost | Address::Tls => flags.to_vec(),
+        };
+        let relay = Relay::start(self.folder.path(), network, &flags).await?;
         Ok(self.relay.insert(relay))
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::addresses::Addresses;
 use crate::dumps::Dumps;
+use crate::hosts::Hosts;
 use crate::lan::Listening;
 use crate::limits::SOCKETS_MAX;
 use crate::network::Networks;
@@ -23,6 +24,7 @@ struct Shared {
     dumps: Dumps,
     listening: Listening,
     allowed_origins: Vec<Uri>,
+    hosts: Hosts,
     operator: TokenHash,
     creators: Creators,
     sockets: Arc<Semaphore>,
@@ -42,6 +44,7 @@ impl Context {
             dumps,
             listening,
             allowed_origins: settings.allowed_origins.clone(),
+            hosts: Hosts::new(settings),
             operator,
             creators: settings.operation.create_networks,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
@@ -63,6 +66,11 @@ impl Context {
 
     pub(crate) fn allowed_origins(&self) -> &[Uri] {
         &self.0.allowed_origins
+    }
+
+    /// By which names the relay is reached.
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.0.hosts
     }
 
     /// Whether this is the operator's token.

@@ -15,6 +15,7 @@ mod context;
 pub mod descriptors;
 pub mod dumps;
 mod headers;
+mod hosts;
 mod json;
 pub mod lan;
 pub mod limits;

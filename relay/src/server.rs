@@ -31,7 +31,7 @@ use crate::settings::{NetworkSettings, OperationSettings, Settings, TlsValueErro
 use crate::tls::{self, Tls, TlsError};
 use crate::tokens::{Token, TokenHash};
 use crate::wire::WireAcceptor;
-use crate::{addresses, metrics, page, request_id, rest};
+use crate::{addresses, hosts, metrics, page, request_id, rest};
 
 /// Why the relay did not start.
 #[derive(Debug, thiserror::Error)]
@@ -350,6 +350,7 @@ fn routes(context: Context) -> Router {
         .merge(rest::router())
         .merge(page::router())
         .route("/metrics", get(metrics::scrape))
+        .layer(from_fn_with_state(context.clone(), hosts::check))
         .layer(from_fn_with_state(context.clone(), addresses::limit))
         .layer(map_response(headers::secure))
         .layer(from_fn(request_id::identify))

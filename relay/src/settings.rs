@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use shared::limits::MEMBER_RATE_PER_SECOND;
@@ -86,6 +87,17 @@ pub struct Settings {
         value_parser = parse_origin
     )]
     pub allowed_origins: Vec<Uri>,
+
+    /// Another name by which the relay is reached, such as chain.example; may be repeated. Its
+    /// addresses, localhost, this machine's own name and the hosts of --allowed-origin always are
+    #[arg(
+        long = "allowed-host",
+        env = "TABCHAIN_ALLOWED_HOSTS",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = parse_host
+    )]
+    pub allowed_hosts: Vec<String>,
 
     /// What one address, and one member, may take.
     #[command(flatten)]
@@ -329,7 +341,7 @@ pub enum Creators {
     Anyone,
 }
 
-/// The operator's token cannot be taken from its file.
+/// The operator's token is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The one that was given is none.
@@ -409,6 +421,18 @@ fn parse_origin(text: &str) -> Result<Uri, OriginError> {
     (uri.scheme().is_some() && uri.authority().is_some() && is_bare)
         .then_some(uri)
         .ok_or(OriginError)
+}
+
+/// A text that should be the name of a host is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a host is a name and nothing more, such as chain.example")]
+pub struct HostError;
+
+fn parse_host(text: &str) -> Result<String, HostError> {
+    let host: Authority = text.parse().map_err(|_| HostError)?;
+    (host.host() == text)
+        .then(|| text.to_owned())
+        .ok_or(HostError)
 }
 
 /// How connections are protected.
@@ -536,6 +560,19 @@ mod tests {
                 .len(),
             2
         );
+    }
+
+    #[test]
+    fn an_allowed_host_is_a_name_alone() {
+        for wrong in [
+            "https://chain.example",
+            "chain.example:18000",
+            "ann@chain.example",
+            "",
+        ] {
+            let parsed = Settings::try_parse_from(["relay", "--allowed-host", wrong]);
+            assert!(parsed.is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     NotAWebSocket,
     ForeignOrigin,
+    ForeignHost,
     TooFast,
     TooSlow,
     Overloaded,
@@ -184,6 +185,11 @@ impl Kind {
                 "foreign-origin",
                 "Pages of this origin may not connect",
                 StatusCode::FORBIDDEN,
+            ),
+            Self::ForeignHost => (
+                "foreign-host",
+                "The relay is not known by this name",
+                StatusCode::MISDIRECTED_REQUEST,
             ),
             Self::TooFast => (
                 "too-fast",

@@ -181,6 +181,29 @@ async fn pages_of_other_origins_are_refused() {
     }
 }
 
+/// A page of evil.example whose name points to the relay is of one origin with it.
+#[tokio::test]
+async fn requests_by_another_name_are_refused() {
+    let relay = Local::start_with(&["--allowed-host", "chain.example"]).await;
+    let client = reqwest::Client::new();
+    for (name, expected) in [("evil.example", 421), ("chain.example", 200)] {
+        let host = format!("{name}:{}", relay.port());
+        for path in ["/", "/api/v1/blocks", "/metrics", "/health"] {
+            let request = client.get(relay.url(path)).header("host", &host);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected, "{name}{path}");
+        }
+        let origin = format!("http://{host}");
+        let headers = [("host", host.as_str()), ("origin", origin.as_str())];
+        let connected = wire::connect_with(relay.port(), &headers).await;
+        match connected {
+            Ok(_) => assert_eq!(expected, 200),
+            Err(Error::Http(refused)) => assert_eq!(refused.status(), expected),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn another_subprotocol_is_refused() {
     let relay = Local::start().await;
