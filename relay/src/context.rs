@@ -9,7 +9,7 @@ use crate::addresses::Addresses;
 use crate::dumps::Dumps;
 use crate::hosts::Hosts;
 use crate::lan::Listening;
-use crate::limits::SOCKETS_MAX;
+use crate::limits::{HEAVY_READS_MAX, SOCKETS_MAX};
 use crate::network::Networks;
 use crate::settings::{Creators, Settings};
 use crate::tokens::TokenHash;
@@ -28,6 +28,7 @@ struct Shared {
     operator: TokenHash,
     creators: Creators,
     sockets: Arc<Semaphore>,
+    heavy_reads: Arc<Semaphore>,
     addresses: Addresses,
 }
 
@@ -48,6 +49,7 @@ impl Context {
             operator,
             creators: settings.operation.create_networks,
             sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
+            heavy_reads: Arc::new(Semaphore::new(HEAVY_READS_MAX)),
             addresses: Addresses::new(&settings.addresses),
         }))
     }
@@ -86,6 +88,11 @@ impl Context {
     /// What each address takes.
     pub(crate) fn addresses(&self) -> &Addresses {
         &self.0.addresses
+    }
+
+    /// Places for reads that take much.
+    pub(crate) fn heavy_reads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.heavy_reads)
     }
 
     /// A place for one more socket, if there is one; given back when dropped.

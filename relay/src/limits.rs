@@ -74,6 +74,8 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a REST request's body.
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Reads of whole pages of blocks or bodies that go on at a time. Others wait.
+pub const HEAVY_READS_MAX: usize = 4;
 /// Blocks on one page of a list.
 pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
 /// Writes of a key on one page of its history.

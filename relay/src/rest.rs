@@ -8,6 +8,7 @@ mod consistency;
 mod document;
 mod dumps;
 mod encoding;
+mod heavy;
 mod integrity;
 mod invitations;
 mod keys;

@@ -110,6 +110,15 @@ pub struct Body {
 }
 
 impl Body {
+    /// How many transactions an encoded body has, by its first bytes: a list begins with its
+    /// length. Nothing where these are no beginning of a body.
+    #[must_use]
+    pub fn count_in(encoded: &[u8]) -> Option<u32> {
+        let count = u32::from_le_bytes(*encoded.first_chunk()?);
+        let max = u32::try_from(BLOCK_TRANSACTIONS_MAX).ok()?;
+        (count <= max).then_some(count)
+    }
+
     /// The tree under the header's `tx_root`: leaf 0 is the block record with the number of
     /// transactions, without which one path would prove two positions; leaf i is the i-th
     /// transaction with its outcome.
@@ -145,4 +154,45 @@ pub struct Block {
     pub sealed: SealedHeader,
     /// Transactions and outcomes.
     pub body: Body,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::encode;
+    use crate::hash::NetworkId;
+    use crate::keys::SecretKey;
+    use crate::transaction::{Action, Expect, Key, Transaction, Value};
+
+    #[test]
+    fn an_encoded_body_says_at_once_how_many_transactions_it_has() {
+        let secret = SecretKey::from_seed(&[1; 32]);
+        let transaction = Transaction {
+            network: NetworkId([2; 32]),
+            sender: secret.public_key(),
+            sequence: 0,
+            valid_until: None,
+            action: Action::Put {
+                key: Key::new("k").unwrap(),
+                value: Value::new("v").unwrap(),
+                expect: Expect::Anything,
+            },
+            work: 0,
+        };
+        let signed = SignedTransaction {
+            signature: secret.sign(&transaction.statement()),
+            transaction,
+        };
+        for count in [0, 1, 3] {
+            let transactions = vec![signed.clone(); count];
+            let body = Body {
+                transactions: List::new(transactions).unwrap(),
+                outcomes: Outcomes::default(),
+            };
+            let said = Body::count_in(&encode(&body)).map(usize::try_from);
+            assert_eq!(said, Some(Ok(count)));
+        }
+        assert_eq!(Body::count_in(&[1, 0, 0]), None);
+        assert_eq!(Body::count_in(&[0xff; 4]), None);
+    }
 }

@@ -7,6 +7,7 @@ use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command, Comman
 use utoipa::{IntoParams, ToSchema};
 
 use super::encoding::{OutcomeJson, TransactionJson};
+use super::heavy::HeavyRead;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Parameters, Segment};
 use crate::limits::BLOCKS_PER_PAGE_MAX;
@@ -68,6 +69,7 @@ pub(super) struct HeaderJson {
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,
+    _heavy: HeavyRead,
 ) -> Result<Json<BlocksJson>, Problem> {
     let command = Command::Blocks {
         from: page.from.unwrap_or(u64::MAX),

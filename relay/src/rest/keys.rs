@@ -9,6 +9,7 @@ use shared::transaction::{Action, Key};
 use utoipa::{IntoParams, ToSchema};
 
 use super::encoding::OutcomeJson;
+use super::heavy::HeavyRead;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::{At, Network, NetworkPath, Parameters, Segment, parsed};
 use super::stored::{bodies, damaged, rows, timestamps_ms};
@@ -81,6 +82,7 @@ pub(crate) async fn lookup(
     Network(network): Network,
     Segment(KeyPath { key: text }): Segment<KeyPath>,
     Parameters(page): Parameters<Page>,
+    _heavy: HeavyRead,
 ) -> Result<Json<KeyJson>, Problem> {
     let key = ledger_key(&text)?;
     let before = page.before.map(|before| parsed("before", &before));

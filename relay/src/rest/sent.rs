@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::AccountPath;
 use super::encoding::{OutcomeJson, TransactionJson};
+use super::heavy::HeavyRead;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::query::{At, Network, NetworkPath, Parameters, Segment, parsed};
 use super::stored::{bodies, timestamps_ms};
@@ -67,6 +68,7 @@ pub(crate) async fn list(
     Network(network): Network,
     Segment(AccountPath { key }): Segment<AccountPath>,
     Parameters(page): Parameters<Page>,
+    _heavy: HeavyRead,
 ) -> Result<Json<SentJson>, Problem> {
     let sender: PublicKey = parsed("key", &key)?;
     let before = page.before.map(|before| parsed("before", &before));

@@ -146,12 +146,15 @@ impl Lookups {
         let (id, stage) = self.waiting.remove(&load)?;
         let answer = match stage {
             Stage::Blocks { heights } => {
-                let bodies = bodies_by_height(rows);
-                let blocks = heights
-                    .into_iter()
-                    .filter_map(|height| summary(replica, around, height, bodies.get(&height)))
-                    .collect();
-                Answer::Blocks(blocks)
+                let counts = rows
+                    .iter()
+                    .filter_map(|row| Some((key_number(&row.key)?, Body::count_in(&row.value)?)));
+                let counts: HashMap<_, _> = counts.collect();
+                let blocks = heights.into_iter().filter_map(|height| {
+                    let count = counts.get(&height).copied().unwrap_or_default();
+                    summary(replica, around, height, count)
+                });
+                Answer::Blocks(blocks.collect())
             }
             Stage::Block { height } => {
                 let bodies = bodies_by_height(rows);
@@ -243,14 +246,13 @@ fn summary(
     replica: &Replica,
     around: &Surroundings<'_>,
     height: u64,
-    body: Option<&Body>,
+    transactions: u32,
 ) -> Option<BlockSummary> {
     let chain = replica.chain();
-    let transactions = body.map_or(0, |body| body.transactions.len());
     Some(BlockSummary {
         header: chain.header(height)?.header.clone(),
         hash: chain.hash_at(height)?,
-        transactions: u32::try_from(transactions).unwrap_or(u32::MAX),
+        transactions,
         is_final: height <= chain.final_height(),
         is_damaged: around.damaged.contains(&height),
     })
@@ -262,9 +264,10 @@ fn detail(
     height: u64,
     body: Option<&Body>,
 ) -> Option<BlockDetail> {
-    let summary = summary(replica, around, height, body)?;
     let genesis = Body::default();
     let body = body.unwrap_or(&genesis);
+    let count = u32::try_from(body.transactions.len()).unwrap_or(u32::MAX);
+    let summary = summary(replica, around, height, count)?;
     Some(BlockDetail {
         summary,
         tx_root: body.root(),
