@@ -117,6 +117,23 @@ pub(crate) async fn add_network(
     Ok(ReplicaNumber(number))
 }
 
+/// Removes a network and its dumps. Its replica's rows stay until `relay prune`.
+pub(crate) async fn remove_network(
+    connection: &mut SqliteConnection,
+    id: NetworkId,
+) -> Result<(), WorkError> {
+    for statement in [
+        "DELETE FROM dumps WHERE network = ?1",
+        "DELETE FROM networks WHERE id = ?1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.as_bytes().as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 /// The dumps that were started and not stopped: network and target.
 pub(crate) async fn dumps(
     connection: &mut SqliteConnection,

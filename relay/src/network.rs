@@ -23,7 +23,7 @@ pub use creation::CreationError;
 pub(crate) use creation::{Choice, choose_or_create};
 pub(crate) use handle::{NetworkHandle, Unanswered};
 pub use keeper::RestoreFailed;
-pub(crate) use keeper::{Keeper, NotMade, Restored};
+pub(crate) use keeper::{Keeper, NotMade, NotRemoved, Restored};
 
 /// All networks, now and later; cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ struct Directory {
 enum Request {
     /// Make a network.
     Make(NetworkSettings, oneshot::Sender<Result<Made, NotMade>>),
+    /// Remove a network.
+    Remove(NetworkId, oneshot::Sender<Result<(), NotRemoved>>),
     /// End them all.
     Stop,
 }
@@ -80,15 +82,27 @@ impl Networks {
 
     /// Makes a network and serves it from then on.
     pub(crate) async fn make(&self, settings: NetworkSettings) -> Result<Made, NotMade> {
+        self.ask(|reply| Request::Make(settings, reply)).await?
+    }
+
+    /// Removes a network: its members are sent away, and it is not served any more.
+    pub(crate) async fn remove(&self, network: NetworkId) -> Result<(), NotRemoved> {
+        self.ask(|reply| Request::Remove(network, reply)).await?
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let exchange = async {
-            let request = Request::Make(settings, reply);
-            self.requests.send(request).await.map_err(|_| Unanswered)?;
-            answer.await.map_err(|_| Unanswered)?
+            let sent = self.requests.send(request(reply)).await;
+            sent.map_err(|_| Unanswered)?;
+            answer.await.map_err(|_| Unanswered)
         };
         timeout(ANSWER_TIMEOUT, exchange)
             .await
-            .unwrap_or(Err(Unanswered.into()))
+            .unwrap_or(Err(Unanswered))
     }
 
     /// Begins the end of all.
@@ -113,6 +127,12 @@ impl Directory {
         let name = network.parameters().name.as_str().to_owned();
         self.by_name.insert(name, network.id());
         self.by_id.insert(network.id(), network);
+    }
+
+    fn remove(&mut self, id: NetworkId) -> Option<NetworkHandle> {
+        let network = self.by_id.remove(&id)?;
+        self.by_name.remove(network.parameters().name.as_str());
+        Some(network)
     }
 }
 

@@ -44,7 +44,7 @@ use crate::socket;
 pub(crate) fn router() -> Router<Context> {
     let (v1, document) = OpenApiRouter::with_openapi(document::outline())
         .routes(routes!(networks::list, networks::make))
-        .routes(routes!(network::parameters))
+        .routes(routes!(network::parameters, networks::remove))
         .nest("/networks/{network}", of_network())
         .routes(routes!(share::links))
         .split_for_parts();

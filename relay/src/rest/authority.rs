@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 
 use super::problem::{Kind, Problem};
 use super::query::Network;
+use crate::addresses::Client;
 use crate::context::Context;
 use crate::network::NetworkHandle;
 use crate::settings::Creators;
@@ -20,13 +21,20 @@ impl FromRequestParts<Context> for Creator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
-        let is_allowed = context.creators() == Creators::Anyone
-            || bearer(parts).is_some_and(|token| context.is_operated_by(token));
-        is_allowed.then_some(Self).ok_or_else(|| {
-            refusal(
+        if bearer(parts).is_some_and(|token| context.is_operated_by(token)) {
+            return Ok(Self);
+        }
+        if context.creators() == Creators::Operator {
+            return Err(refusal(
                 "the operator's token is needed here, which the relay showed at its first start",
-            )
-        })
+            ));
+        }
+        let client = parts.extensions.get::<Client>().copied();
+        if client.is_some_and(|client| context.addresses().may_make_network(client)) {
+            return Ok(Self);
+        }
+        let detail = "your address has made as many networks as it may for now: come back in an hour, or use the operator's token";
+        Err(Problem::new(Kind::TooFast, detail))
     }
 }
 

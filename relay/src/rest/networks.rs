@@ -1,4 +1,4 @@
-//! The networks of the relay: listed, and made.
+//! The networks of the relay: listed, made, and removed.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,12 +9,12 @@ use shared::keys::PublicKey;
 use shared::network::Holder;
 use utoipa::ToSchema;
 
-use super::authority::Creator;
+use super::authority::{Administrator, Creator};
 use super::network::{AdmissionJson, ParametersJson};
 use super::problem::{Kind, PROBLEM_JSON, Problem};
-use super::query::Body;
+use super::query::{Body, NetworkPath};
 use crate::context::Context;
-use crate::network::{Made, NotMade};
+use crate::network::{Made, NotMade, NotRemoved};
 use crate::settings::{NetworkKind, NetworkSettings};
 
 #[derive(Serialize, ToSchema)]
@@ -140,6 +140,7 @@ pub(crate) struct MadeJson {
         (status = 413, description = "`body-too-large`", body = Problem, content_type = PROBLEM_JSON),
         (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "`refused-network`: no chain can be run with these parameters", body = Problem, content_type = PROBLEM_JSON),
+        (status = 429, description = "`too-fast`: your address has made many of late", body = Problem, content_type = PROBLEM_JSON),
         (status = 503, description = "`unavailable`: the network did not answer in time", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
@@ -175,6 +176,31 @@ pub(crate) async fn make(
     Ok((StatusCode::CREATED, location, Json(made)))
 }
 
+/// `DELETE …`: removes a network. Its members are sent away; its name is free again.
+#[utoipa::path(
+    delete,
+    path = "/networks/{network}",
+    tag = "relay",
+    operation_id = "remove_network",
+    params(NetworkPath),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "It is not served any more. What is stored of it goes with the next `relay prune`"),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "`default-network`: it is the one that is meant where none is named", body = Problem, content_type = PROBLEM_JSON),
+    )
+)]
+pub(crate) async fn remove(
+    State(context): State<Context>,
+    Administrator(network): Administrator,
+) -> Result<StatusCode, Problem> {
+    let id = network.id();
+    context.networks().remove(id).await?;
+    // Their source has ended with the network.
+    context.dumps().forget(id).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn holder(json: &NewHolderJson) -> Result<Holder, Problem> {
     let key: Result<PublicKey, _> = json.key.parse();
     let stake: Result<u64, _> = json.stake.parse();
@@ -185,6 +211,16 @@ fn holder(json: &NewHolderJson) -> Result<Holder, Problem> {
             Kind::BadBody,
             format!("the stake of {}: {error}", json.key),
         )),
+    }
+}
+
+impl From<NotRemoved> for Problem {
+    fn from(error: NotRemoved) -> Self {
+        let kind = match &error {
+            NotRemoved::Default => Kind::DefaultNetwork,
+            NotRemoved::Store(_) | NotRemoved::Unanswered(_) => Kind::Unavailable,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) enum Kind {
     Unauthorized,
     NameTaken,
     TooMany,
+    DefaultNetwork,
     RefusedNetwork,
     OpenNetwork,
     BadParameter,
@@ -119,6 +120,11 @@ impl Kind {
             Self::TooMany => (
                 "too-many",
                 "There are as many as there may be",
+                StatusCode::CONFLICT,
+            ),
+            Self::DefaultNetwork => (
+                "default-network",
+                "The network is the relay's default one",
                 StatusCode::CONFLICT,
             ),
             Self::RefusedNetwork => (

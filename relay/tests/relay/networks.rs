@@ -239,6 +239,61 @@ async fn where_anyone_may_make_networks_its_maker_administers_it() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
+async fn delete(relay: &Local, path: &str, token: Option<&str>) -> (StatusCode, Value) {
+    answer(request(relay, Method::DELETE, path, token)).await
+}
+
+#[tokio::test]
+async fn a_network_is_removed_by_whoever_made_it_and_its_name_is_free_again() {
+    let relay = Local::start().await;
+    let operator = operator(&relay);
+    let (id, token) = make(&relay, &quick("ours", "open")).await;
+    let path = format!("/api/v1/networks/{id}");
+    let member = Member::start_in(&id, 1, relay.port());
+    member.joined().await;
+    member.put("colour", "blue").await;
+    member.mine_one().await;
+    until("the block is there", || async {
+        let (_, health) = get(&relay, &format!("{path}/health"), None).await;
+        (health["height"] == 1).then_some(())
+    })
+    .await;
+
+    let default = "/api/v1/networks/tabchain";
+    let (status, problem) = delete(&relay, default, Some(&operator)).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(problem["type"], "urn:tabchain:problem:default-network");
+    assert_eq!(
+        delete(&relay, &path, None).await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    let (status, _) = delete(&relay, default, Some(&token)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let removed = delete(&relay, &path, Some(&token)).await;
+    assert_eq!(removed.0, StatusCode::NO_CONTENT, "{}", removed.1);
+    assert_eq!(get(&relay, &path, None).await.0, StatusCode::NOT_FOUND);
+    member
+        .until("it is sent away", |view| {
+            view.connection != Connection::Joined
+        })
+        .await;
+
+    // Nothing of the old one is in the new one, not even after a restart.
+    let (again, _) = make(&relay, &quick("ours", "open")).await;
+    assert_ne!(again, id);
+    relay.server.stop().await.unwrap();
+    let path = relay.data.path();
+    let pruned = relay::prune(path, false).await.unwrap();
+    assert!(pruned.strays > 0);
+    let server = relay::Server::start(&settings(path, &[])).await.unwrap();
+    let relay = Local { server, ..relay };
+    let (_, health) = get(&relay, "/api/v1/networks/ours/health", None).await;
+    assert_eq!(
+        (&health["network"]["id"], &health["height"]),
+        (&json!(again), &json!(0))
+    );
+}
+
 #[tokio::test]
 async fn the_operator_may_choose_the_token_and_it_is_kept_nowhere() {
     let token = "0123456789abcdef0123456789abcdef";
