@@ -11,6 +11,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use shared::limits::FRAME_BYTES_MAX;
 use shared::message::ErrorCode;
+use shared::rejection::RejectionKind;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::error;
@@ -139,18 +140,24 @@ async fn serve(
         return;
     };
     let (mut sink, mut stream) = socket.split();
-    let closing = tokio::select! {
-        refusal = receive(&mut stream, form, &network, connection) => refusal,
+    let (closing, is_refused) = tokio::select! {
+        refusal = receive(&mut stream, form, &network, connection) => (refusal, true),
         closing = async {
             match &wire {
                 Some(wire) => catch_up(wire, &mut reader).await,
                 None => send(&mut sink, form, &mut reader).await,
             }
-        } => closing,
+        } => (closing, false),
     };
     // The core need not wait for a browser that takes its time to close.
     network.closed(connection).await;
     if let Some(closing) = closing {
+        let name = network.parameters().name.as_str();
+        metrics::closed(name, closing.code);
+        // What the core refuses it counts itself.
+        if is_refused && closing.code == ErrorCode::Malformed {
+            metrics::rejected(name, RejectionKind::Frame.name());
+        }
         // One that does not answer in time is cut off.
         let _ = timeout(CLOSE_TIMEOUT, close(sink, stream, closing)).await;
     }

@@ -333,7 +333,6 @@ impl NetworkTask {
                 reason,
             } => {
                 if let Some(open) = self.connections.get_mut(&connection) {
-                    metrics::closed(&self.name, code);
                     open.is_closing = true;
                     open.outbox.close(Closing { code, reason });
                 }
@@ -388,7 +387,6 @@ impl NetworkTask {
             }
             if open.outbox.send(frame.clone(), now).is_err() {
                 open.outbox.cut(Closing::too_slow());
-                metrics::closed(&self.name, ErrorCode::TooSlow);
                 self.connections.remove(&connection);
                 events.push_back(Event::Closed { connection });
                 info!(

@@ -1,5 +1,6 @@
 //! Clients that break rules are told so and closed, and cost the others nothing.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -227,13 +228,16 @@ async fn a_slow_reader_is_closed_with_1013_and_costs_the_others_nothing() {
     // Each transaction is fanned out; the slow one does not read a single byte of them.
     let value = "x".repeat(4096);
     let mut written = 0;
+    let most_queued = AtomicU64::new(0);
     until("the slow reader is no member any more", || {
         written += 1;
         let (writer, value, key) = (&writer, &value, format!("key {written}"));
+        let (relay, most_queued) = (&relay, &most_queued);
         async move {
             for _ in 0..50 {
                 writer.put(&key, value).await;
             }
+            most_queued.fetch_max(queued_bytes(relay).await, Ordering::Relaxed);
             writer.mine_one().await;
             (writer.view().await.members.len() == 2).then_some(())
         }
@@ -241,11 +245,21 @@ async fn a_slow_reader_is_closed_with_1013_and_costs_the_others_nothing() {
     .await;
     let (code, _) = wire::closing(&mut slow).await;
     assert_eq!(code, ErrorCode::TooSlow.close_code());
+    assert!(most_queued.into_inner() > 0, "metrics showed no queue");
 
     let tip = writer.view().await.chain.height;
     reader
         .until("it has all of it", |view| view.chain.height >= tip)
         .await;
+}
+
+/// What waits for all sockets, as metrics have it.
+async fn queued_bytes(relay: &Local) -> u64 {
+    let metrics = reqwest::get(relay.url("/metrics")).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let queued = "tabchain_queued_bytes{network=\"tabchain\"} ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(queued));
+    line.unwrap().parse().unwrap()
 }
 
 async fn assert_alive(relay: &Local) {
