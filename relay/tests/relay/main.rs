@@ -6,6 +6,7 @@
     reason = "a test that fails says so by a panic"
 )]
 
+mod delivery;
 mod deploy;
 mod document;
 mod dumps;
