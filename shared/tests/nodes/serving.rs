@@ -34,6 +34,8 @@ fn is_of_bodies(query: &Query) -> bool {
     query.table() == Table::Bodies
 }
 
+const NOTHING: [u64; 0] = [];
+
 #[test]
 fn of_a_members_questions_for_bodies_one_is_read_for_at_a_time() {
     let mut world = World::new(1);
@@ -41,13 +43,17 @@ fn of_a_members_questions_for_bodies_one_is_read_for_at_a_time() {
     let (first, _) = ask(&mut world, 1, Vec::new());
     assert_eq!(first.len(), 1);
     for _ in 0..100 {
-        assert_eq!(ask(&mut world, 1, vec![BlockHash::ZERO]).0, []);
+        assert_eq!(ask(&mut world, 1, vec![BlockHash::ZERO]).0, NOTHING);
     }
     let (next, answered) = handle(&mut world, Event::Loaded(first[0], Vec::new()));
     assert_eq!(next.len(), 1, "the last one");
     assert_eq!(answered, [1]);
     let failed = Event::LoadFailed(next[0], "a bad sector".to_owned());
-    assert_eq!(handle(&mut world, failed).0, [], "the others are dropped");
+    assert_eq!(
+        handle(&mut world, failed).0,
+        NOTHING,
+        "the others are dropped"
+    );
     assert_eq!(ask(&mut world, 1, Vec::new()).0.len(), 1);
 }
 
@@ -64,9 +70,9 @@ fn a_few_questions_for_bodies_are_read_for_at_a_time() {
     let closed = Event::Closed {
         connection: count + 1,
     };
-    assert_eq!(handle(&mut world, closed).0, []);
+    assert_eq!(handle(&mut world, closed).0, NOTHING);
     let (next, _) = handle(&mut world, Event::Loaded(reads[0], Vec::new()));
     let (none, answered) = handle(&mut world, Event::Loaded(next[0], Vec::new()));
     assert_eq!(answered, [count + 2], "who has left is not read for");
-    assert_eq!(none, []);
+    assert_eq!(none, NOTHING);
 }
