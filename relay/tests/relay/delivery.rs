@@ -56,9 +56,9 @@ async fn heard(socket: &mut Socket, total: u64) -> BTreeMap<PublicKey, Vec<u64>>
             wire::send(socket, &Message::GetLog { from: 0 }).await;
         }
         match wire::receive(socket).await.unwrap() {
-            Message::Transactions(all) => {
-                for signed in all.iter() {
-                    let transaction = &signed.transaction;
+            Message::Submitted(all) => {
+                for submission in all.iter() {
+                    let transaction = &submission.signed.transaction;
                     let of_sender = heard.entry(transaction.sender).or_default();
                     of_sender.push(transaction.sequence);
                 }

@@ -63,7 +63,7 @@ fn the_example_of_a_settings_file_is_one() {
     assert_eq!(settings.data, Path::new("/var/lib/tabchain"));
     let of_file = effective.iter();
     let of_file = of_file.filter(|setting| setting.origin == Origin::File);
-    assert_eq!(of_file.count(), 11);
+    assert_eq!(of_file.count(), 12);
 }
 
 /// Every row of the threat model names tests that there are.
