@@ -1,6 +1,6 @@
 //! What JavaScript offers that is not bound with a type, or not in every context.
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -53,6 +53,12 @@ pub fn global(path: &[&str]) -> Option<JsValue> {
         .try_fold(JsValue::from(js_sys::global()), |object, name| {
             property(&object, name)
         })
+}
+
+/// Calls a method by its name: each binding with types weighs its share.
+pub fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
+    let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
+    function.apply(object, &arguments.iter().collect::<Array>())
 }
 
 /// The outcome of an asynchronous method without arguments; nothing where there is none.

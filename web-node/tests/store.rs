@@ -10,19 +10,21 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gloo_events::EventListener;
 use gloo_timers::future::TimeoutFuture;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::TransactionMode;
 use shared::node::interface::Event;
 use shared::store::{Query, Row, Rows, Table, Write, number_key};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_node::js::now_ms;
 use web_node::store::indexed_db::IndexedDb;
 use web_node::store::memory::MemoryStore;
 use web_node::store::queue::StoreQueue;
 use web_node::store::{Store, StoreError};
+use web_sys::EventTarget;
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
@@ -214,6 +216,24 @@ async fn a_deleted_database_says_so_and_does_not_hang() {
     Database::delete_by_name(&name).unwrap().await.unwrap();
     let write = [put(Table::Meta, b"key", b"value")];
     assert_eq!(database.write(&write).await, Err(StoreError::Closed));
+}
+
+#[wasm_bindgen_test]
+async fn a_read_that_ends_early_leaves_no_rejection_behind() {
+    let is_rejected = Rc::new(Cell::new(false));
+    let flag = Rc::clone(&is_rejected);
+    let scope: EventTarget = js_sys::global().unchecked_into();
+    let listener = EventListener::new(&scope, "unhandledrejection", move |_| flag.set(true));
+    let database = fresh_database().await;
+    for batch in batches() {
+        database.write(&batch).await.unwrap();
+    }
+    // Its cursor is on its way to the fourth row when the transaction ends.
+    database.load(&range(0, 300, 3, true)).await.unwrap();
+    database.load(&range(0, 300, 3, false)).await.unwrap();
+    TimeoutFuture::new(0).await;
+    drop(listener);
+    assert!(!is_rejected.get());
 }
 
 /// Events as they come from a queue.

@@ -6,12 +6,12 @@
 //! key in PKCS #8 (RFC 8410), encrypted by AES-256-GCM (NIST SP 800-38D) with everything before it
 //! as associated data. The key of that comes from the passphrase by PBKDF2 with SHA-256 (RFC 8018).
 
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::{ALGORITHM, subtle};
-use crate::js::{describe, object, property};
+use crate::js::{self, describe, object, property};
 use crate::ports::KeyError;
 
 const MAGIC: &[u8; 13] = b"tabchain-key\x01";
@@ -131,15 +131,11 @@ fn list(items: &[&str]) -> JsValue {
         .into()
 }
 
-/// A method of `SubtleCrypto`: called by name, since each binding with types weighs its share.
+/// The outcome of a method of `SubtleCrypto`.
 async fn call(method: &str, arguments: &[JsValue]) -> Result<JsValue, KeyError> {
     let subtle = subtle().ok_or(KeyError::Unsupported)?;
     let failed = |error: JsValue| KeyError::Browser(describe(&error));
-    let function: Function = Reflect::get(&subtle, &method.into())
-        .and_then(JsCast::dyn_into)
-        .map_err(failed)?;
-    let promise: Promise = function
-        .apply(&subtle, &arguments.iter().collect::<Array>())
+    let promise: Promise = js::call(&subtle, method, arguments)
         .and_then(JsCast::dyn_into)
         .map_err(failed)?;
     JsFuture::from(promise).await.map_err(failed)

@@ -9,9 +9,6 @@ use futures_util::future::{Either, select};
 use gloo_events::EventListener;
 use gloo_timers::callback::Interval;
 use gloo_timers::future::TimeoutFuture;
-use indexed_db_futures::database::Database;
-use indexed_db_futures::prelude::*;
-use indexed_db_futures::transaction::TransactionMode;
 use js_sys::Uint8Array;
 use shared::encoding::{decode, encode};
 use wasm_bindgen::{JsCast, JsValue};
@@ -23,6 +20,8 @@ use super::{SlotError, in_order};
 use crate::js::now_ms;
 use crate::ports::{Fatal, Tab};
 use crate::store::StoreError;
+use crate::store::indexed_db::database::Database;
+use crate::store::indexed_db::get;
 
 const DATABASE: &str = "tabchain-slots";
 const LEASES: &str = "leases";
@@ -45,7 +44,7 @@ struct Lease {
 
 /// Leases a slot, and keeps the lease for the life of this worker.
 pub(super) async fn claim(tab: Tab, inbox: &Inbox) -> Result<u32, SlotError> {
-    let database = open().await?;
+    let database = Database::open(DATABASE, 1, |_, database| database.create(LEASES)).await?;
     // Not a secret: without randomness the clock will do to tell workers apart.
     let worker = getrandom::u64().unwrap_or_else(|_| now_ms());
     let abandoned = match tab.slot {
@@ -65,17 +64,6 @@ pub(super) async fn claim(tab: Tab, inbox: &Inbox) -> Result<u32, SlotError> {
     Err(SlotError::AllTaken)
 }
 
-async fn open() -> Result<Database, StoreError> {
-    Ok(Database::open(DATABASE)
-        .with_version(1_u32)
-        .with_on_upgrade_needed(|_, database| {
-            database.create_object_store(LEASES).build()?;
-            Ok(())
-        })
-        .build()?
-        .await?)
-}
-
 /// Takes or renews a lease in one transaction, so that two tabs cannot both have it.
 async fn take(
     database: &Database,
@@ -84,12 +72,9 @@ async fn take(
     worker: u64,
     may_take: impl Fn(&Lease) -> bool,
 ) -> Result<bool, StoreError> {
-    let transaction = database
-        .transaction(LEASES)
-        .with_mode(TransactionMode::Readwrite)
-        .build()?;
-    let store = transaction.object_store(LEASES)?;
-    let present = store.get::<JsValue, _, _>(slot).primitive()?.await?;
+    let transaction = database.change(&[LEASES])?;
+    let store = transaction.store(LEASES)?;
+    let present = get(&store, slot.into()).await?;
     let present = present.and_then(|value| {
         decode::<Lease>("lease of a slot", &Uint8Array::new(&value).to_vec()).ok()
     });
@@ -101,12 +86,8 @@ async fn take(
         worker,
         until_ms: now_ms() + LEASE_MS,
     };
-    store
-        .put(JsValue::from(Uint8Array::from(encode(&lease).as_slice())))
-        .with_key(slot)
-        .without_key_type()
-        .primitive()?;
-    drop(store);
+    let value = Uint8Array::from(encode(&lease).as_slice()).into();
+    store.tell("put", &[value, slot.into()])?;
     transaction.commit().await?;
     Ok(true)
 }
