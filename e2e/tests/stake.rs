@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 e2e::scenarios!(
     on_localhost,
     e2e::Address::Localhost,
-    whoever_holds_stake_produces_and_nobody_else
+    whoever_holds_stake_produces_and_nobody_else,
+    a_network_that_is_made_on_the_page_is_its_makers
 );
 
 const SLOT_MS: u64 = 500;
@@ -181,6 +182,37 @@ fn assert_newcomer_waited(
 async fn key(tab: &Tab) -> Result<String> {
     let page = tab.look().await?;
     Ok(page.key().context("a node has a key")?.to_owned())
+}
+
+async fn a_network_that_is_made_on_the_page_is_its_makers(world: &mut World) -> Result<()> {
+    world
+        .start_relay_with(Network::Fast, &["--create-networks=anyone"])
+        .await?;
+    let browser = world.open_browser().await?;
+    let [maker] = world.open_members(&browser).await?;
+    maker.click("network-name").await?;
+    maker.click("network-new").await?;
+    maker.fill("network-name-new", "stakes").await?;
+    maker.choose("network-kind", "stake").await?;
+    maker.click("network-make").await?;
+    let page = maker
+        .wait_for("the network", |page| {
+            page.element("network-stakes").is_some()
+        })
+        .await?;
+    let id = page.data("network-stakes", "id").context("an id")?;
+    maker
+        .go_to(&format!("{}?network={id}", world.url()?))
+        .await?;
+    maker.wait_until_joined().await?;
+    let page = maker
+        .wait_for("all stake", |page| {
+            stake(page, "own") > Some(0) && stake(page, "own") == stake(page, "total")
+        })
+        .await?;
+    assert_eq!(page.data("stake-next", "key"), page.key());
+    maker.click("mine-once").await?;
+    wait_for_chain(&[&maker], 1).await
 }
 
 /// A number in the panel of stakes.
