@@ -14,7 +14,7 @@ mod python;
 mod tools_dir;
 mod wasm_toolchain;
 
-use std::{io, path::PathBuf, time::Instant};
+use std::{io, path::PathBuf, thread, time::Instant};
 
 use crate::{process::ProcessError, workspace::Workspace};
 
@@ -80,8 +80,15 @@ pub(crate) fn for_page(workspace: &Workspace) -> Result<PageTools, SetupError> {
     let _lock = tools.lock()?;
     let wasm = wasm_toolchain::ensure(&tools)?;
     node::ensure_wasm_opt(&tools)?;
-    cargo_tool::ensure(&tools, &cargo_tool::wasm_bindgen(workspace)?)?;
-    cargo_tool::ensure(&tools, &cargo_tool::trunk())?;
+    let (wasm_bindgen, trunk) = (cargo_tool::wasm_bindgen(workspace)?, cargo_tool::trunk());
+    // Each ends with its largest crate on one core; the other tool has the rest of them.
+    thread::scope(|scope| {
+        let first = scope.spawn(|| cargo_tool::ensure(&tools, &wasm_bindgen));
+        cargo_tool::ensure(&tools, &trunk)?;
+        first
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     Ok(PageTools { wasm })
 }
 

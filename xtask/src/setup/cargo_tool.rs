@@ -16,9 +16,11 @@ pub(super) struct CargoTool {
     opt_level: &'static str,
     /// Whether to build with the dependency versions that the package was published with.
     locked: bool,
+    default_features: bool,
 }
 
-/// Builds the page: 0.22 needs a newer compiler than the workspace asks for.
+/// Builds the page: 0.22 needs a newer compiler than the workspace asks for. Without TLS, which serves
+/// its downloads of tools and its look for a newer version of itself: it does neither here.
 pub(super) fn trunk() -> CargoTool {
     CargoTool {
         package: "trunk",
@@ -26,6 +28,7 @@ pub(super) fn trunk() -> CargoTool {
         usually: "4 to 6 minutes",
         opt_level: "0",
         locked: true,
+        default_features: false,
     }
 }
 
@@ -41,6 +44,7 @@ pub(super) fn wasm_bindgen(workspace: &Workspace) -> Result<CargoTool, SetupErro
         usually: "2 to 4 minutes",
         opt_level: "1",
         locked: false,
+        default_features: true,
     })
 }
 
@@ -66,6 +70,7 @@ pub(super) fn ensure(tools: &ToolsDir, tool: &CargoTool) -> Result<(), SetupErro
             ])
             .arg(tools.join(""))
             .args(tool.locked.then_some("--locked"))
+            .args((!tool.default_features).then_some("--no-default-features"))
             // Tools are built outside the workspace, so that its settings and target folder do not touch them.
             .current_dir(tools.join(""))
             // Else cargo warns that nobody will find what it installs.
