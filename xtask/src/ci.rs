@@ -51,6 +51,7 @@ fn checks(
     let mut clippy = process::command("cargo");
     clippy
         .args(["clippy", "--workspace", "--all-targets"])
+        .args(["--features", "e2e/browsers"])
         .args(DENY_WARNINGS);
 
     let mut wasm_clippy = tools.wasm.command("cargo", &workspace.wasm_target());

@@ -17,7 +17,6 @@ mod setup;
 mod sim;
 mod supervisor;
 mod test;
-mod worker;
 mod workspace;
 
 use std::process::ExitCode;

@@ -13,13 +13,6 @@ pub(crate) fn build_with_page(workspace: &Workspace) -> Result<PathBuf, ProcessE
     Ok(workspace.target().join("release/relay"))
 }
 
-/// Builds the relay for tests with the page in `dist/` inside; returns the program. Its dependencies are there
-/// from the native tests, which spares minutes, and arithmetic that overflows is found.
-pub(crate) fn build_with_page_for_tests(workspace: &Workspace) -> Result<PathBuf, ProcessError> {
-    build(workspace, &["--features", "embed-page"])?;
-    Ok(workspace.target().join("debug/relay"))
-}
-
 /// Builds the relay in release without the page, to be measured; returns the program.
 pub(crate) fn build_for_load(workspace: &Workspace) -> Result<PathBuf, ProcessError> {
     build(workspace, &["--release"])?;

@@ -64,7 +64,7 @@ pub(crate) fn run_all(workspace: &Workspace, options: &TestOptions) -> Result<Ta
     let browser = setup::for_tests()?;
     setup::for_databases()?;
     let schemathesis = setup::for_rest()?;
-    let native = suites::native(workspace, schemathesis.as_deref(), options);
+    let native = suites::native(workspace, &tools, schemathesis.as_deref(), options);
     let mut tally = run_suite(native, options);
     for package in suites::WASM_PACKAGES {
         tally += run_suite(

@@ -91,7 +91,10 @@ fn messages() {
 
 /// The committed file is part of the program: where the tests run in a browser there are no files.
 fn compare(name: &str, committed: &str, made: &Value) {
-    let mut text = serde_json::to_string_pretty(made).unwrap();
+    // Whether objects keep their order depends on what else is built.
+    let mut made = made.clone();
+    made.sort_all_objects();
+    let mut text = serde_json::to_string_pretty(&made).unwrap();
     text.push('\n');
     if std::env::var_os("UPDATE_VECTORS").is_some() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/vectors");

@@ -1,20 +1,15 @@
 //! The commands behind each suite.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
 use super::TestOptions;
 use crate::{
     page,
-    process::{self, ProcessError, is_root},
+    process::{self, is_root},
     relay,
     setup::{Browser, PageTools},
-    worker,
     workspace::Workspace,
 };
 
@@ -31,8 +26,15 @@ const IN_WORKER: &str = "WASM_BINDGEN_USE_DEDICATED_WORKER";
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The package that drives whole browsers.
 const END_TO_END: &str = "e2e";
+/// Its test target.
+const BROWSERS: &str = "browsers";
 /// Its test target that remakes docs/images/.
 const SCREENSHOTS: &str = "screenshots";
+/// What every native build of tests and of the programs that they drive selects: with other packages
+/// or features, cargo would build most dependencies once more for each.
+const NATIVE: [&str; 3] = ["--workspace", "--features", "relay/embed-page"];
+/// The test targets beside which cargo builds the relay and the command-line worker.
+const BESIDE_PROGRAMS: [&str; 4] = ["--test", "relay", "--test", "worker"];
 
 /// A name, and the command to run, or why there is none.
 pub(super) struct Suite {
@@ -40,29 +42,39 @@ pub(super) struct Suite {
     pub(super) command: Result<Command, String>,
 }
 
-/// All packages but the browser's tests, for this machine, with their documentation's examples.
-/// Where schemathesis is, the relay's REST is asked by it.
+/// All packages but the browser's tests, for this machine, with their documentation's examples; the
+/// relay with the page inside. Where schemathesis is, the relay's REST is asked by it.
 pub(super) fn native(
     workspace: &Workspace,
+    tools: &PageTools,
     schemathesis: Option<&Path>,
     options: &TestOptions,
 ) -> Suite {
-    let mut cargo = process::command("cargo");
-    cargo.current_dir(workspace.root()).args([
-        "test",
-        "--workspace",
-        "--exclude",
-        END_TO_END,
-        "--no-fail-fast",
-    ]);
-    if let Some(folder) = schemathesis {
-        cargo.env("TABCHAIN_SCHEMATHESIS", folder);
-    }
-    select(&mut cargo, options);
+    let command = page::build(workspace, tools)
+        .map_err(|error| error.to_string())
+        .map(|()| {
+            let mut cargo = native_tests(workspace);
+            if let Some(folder) = schemathesis {
+                cargo.env("TABCHAIN_SCHEMATHESIS", folder);
+            }
+            select(&mut cargo, options);
+            cargo
+        });
     Suite {
         name: "native".to_owned(),
-        command: Ok(cargo),
+        command,
     }
+}
+
+/// `cargo test` for this machine; targets are the caller's to add.
+fn native_tests(workspace: &Workspace) -> Command {
+    let mut cargo = process::command("cargo");
+    cargo
+        .current_dir(workspace.root())
+        .arg("test")
+        .args(NATIVE)
+        .arg("--no-fail-fast");
+    cargo
 }
 
 /// One package as WebAssembly in a headless browser.
@@ -124,7 +136,7 @@ pub(super) fn end_to_end(
     browser: &Browser,
     options: &TestOptions,
 ) -> Suite {
-    let command = end_to_end_command(workspace, tools, browser).map(|mut cargo| {
+    let command = end_to_end_command(workspace, tools, browser, BROWSERS).map(|mut cargo| {
         select(&mut cargo, options);
         cargo
     });
@@ -136,8 +148,8 @@ pub(super) fn end_to_end(
 
 /// The end-to-end package's own target that photographs the page.
 pub(super) fn screenshots(workspace: &Workspace, tools: &PageTools, browser: &Browser) -> Suite {
-    let command = end_to_end_command(workspace, tools, browser).map(|mut cargo| {
-        cargo.args(["--test", SCREENSHOTS, "--", "--ignored"]);
+    let command = end_to_end_command(workspace, tools, browser, SCREENSHOTS).map(|mut cargo| {
+        cargo.args(["--", "--ignored"]);
         cargo.env("TABCHAIN_SCREENSHOTS", workspace.root().join("docs/images"));
         cargo
     });
@@ -147,56 +159,67 @@ pub(super) fn screenshots(workspace: &Workspace, tools: &PageTools, browser: &Br
     }
 }
 
-/// The end-to-end package's program that measures whole browsers.
+/// One test target of the end-to-end package, with the programs that it drives built for tests:
+/// arithmetic that overflows is found in them.
+fn end_to_end_command(
+    workspace: &Workspace,
+    tools: &PageTools,
+    browser: &Browser,
+    target: &str,
+) -> Result<Command, String> {
+    page::build(workspace, tools).map_err(|error| error.to_string())?;
+    let mut programs = native_tests(workspace);
+    programs.args(BESIDE_PROGRAMS).arg("--no-run");
+    process::run(&mut programs).map_err(|error| error.to_string())?;
+
+    let mut cargo = native_tests(workspace);
+    let folder = workspace.target().join("debug");
+    drive_browsers(&mut cargo, workspace, browser, &folder)?;
+    cargo
+        .args(["--features", "e2e/browsers", "--test", target])
+        // Each test is several browsers already.
+        .env("RUST_TEST_THREADS", "1");
+    Ok(cargo)
+}
+
+/// The end-to-end package's program that measures whole browsers, in release like what it drives.
 pub(crate) fn measuring(
     workspace: &Workspace,
     tools: &PageTools,
     browser: &Browser,
     bench: &str,
 ) -> Result<Command, String> {
-    let mut cargo = driving_browsers(workspace, tools, browser, relay::build_with_page)?;
-    cargo.args(["run", "--release", "--package", END_TO_END]);
-    cargo.args(["--bin", "measure", "--", bench]);
-    Ok(cargo)
-}
-
-fn end_to_end_command(
-    workspace: &Workspace,
-    tools: &PageTools,
-    browser: &Browser,
-) -> Result<Command, String> {
-    let build_relay = relay::build_with_page_for_tests;
-    let mut cargo = driving_browsers(workspace, tools, browser, build_relay)?;
-    cargo
-        .args(["test", "--package", END_TO_END, "--no-fail-fast"])
-        // Each test is several browsers already.
-        .env("RUST_TEST_THREADS", "1");
-    Ok(cargo)
-}
-
-/// Builds page and relay, and names them to the end-to-end package by environment variables.
-fn driving_browsers(
-    workspace: &Workspace,
-    tools: &PageTools,
-    browser: &Browser,
-    build_relay: fn(&Workspace) -> Result<PathBuf, ProcessError>,
-) -> Result<Command, String> {
     page::build(workspace, tools).map_err(|error| error.to_string())?;
-    let relay = build_relay(workspace).map_err(|error| error.to_string())?;
-    let worker = worker::build(workspace).map_err(|error| error.to_string())?;
-    let failures = workspace.root().join("e2e/failures");
-    empty(&failures)?;
+    relay::build_with_page(workspace).map_err(|error| error.to_string())?;
 
     let mut cargo = process::command("cargo");
+    let folder = workspace.target().join("release");
+    drive_browsers(&mut cargo, workspace, browser, &folder)?;
     cargo
         .current_dir(workspace.root())
-        .env("RELAY_BIN", relay)
-        .env("WORKER_BIN", worker)
+        .args(["run", "--release", "--package", END_TO_END])
+        .args(["--bin", "measure", "--", bench]);
+    Ok(cargo)
+}
+
+/// Names the programs to the end-to-end package by environment variables; the relay and the worker
+/// are in `programs`.
+fn drive_browsers(
+    cargo: &mut Command,
+    workspace: &Workspace,
+    browser: &Browser,
+    programs: &Path,
+) -> Result<(), String> {
+    let failures = workspace.root().join("e2e/failures");
+    empty(&failures)?;
+    cargo
+        .env("RELAY_BIN", programs.join("relay"))
+        .env("WORKER_BIN", programs.join("block-chain-worker"))
         .env("PAGE_DIST", workspace.dist())
         .env("CHROME", &browser.chrome)
         .env("CHROMEDRIVER", &browser.chromedriver)
         .env("E2E_FAILURES", failures);
-    Ok(cargo)
+    Ok(())
 }
 
 /// Hands filter and `--long` on to the test programs.
