@@ -44,7 +44,7 @@ fn checks(
     workspace: &Workspace,
     tools: &PageTools,
     lint_tools: &LintTools,
-) -> [(&'static str, Command); 5] {
+) -> [(&'static str, Command); 6] {
     let mut format = process::command("cargo");
     format.args(["fmt", "--all", "--check"]);
 
@@ -68,6 +68,10 @@ fn checks(
         .args(["--all-targets", "--all-features"])
         .args(DENY_WARNINGS);
 
+    // All else builds them with the features that tests, too, ask of their dependencies.
+    let mut programs = process::command("cargo");
+    programs.args(["check", "--package", "relay", "--package", "worker-cli"]);
+
     let mut deny = process::command(lint_tools.cargo_deny());
     deny.args(["check", "bans", "licenses", "sources"]);
 
@@ -75,6 +79,7 @@ fn checks(
         ("format", format),
         ("clippy", clippy),
         ("clippy on wasm", wasm_clippy),
+        ("programs by themselves", programs),
         ("dependencies", deny),
         ("spelling", process::command(lint_tools.typos())),
     ];
