@@ -174,6 +174,8 @@ pub enum Fatal {
         /// What it said.
         reason: String,
     },
+    /// The tab's key is stored, and the browser cannot use it.
+    Key,
     /// The worker crashed; it was started again.
     Crashed {
         /// What it said.

@@ -115,7 +115,7 @@ impl Failure {
                 CommandError::NoBlock(_) => Class::NotFound,
                 CommandError::NoReceipt(NoReceipt::NotFinal { .. }) => Class::NotYet,
                 CommandError::NoReceipt(_) => Class::NotFound,
-                CommandError::File(_) => Class::Invalid,
+                CommandError::File { .. } => Class::Invalid,
                 _ => Class::Storage,
             },
             Self::Dump(error) => of_dump(error),

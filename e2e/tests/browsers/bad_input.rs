@@ -16,6 +16,20 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+/// Puts something else in the place of the first tab's key.
+const SPOIL_KEY: &str = "
+    const [done] = arguments;
+    const opening = indexedDB.open('tabchain-0');
+    opening.onsuccess = () => {
+        const database = opening.result;
+        const transaction = database.transaction('local', 'readwrite');
+        transaction.objectStore('local').put('no key', 'key-pair');
+        transaction.oncomplete = () => {
+            database.close();
+            done();
+        };
+    };";
+
 #[test]
 fn a_taken_port_is_named_on_the_terminal() -> Result<()> {
     scenario::run("taken-port", Address::Localhost, async |world| {
@@ -171,6 +185,29 @@ fn a_browser_that_refuses_storage_still_runs_a_node_and_says_so() -> Result<()> 
         tab.put("colour", "green").await?;
         tab.mine_one().await?;
         assert_eq!(tab.look_up("colour").await?.as_deref(), Some("green"));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_key_that_the_browser_cannot_use_is_named() -> Result<()> {
+    scenario::run("unusable-key", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.choose("language", "pt-BR").await?;
+        tab.evaluate_async(SPOIL_KEY, vec![]).await?;
+        tab.reload().await?;
+        let page = tab
+            .wait_for("that the key is of no use", |page| {
+                page.banner("key").is_some()
+            })
+            .await?;
+        let banner = page.banner("key").unwrap_or_default();
+        assert!(
+            banner.starts_with("A chave") && !banner.contains("key"),
+            "{banner}"
+        );
         Ok(())
     })
 }

@@ -110,8 +110,10 @@ fn a_chain_file_is_verified_before_it_is_taken_in() -> Result<()> {
 
         go_to_another_network(world, &tab).await?;
         tab.choose_file("chain-file", &chain).await?;
-        refusal(&tab, "network").await?;
+        refusal(&tab, "of another network").await?;
         assert_eq!(tab.look().await?.height(), 0);
+        tab.choose("language", "pt-BR").await?;
+        refusal(&tab, "é de outra rede").await?;
         Ok(())
     })
 }

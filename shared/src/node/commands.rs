@@ -56,7 +56,7 @@ impl Node {
                 let verified = Receipt::from_file(&file).and_then(|receipt| receipt.verify());
                 let answer = match verified {
                     Ok(verified) => Answer::VerifiedReceipt(Box::new(verified)),
-                    Err(error) => Answer::Failed(CommandError::File(error.to_string())),
+                    Err(error) => Answer::Failed(error.into()),
                 };
                 self.answer(id, answer);
             }

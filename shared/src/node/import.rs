@@ -1,7 +1,7 @@
 //! A chain file joins the replica: it is verified as a whole first, and only then taken in, by the
 //! way that a relay's log and blocks take.
 
-use super::interface::{Answer, CommandError, ImportStep, RequestId};
+use super::interface::{Answer, CommandError, FileFault, ImportStep, RequestId};
 use super::session::State;
 use super::{Followup, Ledger, NETWORK_ROW, Node, finality};
 use crate::block::Block;
@@ -79,7 +79,7 @@ impl Node {
                 reader.finish()?;
                 return Ok(Some(verified));
             }
-            _ => return Err(CommandError::File("the import was not begun".to_owned())),
+            _ => return Err(CommandError::NotBegun),
         }
         Ok(None)
     }
@@ -124,7 +124,11 @@ impl Node {
         }
         let row = Write::put(Table::Meta, NETWORK_ROW, &network);
         let votes = self.kept_votes.remove(&verified.network);
-        let ledger = Ledger::new(self.key, network, votes).map_err(CommandError::File)?;
+        let ledger =
+            Ledger::new(self.key, network, votes).map_err(|reason| CommandError::File {
+                fault: FileFault::Invalid,
+                reason,
+            })?;
         self.ledger = Some(ledger);
         self.write(vec![row], Vec::new());
         Ok(())
@@ -156,11 +160,5 @@ impl Node {
             .insert_body(&hash, block.body)
             .map_err(|error| ChainFileError::Body { height, error })?;
         Ok(())
-    }
-}
-
-impl From<ChainFileError> for CommandError {
-    fn from(error: ChainFileError) -> Self {
-        Self::File(error.to_string())
     }
 }

@@ -1,7 +1,11 @@
 //! What goes into a node and what comes out: the whole contract between the pure node and the
 //! four adapters (browser, command line, relay, simulator) that give it a world.
 
+mod command_error;
+
 use borsh::{BorshDeserialize, BorshSerialize};
+
+pub use command_error::{CommandError, FileFault};
 
 use crate::block::Header;
 use crate::chain_file::VerifiedChain;
@@ -11,12 +15,12 @@ use crate::invitation::Invitation;
 use crate::keys::{PublicKey, Signature};
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
 use crate::network::Holder;
-use crate::receipt::{NoReceipt, VerifiedReceipt};
+use crate::receipt::VerifiedReceipt;
 use crate::rejection::{Rejection, RejectionCounts};
 use crate::replica::KeyProof;
 use crate::state::KeyEntry;
 use crate::store::{Query, Row, Write};
-use crate::transaction::{Expect, Key, Outcome, SignedTransaction, TransactionError, Value};
+use crate::transaction::{Expect, Key, Outcome, SignedTransaction, Value};
 
 /// Pairs an effect with the event that reports on it.
 pub type RequestId = u64;
@@ -254,50 +258,6 @@ pub enum Answer {
     KeyProof(Box<KeyProof>),
     /// It was not done.
     Failed(CommandError),
-}
-
-/// Why a command was not done.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
-pub enum CommandError {
-    /// The key is empty.
-    #[error("the key is empty: enter one")]
-    EmptyKey,
-    /// The transaction would not be valid.
-    #[error("the transaction is not valid: {0}")]
-    Invalid(String),
-    /// The mempool is full.
-    #[error("the pool of pending transactions is full: wait for the next block and try again")]
-    MempoolFull,
-    /// No network is known yet.
-    #[error("no network is known yet: connect to a relay first")]
-    NoNetwork,
-    /// It needs a connection.
-    #[error("there is no connection to the relay: try again when it is back")]
-    NotConnected,
-    /// Nothing is final yet, so there is nothing to compare with.
-    #[error("no block is final yet: mine one and let the members decide it first")]
-    NothingFinal,
-    /// No leader is there to lead the check.
-    #[error("no member leads at the moment: try again in a few seconds")]
-    NoLeader,
-    /// There is no such block.
-    #[error("there is no block at height {0}")]
-    NoBlock(u64),
-    /// There is no receipt.
-    #[error(transparent)]
-    NoReceipt(NoReceipt),
-    /// A file is not what it should be.
-    #[error("the file was refused: {0}")]
-    File(String),
-    /// The storage did not do its part.
-    #[error("the storage failed: {0}")]
-    Storage(String),
-}
-
-impl From<TransactionError> for CommandError {
-    fn from(error: TransactionError) -> Self {
-        Self::Invalid(error.to_string())
-    }
 }
 
 /// A block in a list.

@@ -10,7 +10,8 @@ use shared::hash::TransactionId;
 use shared::message::{Member, Message};
 use shared::node::Node;
 use shared::node::interface::{
-    Answer, Command, CommandError, Connection, Effect, Event, ImportStep, MiningWork, Profile,
+    Answer, Command, CommandError, Connection, Effect, Event, FileFault, ImportStep, MiningWork,
+    Profile,
 };
 use shared::receipt::Receipt;
 use shared::transaction::Expect;
@@ -329,17 +330,28 @@ fn a_chain_file_that_is_wrong_somewhere_changes_nothing() {
     let middle = altered.len() / 2;
     altered[middle] ^= 1;
     let cut = file[..file.len() - 1].to_vec();
-    for wrong in [altered, cut, b"something else".to_vec()] {
+    for (wrong, as_what) in [
+        (altered, FileFault::Invalid),
+        (cut, FileFault::Truncated),
+        (b"something else".to_vec(), FileFault::Kind),
+    ] {
         assert_eq!(
             import(&mut world, newcomer, ImportStep::Verify),
             Answer::Done
         );
         let read = import(&mut world, newcomer, ImportStep::Bytes(wrong));
         let end = import(&mut world, newcomer, ImportStep::End);
-        let refused = |answer: &Answer| matches!(answer, Answer::Failed(CommandError::File(_)));
-        assert!(refused(&read) || refused(&end), "{read:?}, {end:?}");
+        let refused = |answer: &Answer| match answer {
+            Answer::Failed(CommandError::File { fault, .. }) => Some(*fault),
+            _ => None,
+        };
+        assert_eq!(
+            refused(&read).or(refused(&end)),
+            Some(as_what),
+            "{read:?}, {end:?}"
+        );
         let write = import(&mut world, newcomer, ImportStep::Write);
-        assert!(refused(&write), "{write:?}");
+        assert_eq!(write, Answer::Failed(CommandError::NotBegun));
         assert_eq!(world.nodes[newcomer].store.0, stored);
         assert_eq!(world.view(newcomer).network, None);
     }

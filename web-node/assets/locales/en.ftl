@@ -45,6 +45,7 @@ banner-left = You left the network. Nothing is sent or received until you join a
 banner-build = This page and its node worker come from different builds: the browser has an old file in its cache. Reload; if that does not help, empty the cache for this address.
 banner-storage-full = The storage that this browser grants is full, so nothing more can be kept. Free some space on this device or in the browser's site data, then reload.
 banner-storage = The browser's storage failed, so the replica cannot be kept. Close other tabs of this address and reload; in a private window, use an ordinary one.
+banner-key = This tab's key is stored, but the browser cannot use it. Open this address in the browser that made it, or remove this address's site data to become a new member.
 banner-crashed = The node worker crashed and is being started again. If this comes back, reload the page.
 banner-miner = A miner failed and is being started again; the node itself goes on. If this stays, reload the page or use a current version of the browser.
 banner-worker-silent = The node worker does not start. Reload; if that does not help, check that the relay still runs and that no extension blocks workers.
@@ -169,7 +170,11 @@ error-nothing-final = No block is final yet. Mine one, and wait until the member
 error-no-leader = Nobody leads at the moment. Try again in a few seconds.
 error-no-block = There is no block at height { $height }.
 error-no-receipt = There is no receipt: { $reason }.
-error-file = The file was refused: { $reason }.
+error-file-kind = The file was refused: it is something else than is asked for here.
+error-file-version = The file was refused: it is of another version. Use a newer program.
+error-file-network = The file was refused: it is of another network.
+error-file-truncated = The file was refused: its end is missing.
+error-file-invalid = The file was refused: it was altered, or does not prove what it says. The node's words: “{ $reason }”.
 error-storage = The browser's storage failed: { $reason }
 
 # Look-up

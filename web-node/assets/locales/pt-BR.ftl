@@ -45,6 +45,7 @@ banner-left = Você saiu da rede. Nada é enviado nem recebido até você entrar
 banner-build = Esta página e o worker do nó são de versões diferentes: o navegador guarda um arquivo antigo no cache. Recarregue; se não adiantar, esvazie o cache para este endereço.
 banner-storage-full = O armazenamento que o navegador concede está cheio, e nada mais pode ser guardado. Libere espaço no aparelho ou nos dados de sites do navegador e recarregue.
 banner-storage = O armazenamento do navegador falhou, e a réplica não pode ser guardada. Feche outras abas deste endereço e recarregue; se a janela for anônima, use uma comum.
+banner-key = A chave desta aba está guardada, mas o navegador não consegue usá-la. Abra este endereço no navegador que a criou, ou apague os dados de site deste endereço para entrar como novo membro.
 banner-crashed = O worker do nó falhou e está sendo reiniciado. Se isto se repetir, recarregue a página.
 banner-miner = Um minerador falhou e está sendo reiniciado; o nó continua. Se este aviso ficar, recarregue a página ou use uma versão atual do navegador.
 banner-worker-silent = O worker do nó não inicia. Recarregue; se não adiantar, verifique se o relay ainda está rodando e se nenhuma extensão bloqueia workers.
@@ -169,7 +170,11 @@ error-nothing-final = Nenhum bloco é final ainda. Minere um e espere até que o
 error-no-leader = Ninguém lidera no momento. Tente de novo em alguns segundos.
 error-no-block = Não há bloco na altura { $height }.
 error-no-receipt = Não há recibo: { $reason }.
-error-file = O arquivo foi recusado: { $reason }.
+error-file-kind = O arquivo foi recusado: não é o que se pede aqui.
+error-file-version = O arquivo foi recusado: é de outra versão. Use um programa mais novo.
+error-file-network = O arquivo foi recusado: é de outra rede.
+error-file-truncated = O arquivo foi recusado: falta o fim.
+error-file-invalid = O arquivo foi recusado: foi alterado, ou não prova o que diz. Nas palavras do nó: “{ $reason }”.
 error-storage = O armazenamento do navegador falhou: { $reason }
 
 # Consulta

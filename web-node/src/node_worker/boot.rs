@@ -47,7 +47,8 @@ pub(super) async fn boot(
         .await
         .map_err(|error| match error {
             IdentityError::Store(error) => of_store(&error),
-            error => failed(&error),
+            IdentityError::Unusable => Fatal::Key,
+            error @ IdentityError::Randomness(_) => failed(&error),
         })?;
     let cores = environment::cores();
     let environment = Environment {

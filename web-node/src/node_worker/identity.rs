@@ -27,9 +27,7 @@ pub(super) enum IdentityError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The key is there, and is no use: another one in its place would be another member.
-    #[error(
-        "this tab's key is stored, but the browser cannot use it: open this address in the browser that made it, or remove this address's site data to become a new member"
-    )]
+    #[error("this tab's key is stored, but the browser cannot use it")]
     Unusable,
     /// The browser has no source of randomness.
     #[error("the browser gives no randomness: {0}")]

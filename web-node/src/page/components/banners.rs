@@ -109,6 +109,7 @@ fn of_fatal(locale: &Locale, fatal: &Fatal) -> Notice {
             Some(reason.clone()),
             Remedy::Reload,
         ),
+        Fatal::Key => ("key", say!(locale, "banner-key"), None, Remedy::Reload),
         Fatal::Miner { reason } => (
             "miner",
             say!(locale, "banner-miner"),

@@ -1,6 +1,6 @@
 //! Why a command was not done, in the page's language.
 
-use shared::node::interface::{Answer, CommandError};
+use shared::node::interface::{Answer, CommandError, FileFault};
 
 use crate::page::locale::{Locale, say};
 
@@ -18,7 +18,14 @@ pub(super) fn sentence(locale: &Locale, error: &CommandError) -> String {
         CommandError::NoReceipt(reason) => {
             say!(locale, "error-no-receipt", reason = reason.to_string())
         }
-        CommandError::File(reason) => say!(locale, "error-file", reason = reason.as_str()),
+        CommandError::File { fault, reason } => match fault {
+            FileFault::Kind => say!(locale, "error-file-kind"),
+            FileFault::Version => say!(locale, "error-file-version"),
+            FileFault::Network => say!(locale, "error-file-network"),
+            FileFault::Truncated => say!(locale, "error-file-truncated"),
+            FileFault::Invalid => say!(locale, "error-file-invalid", reason = reason.as_str()),
+        },
+        CommandError::NotBegun => say!(locale, "error-lost"),
         CommandError::Storage(reason) => say!(locale, "error-storage", reason = reason.as_str()),
     }
 }
