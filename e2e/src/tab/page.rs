@@ -33,10 +33,23 @@ pub struct Recorder {
     /// When the navigation began, milliseconds since 1970 UTC.
     pub started_ms: f64,
     members_ms: BTreeMap<String, f64>,
+    /// What was shown of connection and replica, one after the other.
+    pub states: Vec<State>,
     /// Tasks of more than 50 ms on the page's thread.
     pub long_tasks: Vec<LongTask>,
     /// Uncaught errors and violations of the content security policy.
     pub faults: Vec<String>,
+}
+
+/// What a page shows of its node.
+#[derive(Clone, Debug, Deserialize)]
+pub struct State {
+    /// Since when, milliseconds since 1970 UTC.
+    pub at_ms: f64,
+    /// The state of the connection.
+    pub connection: String,
+    /// Whether the replica is in sync, and otherwise why not.
+    pub sync: String,
 }
 
 /// A task during which the page could not answer its user.
@@ -99,6 +112,14 @@ impl Recorder {
     #[must_use]
     pub fn member_shown_ms(&self, id: u64) -> Option<f64> {
         self.members_ms.get(&format!("member-{id}")).copied()
+    }
+
+    /// Since when a member is shown that has all blocks, milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn in_step_since_ms(&self) -> Option<f64> {
+        let last = self.states.last()?;
+        let is_in_step = last.connection == "joined" && last.sync == "synced";
+        is_in_step.then_some(last.at_ms)
     }
 
     /// The longest task that began at or after `since_ms`; 0 where all were under 50 ms.

@@ -36,6 +36,26 @@ fn a_transaction_is_entered_and_a_key_looked_up_by_keyboard_alone() -> Result<()
 }
 
 #[test]
+fn nothing_is_in_sync_before_the_node_is_a_member() -> Result<()> {
+    scenario::run("starting", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.mine_one().await?;
+        tab.reload().await?;
+        tab.wait_until_joined().await?;
+        let page = tab.look().await?;
+        let states = &page.recorder().context("the recorder")?.states;
+        let first = states.first().context("a state")?;
+        assert_eq!(first.sync, "starting", "{states:#?}");
+        for state in states.iter().filter(|state| state.sync == "synced") {
+            assert_eq!(state.connection, "joined", "{states:#?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn the_page_speaks_portuguese_to_a_portuguese_browser_and_keeps_a_choice() -> Result<()> {
     scenario::run("languages", Address::Localhost, async |world| {
         world.start_relay(Network::Fast).await?;

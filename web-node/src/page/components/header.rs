@@ -55,7 +55,7 @@ fn use_header(props: &Header) -> Html {
                     <span>{ name }</span>{ sign(Icon::Chevron) }
                 </button>
             </div>
-            { connection_state(&locale, props.connection.as_ref()) }
+            { connection_tag(&locale, props.connection.as_ref()) }
             <div class="header-tools">
                 <button type="button" class="button" data-testid="share" onclick={open(Opened::Share)}>
                     { sign(Icon::Share) }
@@ -85,8 +85,8 @@ fn logo() -> Html {
     }
 }
 
-fn connection_state(locale: &Locale, connection: Option<&Connection>) -> Html {
-    let (state, text) = describe(locale, connection);
+fn connection_tag(locale: &Locale, connection: Option<&Connection>) -> Html {
+    let (state, text) = connection_state(locale, connection);
     html! {
         <div class={classes!("connection", format!("connection-{state}"))} role="status" data-testid="connection-state" data-state={state}>
             <span class="dot" aria-hidden="true"></span>
@@ -95,7 +95,11 @@ fn connection_state(locale: &Locale, connection: Option<&Connection>) -> Html {
     }
 }
 
-fn describe(locale: &Locale, connection: Option<&Connection>) -> (&'static str, String) {
+/// A name of the connection's state, and the words for it.
+pub(super) fn connection_state(
+    locale: &Locale,
+    connection: Option<&Connection>,
+) -> (&'static str, String) {
     match connection {
         None => ("starting", say!(locale, "connection-starting")),
         Some(Connection::Connecting) => ("connecting", say!(locale, "connection-connecting")),

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use shared::message::{Leader, MemberId};
-use shared::node::interface::{ChainView, View};
+use shared::node::interface::{ChainView, Connection, View};
 use yew::prelude::*;
 
+use super::header::connection_state;
 use super::icon::{Icon, sign};
 use super::part::drawn_by;
 use super::person::avatar;
@@ -31,7 +32,7 @@ fn use_status_bar(props: &StatusBar) -> Html {
         <section class="status" aria-label={say!(locale, "status")}>
             { own_tile(&locale, view) }
             { leader_tile(&locale, view.and_then(|view| view.leader), view.and_then(|view| view.id)) }
-            { height_tile(&locale, &chain) }
+            { height_tile(&locale, view, &chain) }
             { final_tile(&locale, &chain) }
             { log_tile(&locale, &chain, &is_log_open) }
         </section>
@@ -102,21 +103,33 @@ fn leader_tile(locale: &Locale, leader: Option<Leader>, own_id: Option<MemberId>
     tile(say!(locale, "leader"), content)
 }
 
-fn height_tile(locale: &Locale, chain: &ChainView) -> Html {
+/// How high the replica is, and how far behind. A node that is no member knows of nothing that it
+/// could be behind: then it says why it is none.
+fn height_tile(locale: &Locale, view: Option<&View>, chain: &ChainView) -> Html {
     let best = chain.best_header_height.max(chain.height);
-    let is_synced = chain.height == best;
+    let (state, note) = match view {
+        Some(view) if view.connection == Connection::Joined => {
+            if view.is_synced {
+                ("synced", say!(locale, "synced"))
+            } else if chain.height < best {
+                let note = say!(locale, "syncing", height = chain.height, best = best);
+                ("syncing", note)
+            } else {
+                ("syncing", say!(locale, "presence-syncing"))
+            }
+        }
+        _ => connection_state(locale, view.map(|view| &view.connection)),
+    };
     let content = html! {
         <>
             <span class="tile-value" data-testid="height" data-value={chain.height.to_string()} data-tip={chain.tip.to_string()}>
                 { locale.number(chain.height) }
             </span>
-            <span class="tile-note" data-testid="sync-progress" data-state={if is_synced { "synced" } else { "syncing" }} data-value={chain.height.to_string()} data-max={best.to_string()}>
-                if is_synced {
-                    { say!(locale, "synced") }
-                } else {
+            <span class="tile-note" data-testid="sync-progress" data-state={state} data-value={chain.height.to_string()} data-max={best.to_string()}>
+                if chain.height < best {
                     <progress value={chain.height.to_string()} max={best.to_string()} aria-label={say!(locale, "syncing-label")} />
-                    { say!(locale, "syncing", height = chain.height, best = best) }
                 }
+                { note }
             </span>
         </>
     };
