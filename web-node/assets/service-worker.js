@@ -15,8 +15,10 @@ const FIXED = [
 /** A relay that takes longer is taken for absent, where there is something kept. */
 const PATIENCE_MS = 4_000;
 
-/** Pages that were opened from what is kept: their workers must be of the same build. */
-const keptClients = new Set();
+/** So many pages and workers of the kept build are told from others; older ones have been closed. */
+const MARKS_MAX = 200;
+/** Where they are noted among the files of the build; the relay serves nothing there. */
+const MARKS = "/of-this-build/";
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();
@@ -42,15 +44,16 @@ async function openPage(event) {
     const page = await kept("/");
     if (!page) return fromRelay;
     console.warn(cause);
-    keptClients.add(event.resultingClientId);
+    await mark(event.resultingClientId);
     return page;
   }
 }
 
 async function openFile(event, url) {
   const file = await kept(url.pathname);
-  const isOfThisBuild = keptClients.has(event.clientId) || /-[0-9a-f]{16}[._]/.test(url.pathname);
-  if (file && isOfThisBuild) return file;
+  const isMarked = await kept(markOf(event.clientId));
+  if (file && isMarked && event.resultingClientId) await mark(event.resultingClientId);
+  if (file && (isMarked || /-[0-9a-f]{16}[._]/.test(url.pathname))) return file;
   return inTime(fetch(event.request), file).catch(() => file ?? Response.error());
 }
 
@@ -61,6 +64,23 @@ function inTime(response, alternative) {
     setTimeout(() => reject(new Error("the relay did not answer in time")), PATIENCE_MS),
   );
   return Promise.race([response, late]);
+}
+
+/**
+ * Notes that a page or worker was begun from what is kept: what it loads must be of the same build.
+ * Noted beside the build, so that it outlasts this worker, which the browser ends as it likes, and goes
+ * when the build does.
+ */
+async function mark(client) {
+  const [build] = await caches.keys();
+  const cache = await caches.open(build);
+  await cache.put(markOf(client), new Response());
+  const marks = (await cache.keys()).filter(({ url }) => new URL(url).pathname.startsWith(MARKS));
+  await Promise.all(marks.slice(0, -MARKS_MAX).map((old) => cache.delete(old)));
+}
+
+function markOf(client) {
+  return MARKS + client;
 }
 
 /** The kept file; there is at most one complete build. */
