@@ -194,7 +194,7 @@ writer = By
 
 mempool = Pending
 mempool-empty = No transaction waits for a block.
-mempool-range = { $first } to { $last } of { $count }
+list-range = { $first } to { $last } of { $count }
 previous-page = Back
 next-page = Next
 acknowledged = stored
@@ -251,7 +251,6 @@ tamper-why = For demonstrations: edits the copy stored in this tab. A consistenc
 
 members = Members
 members-none = Nobody is here yet.
-members-more = Show more ({ $count })
 member-height = at { $height }
 presence-synced = in sync
 presence-hidden = tab in the background

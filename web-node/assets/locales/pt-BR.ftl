@@ -194,7 +194,7 @@ writer = Por
 
 mempool = Pendentes
 mempool-empty = Nenhuma transação espera por um bloco.
-mempool-range = { $first } a { $last } de { $count }
+list-range = { $first } a { $last } de { $count }
 previous-page = Voltar
 next-page = Avançar
 acknowledged = guardada
@@ -251,7 +251,6 @@ tamper-why = Para demonstrações: edita a cópia guardada nesta aba. Uma verifi
 
 members = Membros
 members-none = Ainda não há ninguém aqui.
-members-more = Mostrar mais ({ $count })
 member-height = em { $height }
 presence-synced = em dia
 presence-hidden = aba em segundo plano

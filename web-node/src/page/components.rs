@@ -25,6 +25,7 @@ mod form;
 mod icon;
 mod key_backup;
 mod networks;
+mod pager;
 mod panel;
 mod person;
 mod receipt;

@@ -1,5 +1,7 @@
 //! An opened block: its header field by field, its transactions, and the means to edit it.
 
+use std::ops::Range;
+
 use shared::difficulty::Target;
 use shared::hash::Hash;
 use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command};
@@ -7,6 +9,7 @@ use yew::prelude::*;
 
 use super::command_error;
 use super::icon::{Icon, sign};
+use super::pager::use_pager;
 use super::part::{drawn_by, part};
 use super::person::Person;
 use super::receipt::ReceiptButton;
@@ -14,6 +17,9 @@ use super::text;
 use super::transaction::{action_text, outcome_name, outcome_tag, put_parts};
 use crate::page::hooks::{Request, use_answer, use_locale, use_request};
 use crate::page::locale::{Locale, say};
+
+/// Transactions on one page.
+const PAGE_TRANSACTIONS: usize = 20;
 
 #[derive(PartialEq)]
 pub(super) struct BlockDetailView {
@@ -38,6 +44,9 @@ fn use_block_detail_view(props: &BlockDetailView) -> Html {
         _ => None,
     };
     let stored_root = detail.map(|detail| detail.tx_root);
+    let count = detail.map_or(0, |detail| detail.transactions.len());
+    let name = format!("block-{height}-entries");
+    let (shown, pager) = use_pager(&name, count, PAGE_TRANSACTIONS);
 
     let tamper = use_request();
     use_effect_with(
@@ -54,7 +63,8 @@ fn use_block_detail_view(props: &BlockDetailView) -> Html {
                 <p class="field-error" role="alert">{ error }</p>
             }
             { header_fields(&locale, &props.summary, stored_root, &props.on_goto) }
-            { transaction_list(&locale, detail) }
+            { transaction_list(&locale, detail, shown) }
+            { pager }
             if height > 0 {
                 { tamper_button(&locale, height, &tamper) }
             }
@@ -126,9 +136,10 @@ fn header_fields(
     }
 }
 
-fn transaction_list(locale: &Locale, detail: Option<&BlockDetail>) -> Html {
+fn transaction_list(locale: &Locale, detail: Option<&BlockDetail>, shown: Range<usize>) -> Html {
     let is_final = detail.is_some_and(|detail| detail.summary.is_final);
-    let transactions = detail.map_or(&[][..], |detail| &detail.transactions);
+    let transactions = detail.and_then(|detail| detail.transactions.get(shown));
+    let transactions = transactions.unwrap_or_default();
     if transactions.is_empty() {
         return html! { <p class="empty">{ say!(locale, "block-without-transactions") }</p> };
     }

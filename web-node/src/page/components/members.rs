@@ -5,14 +5,15 @@ use shared::node::interface::Command;
 use yew::prelude::*;
 
 use super::icon::{Icon, sign};
+use super::pager::use_pager;
 use super::panel::panel;
 use super::part::drawn_by;
 use super::person::avatar;
 use crate::page::hooks::{use_client, use_locale};
 use crate::page::locale::{Locale, say};
 
-/// Members shown until one asks for more.
-const SHOWN_MEMBERS: usize = 40;
+/// Members on one page.
+const PAGE_MEMBERS: usize = 40;
 
 #[derive(PartialEq)]
 pub(in crate::page) struct Members {
@@ -30,12 +31,9 @@ drawn_by!(Members, use_members);
 fn use_members(props: &Members) -> Html {
     let locale = use_locale();
     let client = use_client();
-    let shown = use_state(|| SHOWN_MEMBERS);
     let count = props.members.len();
-    let show_more = {
-        let shown = shown.clone();
-        move |_: MouseEvent| shown.set(*shown + SHOWN_MEMBERS)
-    };
+    let (shown, pager) = use_pager("members", count, PAGE_MEMBERS);
+    let members = props.members.get(shown).unwrap_or_default();
     let tell = use_callback(client, |command, client| {
         if let Some(client) = client {
             client.tell(command);
@@ -48,13 +46,9 @@ fn use_members(props: &Members) -> Html {
                 <p class="empty">{ say!(locale, "members-none") }</p>
             }
             <ul class="members" data-testid="members">
-                { for props.members.iter().take(*shown).map(|member| member_row(&locale, member, props, &tell)) }
+                { for members.iter().map(|member| member_row(&locale, member, props, &tell)) }
             </ul>
-            if count > *shown {
-                <button type="button" class="button button-wide" onclick={show_more}>
-                    { say!(locale, "members-more", count = count - *shown) }
-                </button>
-            }
+            { pager }
             if props.own_id.is_some() && count > 0 {
                 <button type="button" class="link leave" data-testid="leave" onclick={leave}>{ say!(locale, "leave") }</button>
             }

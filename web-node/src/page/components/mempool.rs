@@ -4,6 +4,7 @@ use shared::hash::BlockHash;
 use shared::node::interface::{Answer, Command, PendingTransaction};
 use yew::prelude::*;
 
+use super::pager::use_pager;
 use super::panel::panel;
 use super::part::{drawn_by, part};
 use super::person::Person;
@@ -13,7 +14,7 @@ use crate::page::hooks::{use_answer, use_directory, use_locale};
 use crate::page::locale::{Locale, say};
 
 /// Pending transactions on one page.
-const PAGE_TRANSACTIONS: u32 = 8;
+const PAGE_TRANSACTIONS: usize = 8;
 
 #[derive(PartialEq)]
 pub(in crate::page) struct Mempool {
@@ -30,11 +31,10 @@ drawn_by!(Mempool, use_mempool);
 fn use_mempool(props: &Mempool) -> Html {
     let locale = use_locale();
     let directory = use_directory();
-    let skip = use_state_eq(|| 0_u32);
-    let shown_skip = if *skip < props.pending { *skip } else { 0 };
+    let (shown, pager) = use_pager("mempool", props.pending as usize, PAGE_TRANSACTIONS);
     let command = Command::Pending {
-        skip: shown_skip,
-        count: PAGE_TRANSACTIONS,
+        skip: u32::try_from(shown.start).unwrap_or(u32::MAX),
+        count: u32::try_from(PAGE_TRANSACTIONS).unwrap_or(u32::MAX),
     };
     let answer = use_answer(command, (props.pending, props.unacknowledged, props.tip));
     let transactions = match answer.as_deref() {
@@ -42,16 +42,6 @@ fn use_mempool(props: &Mempool) -> Html {
         _ => &[],
     };
 
-    let next = shown_skip.saturating_add(PAGE_TRANSACTIONS);
-    let earlier = shown_skip.saturating_sub(PAGE_TRANSACTIONS);
-    let to_next = {
-        let skip = skip.setter();
-        move |_: MouseEvent| skip.set(next)
-    };
-    let to_earlier = {
-        let skip = skip.setter();
-        move |_: MouseEvent| skip.set(earlier)
-    };
     let content = html! {
         <>
             if transactions.is_empty() {
@@ -60,15 +50,7 @@ fn use_mempool(props: &Mempool) -> Html {
             <ul class="rows" data-testid="mempool">
                 { for transactions.iter().map(|pending| pending_row(&locale, &directory, pending)) }
             </ul>
-            if props.pending > PAGE_TRANSACTIONS {
-                <div class="pager">
-                    <button type="button" class="button" onclick={to_earlier} disabled={shown_skip == 0}>{ say!(locale, "previous-page") }</button>
-                    <span class="pager-range">
-                        { say!(locale, "mempool-range", first = shown_skip + 1, last = next.min(props.pending), count = props.pending) }
-                    </span>
-                    <button type="button" class="button" onclick={to_next} disabled={next >= props.pending}>{ say!(locale, "next-page") }</button>
-                </div>
-            }
+            { pager }
         </>
     };
     let aside = html! {
