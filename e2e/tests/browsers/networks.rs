@@ -72,6 +72,18 @@ fn a_network_by_invitation_is_made_and_joined_by_its_link() -> Result<()> {
             page.banner("invitation").is_some()
         })
         .await?;
+
+        // Its maker removes it, with the token that making it gave.
+        tab.click("network-remove-open").await?;
+        tab.click("network-remove").await?;
+        tab.wait_until_joined().await?;
+        tab.click("network-name").await?;
+        tab.wait_for("a list without the network", |page| {
+            page.element("networks")
+                .is_some_and(|list| !list.text.is_empty())
+                && page.element("network-lab").is_none()
+        })
+        .await?;
         Ok(())
     })
 }

@@ -354,6 +354,8 @@ dump-start = Start
 dump-stop = Stop
 dump-status = { $state }: block { $height }, { $lag } behind, { $rate } rows a second
 dump-error = The last error was of this kind: { $reason }. The relay's log has its words.
+network-remove = Remove this network
+network-remove-why = The relay serves it no more: its members are sent away, and its name is free again. What they have stored stays with them.
 error-relay = The relay refused: { $reason }
 
 # Rejections and environment

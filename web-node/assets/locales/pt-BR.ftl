@@ -354,6 +354,8 @@ dump-start = Iniciar
 dump-stop = Parar
 dump-status = { $state }: bloco { $height }, { $lag } atrás, { $rate } linhas por segundo
 dump-error = O último erro foi deste tipo: { $reason }. O log do relay tem o texto.
+network-remove = Remover esta rede
+network-remove-why = O relay deixa de atendê-la: os membros são dispensados, e o nome fica livre. O que eles guardaram fica com eles.
 error-relay = O relay recusou: { $reason }
 
 # Recusas e ambiente

@@ -1,5 +1,5 @@
-//! What those who hold a network's token may do: invite others, and dump the chain into the
-//! databases that the relay's operator named.
+//! What those who hold a network's token may do: invite others, dump the chain into the databases
+//! that the relay's operator named, and remove the network.
 
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -15,6 +15,9 @@ use crate::page::share::Origin;
 
 /// Seconds between two looks at the dumps.
 const LOOK_INTERVAL_S: u64 = 2;
+
+/// The value of the button that removes the network.
+const REMOVE: &str = "remove";
 
 #[derive(PartialEq)]
 pub(super) struct Administration {
@@ -88,6 +91,11 @@ fn use_administration(props: &Administration) -> Html {
                     Ok(dumps) => dumps.iter().map(|dump| dump_row(&locale, dump)).collect(),
                     Err(refusal) => refused(&locale, refusal),
                 } }
+                <details class="settings">
+                    <summary data-testid="network-remove-open">{ say!(locale, "network-remove") }</summary>
+                    <p class="hint">{ say!(locale, "network-remove-why") }</p>
+                    <button type="submit" class="button button-danger" value={REMOVE} data-testid="network-remove">{ say!(locale, "network-remove") }</button>
+                </details>
             </form>
         </details>
     }
@@ -130,9 +138,16 @@ async fn fetch_dumps(path: &str) -> Result<Vec<Dump>, Refusal> {
     Ok(answer.list("dumps").iter().map(dump).collect())
 }
 
-/// Does what the pressed button says: `invite`, `POST TARGET` or `DELETE TARGET`. Returns the
-/// link of an invitation.
+/// Does what the pressed button says: `invite`, `POST TARGET`, `DELETE TARGET` or [`REMOVE`]. Returns
+/// the link of an invitation.
 async fn administer(path: &str, entered: &Entered, token: &str) -> Result<String, Refusal> {
+    if entered.button() == REMOVE {
+        rest::ask("DELETE", path, token, None).await?;
+        if let Some(window) = web_sys::window() {
+            let _ = window.location().assign("/");
+        }
+        return Ok(String::new());
+    }
     if let Some((method, target)) = entered.button().split_once(' ') {
         rest::ask(method, &format!("{path}/dumps/{target}"), token, None).await?;
         return Ok(String::new());
