@@ -6,6 +6,8 @@ pub mod chain;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fanout;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod flood;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod load;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod program;

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::flood::Flood;
 use crate::{Figure, chain, fanout, soak};
 
 const USAGE: &str = "expected one of:\n  \
     chain\n  \
     fanout RELAY NATS-SERVER WS-SCRIPT\n  \
+    flood RELAY-ADDRESS MEMBERS TRANSACTIONS-PER-SECOND SECONDS\n  \
     soak RELAY WORKER MINUTES";
 
 /// Runs what the command line names.
@@ -40,6 +42,16 @@ fn run(name: &str, paths: &[PathBuf]) -> Result<Vec<Figure>, Box<dyn Error>> {
             };
             let data = tempfile::tempdir()?;
             Ok(fanout::all(&programs, data.path())?)
+        }
+        ("flood", [relay, members, per_second, seconds]) => {
+            let text = |argument: &PathBuf| argument.to_str().ok_or(USAGE).map(str::to_owned);
+            let flood = Flood {
+                relay: text(relay)?.parse()?,
+                members: text(members)?.parse()?,
+                per_second: text(per_second)?.parse()?,
+                time: Duration::try_from_secs_f64(text(seconds)?.parse()?)?,
+            };
+            Ok(flood.run()?)
         }
         ("soak", [relay, worker, minutes]) => {
             let programs = soak::Programs {

@@ -5,6 +5,7 @@ mod dump;
 mod fanout;
 mod mining;
 mod native_mining;
+mod page;
 mod program;
 mod size;
 mod soak;
@@ -33,7 +34,7 @@ pub(crate) struct BenchOptions {
     /// Make what was measured the committed figure that later runs are compared with
     #[arg(long)]
     accept: bool,
-    /// How long `soak` takes [default: 10]
+    /// How long `soak` takes [default: 10], and `page` looks at the heap [default: 30]
     #[arg(long)]
     minutes: Option<f64>,
 }
@@ -117,7 +118,7 @@ struct Bench {
     run: fn(&Workspace, &BenchOptions) -> Result<Report, BenchError>,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench {
         name: "chain",
         about: "verified import, long histories and large states, natively and in a browser",
@@ -142,6 +143,11 @@ const BENCHES: [Bench; 8] = [
         name: "native-mining",
         about: "hashes per second of the worker's miners, beside sha2's compression",
         run: native_mining::run,
+    },
+    Bench {
+        name: "page",
+        about: "milliseconds until a tab is a node, and how smooth it is under 200 transactions a second",
+        run: page::run,
     },
     Bench {
         name: "size",

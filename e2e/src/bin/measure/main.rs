@@ -2,6 +2,7 @@
 //! line that begins with `figure `, the rest in JSON.
 
 mod mining;
+mod page;
 mod static_server;
 
 use anyhow::{Result, bail};
@@ -10,7 +11,8 @@ use serde_json::json;
 fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("mining") => mining::measure(),
-        other => bail!("expected `measure mining`, got {other:?}"),
+        Some("page") => page::measure(),
+        other => bail!("expected `measure mining` or `measure page`, got {other:?}"),
     }
 }
 
