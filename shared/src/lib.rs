@@ -21,6 +21,7 @@ pub mod merkle;
 pub mod message;
 pub mod network;
 pub mod node;
+mod questions;
 pub mod receipt;
 pub mod rejection;
 pub mod relay;

@@ -180,6 +180,8 @@ pub const BODIES_RETRY_MS: u64 = 2_000;
 pub const BODIES_ANSWER_BYTES_MAX: usize = 900 * 1024;
 /// Questions for bodies for which a relay reads its store at a time, one of each member.
 pub const BODIES_QUESTIONS_READ_MAX: usize = 8;
+/// Questions for log entries for which a relay reads its store at a time, one of each member.
+pub const LOG_QUESTIONS_READ_MAX: usize = 8;
 /// Blocks that a consistency check reads at once.
 pub const CHECK_PORTION_BLOCKS: u64 = 256;
 /// A member that does not answer a consistency check for this long counts as silent.

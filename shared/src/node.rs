@@ -19,7 +19,7 @@ use crate::limits::{AGENT_BYTES_MAX, PEER_ERRORS_PER_MINUTE_MAX};
 use crate::message::{CheckReport, ErrorCode, ErrorMessage, Leader, Member, MemberId, Message};
 use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, Rejection, RejectionKind, RejectionLog};
-use crate::replica::{Lookups, Replica, answer_log};
+use crate::replica::{Lookups, Replica};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 mod check;
@@ -31,6 +31,7 @@ pub mod interface;
 mod ledger;
 mod mining;
 mod producing;
+mod serving;
 mod session;
 mod view;
 
@@ -41,6 +42,7 @@ use interface::{Answer, Effect, Event, Profile, RequestId};
 use ledger::Sync;
 use mining::Mining;
 use producing::SignedSlot;
+use serving::Serving;
 use session::Session;
 
 /// The name of the row in [`Table::Meta`] that holds the network's parameters.
@@ -64,6 +66,7 @@ pub struct Node {
     checks: Checks,
     report: Option<CheckReport>,
     import: Option<import::Import>,
+    serving: Serving,
     rejections: RejectionLog,
     /// For what only the relay itself can have done wrong.
     relay_errors: ErrorBudget,
@@ -155,6 +158,7 @@ impl Node {
             checks: Checks::default(),
             report: None,
             import: None,
+            serving: Serving::default(),
             rejections: RejectionLog::default(),
             relay_errors: ErrorBudget::default(),
             is_visible: true,
@@ -289,7 +293,7 @@ impl Node {
         match self.after_load.remove(&id) {
             Some(Loading::RestoredBodies) => self.restored_bodies(now_ms, &rows),
             Some(Loading::ServedBodies(hashes)) => self.serve_loaded_bodies(&hashes, &rows),
-            Some(Loading::ServedLog) => self.send(&answer_log(&rows)),
+            Some(Loading::ServedLog) => self.serve_loaded_log(&rows),
             Some(Loading::Check(reading)) => self.check_rows(now_ms, *reading, &rows),
             Some(Loading::Tamper(command, height)) => self.tamper_row(command, height, &rows),
             Some(Loading::Lookup) => self.lookup_rows(id, &rows),
@@ -314,10 +318,14 @@ impl Node {
                 );
                 self.session.is_halted = true;
             }
-            Some(_) => {
+            Some(loading) => {
                 let reason = format!("the storage could not be read: {reason}");
                 self.reject(now_ms, RejectionKind::Storage, reason);
-                self.read_next();
+                match loading {
+                    Loading::ServedBodies(_) => self.bodies_were_read(),
+                    Loading::ServedLog => self.log_was_read(),
+                    _ => self.read_next(),
+                }
             }
             None => {}
         }

@@ -15,7 +15,7 @@ use crate::keys::{PublicKey, SecretKey};
 use crate::message::{Certified, CheckReport, ErrorCode, Leader, Member, MemberId, Message, Term};
 use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
-use crate::replica::{Lookups, Replica, answer_log};
+use crate::replica::{Lookups, Replica};
 use crate::store::{Query, Row, Rows, Table, Write};
 
 mod held;
@@ -399,7 +399,7 @@ impl Relay {
             Some(Loading::ServedBodies(connection, hashes)) => {
                 self.serve_loaded_bodies(connection, &hashes, rows);
             }
-            Some(Loading::ServedLog(connection)) => self.send(connection, &answer_log(rows)),
+            Some(Loading::ServedLog(connection)) => self.serve_loaded_log(connection, rows),
             Some(Loading::Used(submitter, transaction, reason)) => {
                 self.used(now_ms, submitter, transaction, !rows.is_empty(), &reason);
             }
@@ -415,6 +415,7 @@ impl Relay {
             }
             Some(Loading::Member(key)) => return self.member_lost(now_ms, key, reason),
             Some(Loading::ServedBodies(connection, _)) => self.bodies_were_read(connection),
+            Some(Loading::ServedLog(connection)) => self.log_was_read(connection),
             _ => {}
         }
         let reason = format!("the store could not be read: {reason}");

@@ -1,7 +1,7 @@
 //! The replica in the node: transactions, blocks, and catching up with the relay.
 
 use super::interface::{Answer, CommandError, RequestId};
-use super::{Followup, Loading, Node, Signing, finality};
+use super::{Followup, Node, Signing, finality};
 use crate::block::{Block, Body};
 use crate::chain::BodyError;
 use crate::encoding::List;
@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::message::{Admission, BlockAnnouncement, Message, Submission};
 use crate::rejection::RejectionKind;
-use crate::replica::{Announced, RefusedTransaction, Replica, Update, log_query};
+use crate::replica::{Announced, RefusedTransaction, Replica, Update};
 use crate::store::{Row, Table, Write, number_key};
 use crate::transaction::{Action, SignedTransaction, Transaction};
 
@@ -96,10 +96,10 @@ impl Node {
                 }
             }
             Message::Headers(headers) => self.headers(now_ms, headers.into_vec()),
-            Message::GetBodies(hashes) => self.serve_bodies(hashes.into_vec()),
+            Message::GetBodies(hashes) => self.asked_for_bodies(hashes.into_vec()),
             Message::Bodies(bodies) => self.bodies(now_ms, bodies.into_vec()),
             Message::Log(entries) => self.log_entries(now_ms, entries.into_vec()),
-            Message::GetLog { from } => self.load(log_query(from), Loading::ServedLog),
+            Message::GetLog { from } => self.asked_for_log(from),
             Message::Proposal(proposal) => self.proposal(now_ms, *proposal),
             Message::Vote(vote) => self.vote(now_ms, vote),
             Message::RequestCheck => self.begin_check(now_ms),
@@ -409,20 +409,6 @@ impl Node {
             self.block(now_ms, announcement);
         }
         self.continue_sync(now_ms);
-    }
-
-    fn serve_bodies(&mut self, hashes: Vec<BlockHash>) {
-        if let Some(ledger) = &self.ledger {
-            let query = ledger.replica.bodies_query(&hashes);
-            self.load(query, Loading::ServedBodies(hashes));
-        }
-    }
-
-    pub(super) fn serve_loaded_bodies(&mut self, hashes: &[BlockHash], rows: &[Row]) {
-        if let Some(ledger) = &self.ledger {
-            let answer = ledger.replica.answer_bodies(hashes, rows);
-            self.send(&answer);
-        }
     }
 
     fn log_entries(&mut self, now_ms: u64, entries: Vec<LogEntry>) {

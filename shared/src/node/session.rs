@@ -413,6 +413,7 @@ impl Node {
         self.leave();
         self.after_write.clear();
         self.after_load.clear();
+        self.serving = super::serving::Serving::default();
         self.session.is_halted = false;
         if let Some(ledger) = self.ledger.take() {
             let network = ledger.replica.chain().network_id();

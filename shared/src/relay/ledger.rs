@@ -14,7 +14,7 @@ use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
 use crate::network::Admission as NetworkAdmission;
 use crate::rejection::RejectionKind;
-use crate::replica::{Announced, RefusedTransaction, Replica, log_query, portions};
+use crate::replica::{Announced, RefusedTransaction, Replica, portions};
 use crate::store::{Query, Row, Table};
 use crate::transaction::{SignedTransaction, Verified};
 
@@ -53,7 +53,7 @@ impl Relay {
             }
             Message::Bodies(bodies) => self.bodies(now_ms, from, bodies.into_vec()),
             Message::GetLog { from: index } => {
-                self.load(log_query(index), Loading::ServedLog(from));
+                self.asked_for_log(from, index);
             }
             Message::Proposal(proposal) => self.proposal(now_ms, from, &proposal, frame),
             Message::Vote(vote) => self.vote(now_ms, from, &vote, frame),

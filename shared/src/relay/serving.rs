@@ -1,55 +1,41 @@
-//! Questions for bodies, whose answers are read from the store: a few at a time, one of each member.
-//!
-//! What one question reads may be sixty times as much as its answer holds, and questions are short:
-//! who asked for the longest bodies without waiting for them would fill the relay's memory.
-
-use std::collections::{BTreeSet, VecDeque};
+//! Members' questions for bodies and log entries, whose answers are read from the store.
 
 use super::interface::ConnectionId;
 use super::{Loading, Relay};
 use crate::hash::BlockHash;
-use crate::limits::BODIES_QUESTIONS_READ_MAX;
+use crate::limits::{BODIES_QUESTIONS_READ_MAX, LOG_QUESTIONS_READ_MAX};
+use crate::questions::Questions;
+use crate::replica::{answer_log, log_query};
 use crate::store::Row;
 
-/// Whose questions are being read for, and whose wait.
-#[derive(Debug, Default)]
+/// What members have asked for.
+#[derive(Debug)]
 pub(super) struct Serving {
-    under_way: BTreeSet<ConnectionId>,
-    /// One of each connection, the one that has waited longest first.
-    waiting: VecDeque<(ConnectionId, Vec<BlockHash>)>,
+    bodies: Questions<ConnectionId, Vec<BlockHash>>,
+    /// From which index on.
+    log: Questions<ConnectionId, u64>,
+}
+
+impl Default for Serving {
+    fn default() -> Self {
+        Self {
+            bodies: Questions::new(BODIES_QUESTIONS_READ_MAX),
+            log: Questions::new(LOG_QUESTIONS_READ_MAX),
+        }
+    }
 }
 
 impl Serving {
-    /// Of what a member asks while it waits for an answer, the last counts.
-    fn ask(&mut self, from: ConnectionId, hashes: Vec<BlockHash>) {
-        let mut waiting = self.waiting.iter_mut();
-        match waiting.find(|(connection, _)| *connection == from) {
-            Some((_, earlier)) => *earlier = hashes,
-            None => self.waiting.push_back((from, hashes)),
-        }
-    }
-
-    /// The next question to be read for, if one may be.
-    fn next(&mut self) -> Option<(ConnectionId, Vec<BlockHash>)> {
-        if self.under_way.len() >= BODIES_QUESTIONS_READ_MAX {
-            return None;
-        }
-        let is_free = |(from, _): &(ConnectionId, _)| !self.under_way.contains(from);
-        let next = self.waiting.iter().position(is_free)?;
-        let (from, hashes) = self.waiting.remove(next)?;
-        self.under_way.insert(from);
-        Some((from, hashes))
-    }
-
     /// Forgets what a connection that has ended is waiting for.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
-        self.waiting.retain(|(from, _)| *from != connection);
+        self.bodies.forget(connection);
+        self.log.forget(connection);
     }
 }
 
 impl Relay {
     pub(super) fn asked_for_bodies(&mut self, from: ConnectionId, hashes: Vec<BlockHash>) {
-        self.serving.ask(from, hashes);
+        self.serving.bodies.ask(from, hashes);
         self.read_bodies();
     }
 
@@ -66,14 +52,36 @@ impl Relay {
 
     /// The store has answered a question of this connection, or has failed to.
     pub(super) fn bodies_were_read(&mut self, connection: ConnectionId) {
-        self.serving.under_way.remove(&connection);
+        self.serving.bodies.read(connection);
         self.read_bodies();
     }
 
     fn read_bodies(&mut self) {
-        while let Some((from, hashes)) = self.serving.next() {
+        while let Some((from, hashes)) = self.serving.bodies.next() {
             let query = self.replica.bodies_query(&hashes);
             self.load(query, Loading::ServedBodies(from, hashes));
+        }
+    }
+
+    pub(super) fn asked_for_log(&mut self, from: ConnectionId, index: u64) {
+        self.serving.log.ask(from, index);
+        self.read_log();
+    }
+
+    pub(super) fn serve_loaded_log(&mut self, connection: ConnectionId, rows: &[Row]) {
+        self.send(connection, &answer_log(rows));
+        self.log_was_read(connection);
+    }
+
+    /// The store has answered a question of this connection, or has failed to.
+    pub(super) fn log_was_read(&mut self, connection: ConnectionId) {
+        self.serving.log.read(connection);
+        self.read_log();
+    }
+
+    fn read_log(&mut self) {
+        while let Some((from, index)) = self.serving.log.next() {
+            self.load(log_query(index), Loading::ServedLog(from));
         }
     }
 }

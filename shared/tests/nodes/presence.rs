@@ -3,7 +3,10 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use shared::keys::PublicKey;
 use shared::limits::{PING_INTERVAL_MS, PING_MISSES_MAX, STARTUP_GRACE_MS};
+use shared::node::interface::Command;
+use shared::relay::interface::Report;
 
 use crate::world::World;
 
@@ -18,6 +21,17 @@ fn world() -> World {
 
 fn members(world: &World) -> usize {
     world.relay.view().members.len()
+}
+
+/// Who has left, and whether the relay removed them.
+fn left(world: &World) -> Vec<(PublicKey, bool)> {
+    let reports = world.reports.iter();
+    reports
+        .filter_map(|report| match report {
+            Report::Left { key, evicted } => Some((*key, *evicted)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// As a frozen tab, or one whose network eats what it sends.
@@ -38,8 +52,20 @@ fn a_silent_member_is_removed_at_its_third_miss() {
     assert_eq!(members(&world), 2);
     world.pass(PING_INTERVAL_MS);
     assert_eq!(members(&world), 2);
+    assert!(left(&world).is_empty());
     world.pass(PING_INTERVAL_MS);
     assert_eq!(members(&world), 1);
+    // What the operator's log and metrics are made of.
+    let evicted = (world.view(1).key, true);
+    assert_eq!(left(&world), [evicted]);
+}
+
+#[test]
+fn a_member_that_leaves_is_not_reported_as_removed() {
+    let mut world = world();
+    world.ask(1, Command::Disconnect);
+    world.settle();
+    assert_eq!(left(&world), [(world.view(1).key, false)]);
 }
 
 #[test]

@@ -120,6 +120,8 @@ pub(crate) struct World {
     /// What became of acts of the administrator, and of transactions over REST.
     pub(crate) administered: BTreeMap<u64, Result<(), relay::InvitationError>>,
     pub(crate) admitted: BTreeMap<u64, shared::message::Admission>,
+    /// What the relay's operator would be told.
+    pub(crate) reports: Vec<relay::Report>,
 }
 
 pub(crate) fn network() -> NetworkParameters {
@@ -168,6 +170,7 @@ impl World {
             commands: 0,
             administered: BTreeMap::new(),
             admitted: BTreeMap::new(),
+            reports: Vec::new(),
         };
         world.relay_effects(effects);
         for _ in 0..nodes {
@@ -535,7 +538,8 @@ impl World {
                 relay::Effect::Admitted(id, admission) => {
                     self.admitted.insert(id, admission);
                 }
-                relay::Effect::Answer(..) | relay::Effect::Report(_) => {}
+                relay::Effect::Report(report) => self.reports.push(report),
+                relay::Effect::Answer(..) => {}
             }
         }
     }
