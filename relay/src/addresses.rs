@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use governor::clock::Clock;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::context::Context;
 use crate::limits::{
     ADDRESSES_KEPT_MAX, CONNECTIONS_PER_SOCKET_MAX, NETWORKS_PER_ADDRESS_BURST,
-    NETWORKS_PER_ADDRESS_PER_HOUR, REQUESTS_BURST_SECONDS,
+    NETWORKS_PER_ADDRESS_PER_HOUR, REQUESTS_BURST_SECONDS, ROWS_PER_REQUEST_WEIGHT,
 };
 use crate::rest::problem::{Kind, Problem};
 use crate::settings::AddressSettings;
@@ -29,6 +31,9 @@ pub(crate) struct Addresses {
     connections: Places,
     sockets: Places,
     requests: DefaultKeyedRateLimiter<IpAddr>,
+    /// What a request may weigh beside itself: together, they are what an address may ask at once
+    /// after a pause.
+    weight_max: NonZeroU32,
     networks: DefaultKeyedRateLimiter<IpAddr>,
 }
 
@@ -40,6 +45,13 @@ pub(crate) struct Client(pub(crate) IpAddr);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("as many connections as one address may have come from there already")]
 pub(crate) struct NoPlace;
+
+/// More comes from an address than the relay takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooFast {
+    /// When the same would be taken.
+    after: Duration,
+}
 
 /// How many of a kind each address has, and may have.
 struct Places {
@@ -92,6 +104,7 @@ impl Addresses {
             requests: RateLimiter::keyed(
                 Quota::per_second(number(per_second)).allow_burst(number(burst)),
             ),
+            weight_max: number(burst.saturating_sub(1)),
             networks: RateLimiter::keyed(
                 Quota::per_hour(number(NETWORKS_PER_ADDRESS_PER_HOUR))
                     .allow_burst(number(NETWORKS_PER_ADDRESS_BURST)),
@@ -114,13 +127,24 @@ impl Addresses {
         self.sockets.claim(client)
     }
 
-    fn may_ask(&self, client: Client) -> bool {
-        may(&self.requests, client)
+    /// Counts one more request of a client, if it may ask now.
+    fn ask(&self, client: Client) -> Result<(), TooFast> {
+        count(&self.requests, client, NonZeroU32::MIN)
+    }
+
+    /// Counts rows that a request reads, beside the request itself, if its client may ask so much
+    /// now.
+    pub(crate) fn ask_rows(&self, client: Client, rows: u32) -> Result<(), TooFast> {
+        match NonZeroU32::new(rows / ROWS_PER_REQUEST_WEIGHT) {
+            // What weighs more would never be taken.
+            Some(weight) => count(&self.requests, client, weight.min(self.weight_max)),
+            None => Ok(()),
+        }
     }
 
     /// Whether a client may make one more network without a token, which counts as made then.
     pub(crate) fn may_make_network(&self, client: Client) -> bool {
-        may(&self.networks, client)
+        count(&self.networks, client, NonZeroU32::MIN).is_ok()
     }
 
     /// The address that a request counts for: the peer's, or where that is a proxy which the
@@ -140,11 +164,34 @@ impl Addresses {
     }
 }
 
-fn may(limiter: &DefaultKeyedRateLimiter<IpAddr>, client: Client) -> bool {
+/// Counts so much of a client, if that is no more than it may have.
+fn count(
+    limiter: &DefaultKeyedRateLimiter<IpAddr>,
+    client: Client,
+    weight: NonZeroU32,
+) -> Result<(), TooFast> {
     if limiter.len() > ADDRESSES_KEPT_MAX {
         limiter.retain_recent();
     }
-    limiter.check_key(&client.0).is_ok()
+    match limiter.check_key_n(&client.0, weight) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(not_until)) => Err(TooFast {
+            after: not_until.wait_time_from(limiter.clock().now()),
+        }),
+        Err(_) => Err(TooFast {
+            after: Duration::MAX,
+        }),
+    }
+}
+
+impl From<TooFast> for Problem {
+    fn from(TooFast { after }: TooFast) -> Self {
+        let seconds = after.as_secs().saturating_add(1);
+        let detail = format!(
+            "more comes from your address than this relay takes, where a long list counts as many requests: wait {seconds} s, and ask less often or for less"
+        );
+        Self::new(Kind::TooFast, detail).after_s(seconds)
+    }
 }
 
 impl fmt::Debug for Addresses {
@@ -189,9 +236,8 @@ pub(crate) async fn limit(
 ) -> Response {
     let addresses = context.addresses();
     let client = addresses.client(peer.ip(), request.headers());
-    if !addresses.may_ask(client) {
-        let detail = "more requests come from your address than this relay takes: wait a second, and ask less often";
-        return Problem::new(Kind::TooFast, detail).into_response();
+    if let Err(too_fast) = addresses.ask(client) {
+        return Problem::from(too_fast).into_response();
     }
     request.extensions_mut().insert(client);
     next.run(request).await
@@ -199,6 +245,8 @@ pub(crate) async fn limit(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use axum::http::HeaderValue;
 
     use super::*;
@@ -220,8 +268,39 @@ mod tests {
     fn requests_are_bounded_for_each_address() {
         let addresses = Addresses::new(&settings(Vec::new()));
         let (one, other) = (Client(address("10.0.0.1")), Client(address("10.0.0.2")));
-        assert!((0..100).any(|_| !addresses.may_ask(one)));
-        assert!(addresses.may_ask(other));
+        assert!((0..100).any(|_| addresses.ask(one).is_err()));
+        assert!(addresses.ask(other).is_ok());
+    }
+
+    /// Of two requests a second ten may come at once.
+    #[test]
+    fn what_reads_many_rows_counts_as_many_requests() {
+        let client = Client(address("10.0.0.1"));
+        for (rows, expected) in [
+            (ROWS_PER_REQUEST_WEIGHT - 1, 10),
+            (4 * ROWS_PER_REQUEST_WEIGHT, 6),
+            // The request itself must fit in beside them.
+            (u32::MAX, 1),
+        ] {
+            let begun = Instant::now();
+            let addresses = Addresses::new(&settings(Vec::new()));
+            addresses.ask_rows(client, rows).unwrap();
+            let left = (0..100).take_while(|_| addresses.ask(client).is_ok());
+            let left = left.count();
+            let come_since = usize::try_from(begun.elapsed().as_millis() / 500).unwrap();
+            assert!((expected..=expected + come_since).contains(&left), "{left}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_refused_count_nothing() {
+        let client = Client(address("10.0.0.1"));
+        let addresses = Addresses::new(&settings(Vec::new()));
+        // One remains, where nine are needed.
+        (0..9).for_each(|_| addresses.ask(client).unwrap());
+        let TooFast { after } = addresses.ask_rows(client, u32::MAX).unwrap_err();
+        assert!(after <= Duration::from_secs(4), "{after:?}");
+        assert!(addresses.ask(client).is_ok());
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub const CONNECTIONS_PER_SOCKET_MAX: usize = 2;
 pub const REQUESTS_PER_ADDRESS_PER_SECOND: u32 = 200;
 /// Seconds' worth of requests that one address may make at once after a pause.
 pub const REQUESTS_BURST_SECONDS: u32 = 5;
+/// Rows that a request reads (blocks, entries of the log, pending transactions, members) for which
+/// it counts as one more request of its address.
+pub const ROWS_PER_REQUEST_WEIGHT: u32 = 10;
 /// Addresses whose requests are counted before those that have paused are forgotten.
 pub const ADDRESSES_KEPT_MAX: usize = 10_000;
 /// Time from the upgrade until a socket must be registered. It is closed after that.
@@ -74,7 +77,8 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a REST request's body.
 pub const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Reads of whole pages of blocks or bodies that go on at a time. Others wait.
+/// Reads of whole pages of blocks or bodies that go on at a time. Others wait for
+/// [`ANSWER_TIMEOUT`], and are answered 503 after that.
 pub const HEAVY_READS_MAX: usize = 4;
 /// Blocks on one page of a list.
 pub const BLOCKS_PER_PAGE_MAX: u32 = 100;
@@ -90,8 +94,9 @@ pub const LOG_ENTRIES_PER_PAGE_MAX: u32 = 100;
 pub const CHECKED_BLOCKS_MAX: u32 = 1000;
 /// Blocks that are read at once for it.
 pub const BLOCKS_PER_CHECK_READ_MAX: u64 = 16;
-/// Bytes of one answer. A longer one is refused.
-pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of an answer that is hashed for its tag. A longer one has a tag only where something
+/// shorter determines it.
+pub const HASHED_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Pending transactions on one page of a list.
 pub const PENDING_PER_PAGE_MAX: u32 = 500;
 

@@ -8,7 +8,7 @@ mod consistency;
 mod document;
 mod dumps;
 mod encoding;
-mod heavy;
+pub(crate) mod heavy;
 mod integrity;
 mod invitations;
 mod keys;
@@ -100,7 +100,9 @@ async fn in_time(request: Request, next: Next) -> Response {
         .await
         .unwrap_or_else(|_| {
             let seconds = REQUEST_TIMEOUT.as_secs();
-            let detail = format!("it did not come in within {seconds} s: send it faster");
+            let detail = format!(
+                "it did not come in, or was not answered, within {seconds} s: send it faster, or ask for less"
+            );
             Problem::new(Kind::TooSlow, detail).into_response()
         })
 }

@@ -273,7 +273,8 @@ pub struct AddressSettings {
     )]
     pub connections_per_address: usize,
 
-    /// Requests a second from one address, and five times as many at once after a pause
+    /// Requests a second from one address, and five times as many at once after a pause; ten blocks
+    /// or other rows that are read count as one more
     #[arg(
         long,
         env = "TABCHAIN_REQUESTS_PER_ADDRESS",

@@ -3,11 +3,13 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 use shared::block::Header;
+use shared::hash::BlockHash;
 use shared::node::interface::{Answer, BlockDetail, BlockSummary, Command, CommandError};
 use utoipa::{IntoParams, ToSchema};
 
+use super::caching::{Known, Version, Versioned};
 use super::encoding::{OutcomeJson, TransactionJson};
-use super::heavy::HeavyRead;
+use super::heavy::Reads;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Parameters, Segment};
 use crate::limits::BLOCKS_PER_PAGE_MAX;
@@ -69,15 +71,15 @@ pub(super) struct HeaderJson {
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,
-    _heavy: HeavyRead,
+    reads: Reads,
 ) -> Result<Json<BlocksJson>, Problem> {
-    let command = Command::Blocks {
-        from: page.from.unwrap_or(u64::MAX),
-        count: page
-            .count
-            .unwrap_or(BLOCKS_PER_PAGE_MAX)
-            .clamp(1, BLOCKS_PER_PAGE_MAX),
-    };
+    let count = page.count.unwrap_or(BLOCKS_PER_PAGE_MAX);
+    let count = count.clamp(1, BLOCKS_PER_PAGE_MAX);
+    let height = network.look(|core| core.replica().chain().height()).await?;
+    let from = page.from.unwrap_or(u64::MAX).min(height);
+    let blocks = from.saturating_add(1).min(u64::from(count));
+    let _read = reads.blocks(blocks).await?;
+    let command = Command::Blocks { from, count };
     match network.ask(command).await? {
         Answer::Blocks(blocks) => {
             let lowest = blocks.last().map(|block| block.header.height);
@@ -156,9 +158,22 @@ pub(crate) struct BlockPath {
 pub(crate) async fn one(
     Network(network): Network,
     Segment(BlockPath { height }): Segment<BlockPath>,
-) -> Result<Json<BlockDetailJson>, Problem> {
+    known: Known,
+) -> Result<Versioned<Json<BlockDetailJson>>, Problem> {
+    let version = |hash: BlockHash, is_final: bool| Version::of((hash, is_final));
+    let present = network.look(move |core| {
+        let chain = core.replica().chain();
+        let hash = chain.hash_at(height)?;
+        Some(version(hash, height <= chain.final_height()))
+    });
+    if let Some(version) = present.await?.filter(|version| known.has(version)) {
+        return Ok(Versioned::Unchanged(version));
+    }
     match network.ask(Command::Block { height }).await? {
-        Answer::Block(Some(detail)) => Ok(Json(BlockDetailJson::from(detail.as_ref()))),
+        Answer::Block(Some(detail)) => Ok(Versioned::Of(
+            version(detail.summary.hash, detail.summary.is_final),
+            Json(BlockDetailJson::from(detail.as_ref())),
+        )),
         Answer::Block(None) | Answer::Failed(CommandError::NoBlock(_)) => Err(Problem::new(
             Kind::NoSuchBlock,
             CommandError::NoBlock(height).to_string(),

@@ -29,7 +29,10 @@ A relay serves networks. What stands below `/networks/{network}` stands below `/
 relay's default network there; `{network}` is a network's id or its name.\n\n\
 Errors are problem details (RFC 9457) with a stable `type`, `urn:tabchain:problem:…`. Each answer carries an \
 `x-request-id`, the one of the request where it has one; problems name it as their `instance`. Answers to GET \
-carry an `ETag`, and are answered 304 where `If-None-Match` names it.\n\n\
+carry an `ETag`, unless they are long and change all the time, and are answered 304 where `If-None-Match` names it.\n\n\
+An address may ask so often in a second, which the relay's operator sets. A request that reads blocks, entries of \
+the log, pending transactions or members counts as one more for each ten of them. One too many is answered 429, and \
+`Retry-After` says when to come back.\n\n\
 Nodes connect by WebSocket to `/networks/{network}/socket`; the protocol's description has its messages.";
 
 /// What the document says before any path is added.

@@ -12,7 +12,7 @@ use shared::replica::query_rows;
 use shared::store::{Table, key_number};
 use utoipa::{IntoParams, ToSchema};
 
-use super::heavy::HeavyRead;
+use super::heavy::Reads;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Parameters};
 use super::stored::rows;
@@ -65,13 +65,14 @@ struct BadBlockJson {
 pub(crate) async fn check(
     Network(network): Network,
     Parameters(range): Parameters<Range>,
-    _heavy: HeavyRead,
+    reads: Reads,
 ) -> Result<Json<IntegrityJson>, Problem> {
     let count = range.count.unwrap_or(CHECKED_BLOCKS_MAX);
     let count = u64::from(count.clamp(1, CHECKED_BLOCKS_MAX));
     let tip = network.view().await?.chain.height;
     let from = range.from.min(tip);
     let to = from.saturating_add(count - 1).min(tip);
+    let _read = reads.blocks(to - from + 1).await?;
     // The genesis block is computed from the network's parameters, and not stored.
     let mut next = from.max(1);
     while next <= to {

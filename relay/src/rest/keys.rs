@@ -8,8 +8,9 @@ use shared::store::{Place, Query, Row, Table};
 use shared::transaction::{Action, Key};
 use utoipa::{IntoParams, ToSchema};
 
+use super::caching::{Known, Versioned};
 use super::encoding::OutcomeJson;
-use super::heavy::HeavyRead;
+use super::heavy::Reads;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::{At, Network, NetworkPath, Parameters, Segment, parsed};
 use super::stored::{bodies, damaged, rows, timestamps_ms};
@@ -82,14 +83,30 @@ pub(crate) async fn lookup(
     Network(network): Network,
     Segment(KeyPath { key: text }): Segment<KeyPath>,
     Parameters(page): Parameters<Page>,
-    _heavy: HeavyRead,
-) -> Result<Json<KeyJson>, Problem> {
+    reads: Reads,
+    known: Known,
+) -> Result<Versioned<Json<KeyJson>>, Problem> {
     let key = ledger_key(&text)?;
     let before = page.before.map(|before| parsed("before", &before));
     let At(before) = before.unwrap_or(Ok(At::END))?;
     let count = page.count.unwrap_or(WRITES_PER_PAGE_MAX);
     let count = count.clamp(1, WRITES_PER_PAGE_MAX);
-    let places = places(&network, &key, before, count).await?;
+    let answer = async {
+        let answer = look_up(&network, &reads, text, key, before, count);
+        answer.await.map(Json)
+    };
+    Versioned::by_chain(&network, &known, answer).await
+}
+
+async fn look_up(
+    network: &NetworkHandle,
+    reads: &Reads,
+    text: String,
+    key: Key,
+    before: Place,
+    count: u32,
+) -> Result<KeyJson, Problem> {
+    let places = places(network, &key, before, count).await?;
     let next = (places.len() == usize::try_from(count).unwrap_or(usize::MAX))
         .then(|| {
             places
@@ -97,11 +114,10 @@ pub(crate) async fn lookup(
                 .map(|at| format!("{}.{}", at.height, at.index))
         })
         .flatten();
-    let history = writes(&network, &places).await?;
-    let looked_up = key.clone();
+    let history = writes(network, reads, &places).await?;
     let current = network
         .look(move |core| {
-            let entry = core.replica().chain().state().key(&looked_up);
+            let entry = core.replica().chain().state().key(&key);
             entry.map(EntryJson::from)
         })
         .await?;
@@ -109,12 +125,12 @@ pub(crate) async fn lookup(
         let detail = format!("no transaction of the chain writes the key {text:?} there");
         return Err(Problem::new(Kind::NoSuchKey, detail));
     }
-    Ok(Json(KeyJson {
+    Ok(KeyJson {
         key: text,
         current,
         history,
         next,
-    }))
+    })
 }
 
 /// A key as the path names it.
@@ -150,9 +166,14 @@ fn place(row: &Row) -> Option<Place> {
 }
 
 /// What was written there.
-async fn writes(network: &NetworkHandle, places: &[Place]) -> Result<Vec<WriteJson>, Problem> {
+async fn writes(
+    network: &NetworkHandle,
+    reads: &Reads,
+    places: &[Place],
+) -> Result<Vec<WriteJson>, Problem> {
     let mut heights: Vec<_> = places.iter().map(|place| place.height).collect();
     heights.dedup();
+    let _read = reads.blocks(heights.len()).await?;
     let bodies = bodies(network, heights.iter().copied()).await?;
     let timestamps = timestamps_ms(network, heights).await?;
     let write = |place: &Place| {

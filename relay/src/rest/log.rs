@@ -7,6 +7,8 @@ use shared::finality::{LogEntry, LogEvent, Roster};
 use shared::store::{Query, Table, number_key};
 use utoipa::{IntoParams, ToSchema};
 
+use super::caching::{Known, Version, Versioned};
+use super::heavy::Reads;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Parameters};
 use super::stored::{damaged, rows};
@@ -88,16 +90,24 @@ enum LogEventJson {
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,
-) -> Result<Json<LogJson>, Problem> {
+    reads: Reads,
+    known: Known,
+) -> Result<Versioned<Json<LogJson>>, Problem> {
     let (length, head) = network
-        .look(|core| (core.log().length(), core.log().head().to_string()))
+        .look(|core| (core.log().length(), core.log().head()))
         .await?;
+    let version = Version::of(head);
+    if known.has(&version) {
+        return Ok(Versioned::Unchanged(version));
+    }
     let count = page.count.unwrap_or(LOG_ENTRIES_PER_PAGE_MAX);
+    let count = count.clamp(1, LOG_ENTRIES_PER_PAGE_MAX);
+    reads.count(length.saturating_sub(page.from).min(u64::from(count)))?;
     let query = Query::Range {
         table: Table::Log,
         from: number_key(page.from),
         to: number_key(length),
-        rows_max: count.clamp(1, LOG_ENTRIES_PER_PAGE_MAX),
+        rows_max: count,
         newest_first: false,
     };
     let entries: Vec<_> = rows(&network, query)
@@ -108,12 +118,13 @@ pub(crate) async fn list(
     let next = entries
         .last()
         .map(|entry: &LogEntry| entry.record.index + 1);
-    Ok(Json(LogJson {
+    let page = LogJson {
         entries: entries.iter().map(LogEntryJson::from).collect(),
         next: next.filter(|next| *next < length),
         length,
-        head,
-    }))
+        head: head.to_string(),
+    };
+    Ok(Versioned::Of(version, Json(page)))
 }
 
 impl From<&LogEntry> for LogEntryJson {

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::blocks::unexpected;
 use super::encoding::TransactionJson;
+use super::heavy::Reads;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Parameters};
 use crate::limits::PENDING_PER_PAGE_MAX;
@@ -51,12 +52,17 @@ struct PendingJson {
 pub(crate) async fn list(
     Network(network): Network,
     Parameters(page): Parameters<Page>,
+    reads: Reads,
 ) -> Result<Json<MempoolJson>, Problem> {
     let count = page.count.unwrap_or(PENDING_PER_PAGE_MAX);
-    let command = Command::Pending {
-        skip: page.skip,
-        count: count.clamp(1, PENDING_PER_PAGE_MAX),
-    };
+    let count = count.clamp(1, PENDING_PER_PAGE_MAX);
+    let skip = page.skip;
+    let pending = network.look(|core| core.replica().mempool().len()).await?;
+    let left = u64::try_from(pending)
+        .unwrap_or(u64::MAX)
+        .saturating_sub(u64::from(skip));
+    reads.count(left.min(u64::from(count)))?;
+    let command = Command::Pending { skip, count };
     match network.ask(command).await? {
         Answer::Pending(pending) => Ok(Json(MempoolJson {
             transactions: pending

@@ -6,6 +6,7 @@ use shared::message::{Leader, Member, PROTOCOL_VERSION};
 use shared::network::{Admission, Consensus, Holder, NetworkParameters};
 use utoipa::ToSchema;
 
+use super::heavy::Reads;
 use super::problem::Problem;
 use super::query::{Network, NetworkPath};
 
@@ -231,8 +232,12 @@ struct MemberJson {
         (status = 200, description = "Everyone present, by number", body = MembersJson),
     )
 )]
-pub(crate) async fn members(Network(network): Network) -> Result<Json<MembersJson>, Problem> {
+pub(crate) async fn members(
+    Network(network): Network,
+    reads: Reads,
+) -> Result<Json<MembersJson>, Problem> {
     let view = network.view().await?;
+    reads.count(view.members.len())?;
     Ok(Json(MembersJson {
         members: view.members.iter().map(MemberJson::from).collect(),
         leader: view.leader.as_ref().map(LeaderJson::from),

@@ -242,6 +242,9 @@ impl Problem {
     /// A problem with the kind's usual status.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (_, _, status) = kind.describe();
+    /// Seconds after which it is worth coming back, where it is.
+    #[serde(skip)]
+    after_s: Option<u64>,
         Self::with_status(kind, status, detail)
     }
 
@@ -255,12 +258,25 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             instance: None,
+        let passes = matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        );
         }
     }
 
     /// The same problem, with the request in which it arose.
     pub(crate) fn of_request(self, id: &str) -> Self {
         Self {
+            after_s: passes.then_some(1),
+        }
+    }
+
+    /// The same problem, which passes by itself after so many seconds.
+    pub(crate) fn after_s(self, seconds: u64) -> Self {
+        Self {
+            after_s: Some(seconds),
+            ..self
             instance: Some(format!("urn:tabchain:request:{id}")),
             ..self
         }
@@ -273,12 +289,8 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&self)).into_response();
         let media_type = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(CONTENT_TYPE, media_type);
-        if matches!(
-            status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
-        ) {
-            let seconds = HeaderValue::from_static("1");
-            response.headers_mut().insert(RETRY_AFTER, seconds);
+        if let Some(seconds) = self.after_s {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         // For the layer that knows the request.
         response.extensions_mut().insert(self);

@@ -7,6 +7,7 @@ use shared::node::interface::{Answer, Command, CommandError};
 use shared::receipt::NoReceipt;
 
 use super::blocks::unexpected;
+use super::heavy::Reads;
 use super::problem::{Kind, PROBLEM_JSON, Problem};
 use super::query::{Network, NetworkPath, Segment, parsed};
 use super::transactions::TransactionPath;
@@ -33,8 +34,10 @@ type ReceiptFile = ([(HeaderName, String); 2], Vec<u8>);
 pub(crate) async fn file(
     Network(network): Network,
     Segment(TransactionPath { id }): Segment<TransactionPath>,
+    reads: Reads,
 ) -> Result<ReceiptFile, Problem> {
     let id: TransactionId = parsed("id", &id)?;
+    let _read = reads.blocks(1u32).await?;
     match network.ask(Command::Receipt { id }).await? {
         Answer::Receipt(file) => {
             let name = format!("attachment; filename=\"{id}.tabreceipt\"");

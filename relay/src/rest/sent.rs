@@ -10,8 +10,9 @@ use shared::store::Place;
 use utoipa::{IntoParams, ToSchema};
 
 use super::accounts::AccountPath;
+use super::caching::{Known, Versioned};
 use super::encoding::{OutcomeJson, TransactionJson};
-use super::heavy::HeavyRead;
+use super::heavy::Reads;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::query::{At, Network, NetworkPath, Parameters, Segment, parsed};
 use super::stored::{bodies, timestamps_ms};
@@ -68,45 +69,21 @@ pub(crate) async fn list(
     Network(network): Network,
     Segment(AccountPath { key }): Segment<AccountPath>,
     Parameters(page): Parameters<Page>,
-    _heavy: HeavyRead,
-) -> Result<Json<SentJson>, Problem> {
+    reads: Reads,
+    known: Known,
+) -> Result<Versioned<Json<SentJson>>, Problem> {
     let sender: PublicKey = parsed("key", &key)?;
     let before = page.before.map(|before| parsed("before", &before));
     let At(before) = before.unwrap_or(Ok(At::END))?;
     let count = page.count.unwrap_or(SENT_PER_PAGE_MAX);
     let count = usize::try_from(count.clamp(1, SENT_PER_PAGE_MAX)).unwrap_or(usize::MAX);
-    // Nothing is to be searched where it has sent nothing.
-    let tip = network
-        .look(move |core| {
-            let chain = core.replica().chain();
-            let has_sent = chain.state().account(&sender).next_sequence > 0;
-            if has_sent { chain.height() } else { 0 }
-        })
-        .await?;
     let search = Search {
         sender,
         before,
         count,
     };
-    let heights = (1..=before.height.min(tip)).rev();
-    let heights: Vec<_> = heights.take(SENT_BLOCKS_SEARCHED_MAX).collect();
-    let mut transactions = Vec::new();
-    for heights in heights.chunks(BLOCKS_PER_READ) {
-        let is_complete = search.through(&network, heights, &mut transactions).await?;
-        if is_complete {
-            return Ok(Json(SentJson {
-                transactions,
-                next: None,
-            }));
-        }
-        if let (true, Some(last)) = (transactions.len() == count, transactions.last()) {
-            let next = Some(format!("{}.{}", last.height, last.index));
-            return Ok(Json(SentJson { transactions, next }));
-        }
-    }
-    let next = heights.last().filter(|height| **height > 1);
-    let next = next.map(|height| format!("{height}.0"));
-    Ok(Json(SentJson { transactions, next }))
+    let page = async { search.page(&network, &reads).await.map(Json) };
+    Versioned::by_chain(&network, &known, page).await
 }
 
 /// What is looked for.
@@ -117,6 +94,38 @@ struct Search {
 }
 
 impl Search {
+    async fn page(&self, network: &NetworkHandle, reads: &Reads) -> Result<SentJson, Problem> {
+        let sender = self.sender;
+        // Nothing is to be searched where it has sent nothing.
+        let tip = network
+            .look(move |core| {
+                let chain = core.replica().chain();
+                let has_sent = chain.state().account(&sender).next_sequence > 0;
+                if has_sent { chain.height() } else { 0 }
+            })
+            .await?;
+        let heights = (1..=self.before.height.min(tip)).rev();
+        let heights: Vec<_> = heights.take(SENT_BLOCKS_SEARCHED_MAX).collect();
+        let _read = reads.blocks(heights.len()).await?;
+        let mut transactions = Vec::new();
+        for heights in heights.chunks(BLOCKS_PER_READ) {
+            let is_complete = self.through(network, heights, &mut transactions).await?;
+            if is_complete {
+                return Ok(SentJson {
+                    transactions,
+                    next: None,
+                });
+            }
+            if let (true, Some(last)) = (transactions.len() == self.count, transactions.last()) {
+                let next = Some(format!("{}.{}", last.height, last.index));
+                return Ok(SentJson { transactions, next });
+            }
+        }
+        let next = heights.last().filter(|height| **height > 1);
+        let next = next.map(|height| format!("{height}.0"));
+        Ok(SentJson { transactions, next })
+    }
+
     /// Adds what the blocks at these heights, highest first, have; returns whether the sender's
     /// first transaction is among it.
     async fn through(

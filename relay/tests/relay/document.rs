@@ -2,6 +2,7 @@
 
 use reqwest::{Client, StatusCode, redirect};
 use serde_json::{Value, json};
+use shared::node::interface::Answer;
 use sqlx::{ConnectOptions, Executor};
 
 use crate::member::Member;
@@ -107,6 +108,63 @@ async fn swagger_ui_has_a_policy_of_its_own() {
     let start = client.get(relay.url("/api/docs/swagger-initializer.js"));
     let start = start.send().await.unwrap().text().await.unwrap();
     assert!(start.contains("/api/openapi.json"), "{start}");
+}
+
+/// They are not hashed, so that their tags come from what determines them.
+#[tokio::test]
+async fn long_answers_that_have_not_changed_are_not_sent_again() {
+    let relay = Local::start().await;
+    let member = Member::start(1, relay.port());
+    let key = member.joined().await.key;
+    let value = "x".repeat(4096);
+    for _ in 0..70 {
+        let answer = member.put("key", &value).await;
+        assert!(matches!(answer, Answer::Submitted(_)), "{answer:?}");
+    }
+    member.mine_one().await;
+    member
+        .until("the block is final", |view| view.chain.final_height == 1)
+        .await;
+    until("the relay has it all", || async {
+        let url = relay.url("/api/v1/health");
+        let health: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        (health["final_height"] == 1).then_some(())
+    })
+    .await;
+
+    let client = Client::new();
+    let sent = format!("/api/v1/accounts/{key}/transactions");
+    let mut tags = Vec::new();
+    for path in ["/api/v1/blocks/1", "/api/v1/keys/key", &sent, "/api/v1/log"] {
+        let ask = || client.get(relay.url(path));
+        let first = ask().send().await.unwrap();
+        assert_eq!(first.status(), StatusCode::OK, "{path}");
+        let tag = first.headers()["etag"].clone();
+        let long = relay::limits::HASHED_ANSWER_BYTES_MAX;
+        let bytes = first.bytes().await.unwrap().len();
+        assert!(bytes > long || path.ends_with("log"), "{path}: {bytes}");
+        let again = ask().header("if-none-match", &tag).send().await.unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path}");
+        assert_eq!(again.headers()["etag"], tag, "{path}");
+        assert_eq!(again.headers()["cache-control"], "no-cache", "{path}");
+        assert!(again.bytes().await.unwrap().is_empty(), "{path}");
+        tags.push((path, tag));
+    }
+
+    member.put("key", "another").await;
+    member.mine_one().await;
+    for (path, tag) in tags {
+        let ask = || client.get(relay.url(path)).header("if-none-match", &tag);
+        if path == "/api/v1/blocks/1" {
+            let same = ask().send().await.unwrap();
+            assert_eq!(same.status(), StatusCode::NOT_MODIFIED, "it is final");
+            continue;
+        }
+        until("the answer is another", || async {
+            (ask().send().await.unwrap().status() == StatusCode::OK).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

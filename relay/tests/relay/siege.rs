@@ -1,5 +1,6 @@
 //! Many hostile clients at once, and an honest one that must not notice.
 
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use futures_util::stream::FuturesUnordered;
@@ -148,6 +149,36 @@ async fn says(answers: &mut (impl AsyncReadExt + Unpin), wanted: &str) -> bool {
         }
     }
     true
+}
+
+/// Of one request a second five may come at once. A list of forty members counts as five.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_counts_as_many_requests_of_its_address() {
+    let data = TempDir::new().unwrap();
+    let relay = Program::start_with(data.path(), &["--requests-per-address", "1"]);
+    let mut members = Vec::new();
+    for number in 1..=40 {
+        let address = Ipv4Addr::new(127, 0, 1, number);
+        let mut socket = wire::connect_from(address, relay.port).await.unwrap();
+        wire::register(&mut socket, &SecretKey::from_seed(&[number; 32])).await;
+        members.push(socket);
+    }
+    let url = format!("http://127.0.0.1:{}/api/v1/members", relay.port);
+    let begun = Instant::now();
+    let mut answered = 0;
+    let refused = loop {
+        let answer = reqwest::get(&url).await.unwrap();
+        if answer.status() != StatusCode::OK {
+            break answer;
+        }
+        answered += 1;
+        // However slow this is, each of them has taken what fills up in five seconds.
+        assert!(answered <= 1 + begun.elapsed().as_secs() / 5, "{answered}");
+    };
+    assert!(answered >= 1, "a list is answered after a pause");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let after = refused.headers()["retry-after"].to_str().unwrap();
+    assert!((1..=5).contains(&after.parse::<u64>().unwrap()), "{after}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
