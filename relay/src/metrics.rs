@@ -14,6 +14,8 @@ use tokio::time::sleep;
 
 use crate::context::Context;
 use crate::limits::METRICS_INTERVAL;
+use crate::network::NetworkHandle;
+use crate::rest::heavy::Reads;
 use crate::rest::problem::{Kind, Problem};
 
 /// Upper bounds of the buckets of delays, in seconds.
@@ -75,52 +77,100 @@ pub(crate) fn delivered_after(delay: Duration) {
     histogram!("tabchain_delivery_seconds").record(delay);
 }
 
+/// What is so at one moment.
+struct Gauge {
+    name: &'static str,
+    labels: Vec<(&'static str, String)>,
+    value: f64,
+}
+
 /// `GET /metrics`: in the text format of Prometheus. Networks are looked at when they are asked
 /// for, so that idle ones cost nothing in between.
 pub(crate) async fn scrape(
     State(context): State<Context>,
+    reads: Reads,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    gauge!("tabchain_networks").set(as_f64(context.networks().all().len()));
-    gauge!("tabchain_tasks").set(as_f64(Handle::current().metrics().num_alive_tasks()));
-    for network in context.networks().all() {
-        let name = network.parameters().name.to_string();
-        let Ok(measured) = network.measure().await else {
-            continue;
-        };
-        let set = |metric: &'static str, value: f64| {
-            gauge!(metric, "network" => name.clone()).set(value);
-        };
-        set("tabchain_connections", as_f64(measured.connections));
-        set("tabchain_queued_frames", as_f64(measured.queued_frames));
-        set("tabchain_queued_bytes", as_f64(measured.queued_bytes));
-        set("tabchain_members", as_f64(measured.view.members.len()));
-        set(
-            "tabchain_pending_transactions",
-            as_f64(measured.view.pending),
-        );
-        set("tabchain_chain_height", count(measured.view.chain.height));
-        set(
-            "tabchain_final_height",
-            count(measured.view.chain.final_height),
-        );
-        set(
-            "tabchain_forced_changes",
-            count(measured.view.chain.forced_changes),
-        );
-        for dump in context.dumps().of_network(network.id()) {
-            // Where none runs there is no lag, and the one before must not stand for it.
-            let lag = dump.status.and_then(|status| status.lag_blocks);
-            let labels = [("network", name.clone()), ("target", dump.target)];
-            gauge!("tabchain_dump_lag_blocks", &labels).set(lag.map_or(f64::NAN, count));
-        }
+    let networks = context.networks().all();
+    reads.count(networks.len())?;
+    let gauge = |name, value| Gauge {
+        name,
+        labels: Vec::new(),
+        value,
+    };
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let mut gauges = vec![
+        gauge("tabchain_networks", as_f64(networks.len())),
+        gauge("tabchain_tasks", as_f64(tasks)),
+    ];
+    for network in networks {
+        gauges.extend(of_network(&context, &network).await);
     }
-    let handle = RECORDER.get().and_then(Option::as_ref).ok_or_else(|| {
+    let mut text = counted().ok_or_else(|| {
         Problem::new(
             Kind::Unavailable,
             "another part of the process counts already",
         )
     })?;
-    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], handle.render()))
+    text.push_str(&rendered(gauges));
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], text))
+}
+
+/// A network that does not answer has none.
+async fn of_network(context: &Context, network: &NetworkHandle) -> Vec<Gauge> {
+    let Ok(measured) = network.measure().await else {
+        return Vec::new();
+    };
+    let name = network.parameters().name.to_string();
+    let (view, chain) = (&measured.view, &measured.view.chain);
+    let mut gauges: Vec<_> = [
+        ("tabchain_connections", as_f64(measured.connections)),
+        ("tabchain_queued_frames", as_f64(measured.queued_frames)),
+        ("tabchain_queued_bytes", as_f64(measured.queued_bytes)),
+        ("tabchain_members", as_f64(view.members.len())),
+        ("tabchain_pending_transactions", as_f64(view.pending)),
+        ("tabchain_chain_height", count(chain.height)),
+        ("tabchain_final_height", count(chain.final_height)),
+        ("tabchain_forced_changes", count(chain.forced_changes)),
+    ]
+    .into_iter()
+    .map(|(metric, value)| Gauge {
+        name: metric,
+        labels: vec![("network", name.clone())],
+        value,
+    })
+    .collect();
+    for dump in context.dumps().of_network(network.id()) {
+        // Where none runs there is no lag.
+        let lag = dump.status.and_then(|status| status.lag_blocks);
+        gauges.extend(lag.map(|lag| Gauge {
+            name: "tabchain_dump_lag_blocks",
+            labels: vec![("network", name.clone()), ("target", dump.target)],
+            value: count(lag),
+        }));
+    }
+    gauges
+}
+
+/// By a recorder of their own: a network that was removed leaves nothing behind.
+fn rendered(gauges: Vec<Gauge>) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        for Gauge {
+            name,
+            labels,
+            value,
+        } in gauges
+        {
+            gauge!(name, &labels).set(value);
+        }
+    });
+    recorder.handle().render()
+}
+
+/// What was counted since the start; nothing where somebody else counts.
+pub(crate) fn counted() -> Option<String> {
+    let recorder = RECORDER.get()?.as_ref()?;
+    Some(recorder.render())
 }
 
 fn as_f64(number: usize) -> f64 {

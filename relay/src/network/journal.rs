@@ -68,3 +68,31 @@ pub(super) fn note(network: &str, report: &Report) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::keys::SecretKey;
+
+    use super::*;
+
+    /// The counter of evictions from a network of this name.
+    fn evictions(network: &str) -> Option<String> {
+        let named = format!("tabchain_evictions_total{{network=\"{network}\"}} ");
+        let text = metrics::counted().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&named));
+        line.map(str::to_owned)
+    }
+
+    #[test]
+    fn members_that_were_removed_are_counted_and_those_that_left_are_not() {
+        metrics::start();
+        let key = SecretKey::from_seed(&[1; 32]).public_key();
+        let left = |evicted| note("evicting", &Report::Left { key, evicted });
+        left(false);
+        assert_eq!(evictions("evicting"), None);
+        left(true);
+        left(true);
+        left(false);
+        assert_eq!(evictions("evicting").as_deref(), Some("2"));
+    }
+}

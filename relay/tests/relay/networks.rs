@@ -269,9 +269,16 @@ async fn a_network_is_removed_by_whoever_made_it_and_its_name_is_free_again() {
     );
     let (status, _) = delete(&relay, default, Some(&token)).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let height = "tabchain_chain_height{network=\"ours\"} 1";
+    let metrics = async || {
+        let answer = reqwest::get(relay.url("/metrics")).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    assert!(metrics().await.contains(height));
     let removed = delete(&relay, &path, Some(&token)).await;
     assert_eq!(removed.0, StatusCode::NO_CONTENT, "{}", removed.1);
     assert_eq!(get(&relay, &path, None).await.0, StatusCode::NOT_FOUND);
+    assert!(!metrics().await.contains(height), "it is still shown");
     member
         .until("it is sent away", |view| {
             view.connection != Connection::Joined
