@@ -59,9 +59,9 @@ pub(crate) async fn upgrade(
         Some(selected) if selected == JSON_SUBPROTOCOL => Form::Json,
         None if upgrade.requested_protocols().next().is_some() => {
             return Err(Problem::new(
-                Kind::NotAWebSocket,
+                Kind::OtherSubprotocol,
                 format!(
-                    "this relay speaks the subprotocols {SUBPROTOCOL} and {JSON_SUBPROTOCOL}: offer one"
+                    "this relay speaks the subprotocols {SUBPROTOCOL} and {JSON_SUBPROTOCOL}: offer one, or where that is of another version, update the older side"
                 ),
             ));
         }

@@ -14,6 +14,9 @@ use tokio_rustls::TlsConnector;
 use crate::failure::{Class, Trouble};
 use crate::relay_url::RelayUrl;
 
+/// The problem of a relay that speaks none of the subprotocols that were offered.
+const OTHER_SUBPROTOCOL: &str = "urn:tabchain:problem:other-subprotocol";
+
 /// What bytes go over.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -77,6 +80,9 @@ fn no_tls(server: &RelayUrl, error: &io::Error) -> Trouble {
 /// A problem document (RFC 9457), as relays answer.
 #[derive(Deserialize)]
 pub(crate) struct Problem {
+    /// What kind it is, which never changes.
+    #[serde(rename = "type", default)]
+    uri: String,
     /// What was expected, what came, what to do.
     pub(crate) detail: String,
 }
@@ -89,8 +95,12 @@ impl Problem {
 
     /// The relay refused, and says why.
     pub(crate) fn refusal(&self, server: &RelayUrl) -> Trouble {
+        let class = match self.uri.as_str() {
+            OTHER_SUBPROTOCOL => Class::Version,
+            _ => Class::Refused,
+        };
         Trouble {
-            class: Class::Refused,
+            class,
             message: format!("{server} says: {}", self.detail),
         }
     }

@@ -83,6 +83,7 @@ impl Failure {
         let class = match error.code {
             ErrorCode::Network => Class::Network,
             ErrorCode::Unavailable => Class::Storage,
+            ErrorCode::Version => Class::Version,
             _ => Class::Refused,
         };
         let message = match error.code {

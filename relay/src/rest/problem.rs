@@ -45,6 +45,7 @@ pub(crate) enum Kind {
     BodyTooLarge,
     UnsupportedMediaType,
     NotAWebSocket,
+    OtherSubprotocol,
     ForeignOrigin,
     ForeignHost,
     TooFast,
@@ -187,6 +188,11 @@ impl Kind {
                 "The request is no WebSocket handshake that this relay takes",
                 StatusCode::BAD_REQUEST,
             ),
+            Self::OtherSubprotocol => (
+                "other-subprotocol",
+                "None of the offered subprotocols is spoken here",
+                StatusCode::BAD_REQUEST,
+            ),
             Self::ForeignOrigin => (
                 "foreign-origin",
                 "Pages of this origin may not connect",
@@ -236,15 +242,15 @@ pub(crate) struct Problem {
     /// The request: `urn:tabchain:request:` and its `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
+    /// Seconds after which it is worth coming back, where it is.
+    #[serde(skip)]
+    after_s: Option<u64>,
 }
 
 impl Problem {
     /// A problem with the kind's usual status.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (_, _, status) = kind.describe();
-    /// Seconds after which it is worth coming back, where it is.
-    #[serde(skip)]
-    after_s: Option<u64>,
         Self::with_status(kind, status, detail)
     }
 
@@ -252,22 +258,16 @@ impl Problem {
     pub(crate) fn with_status(kind: Kind, status: StatusCode, detail: impl Into<String>) -> Self {
         let (name, title, _) = kind.describe();
         metrics::problem(name);
+        let passes = matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        );
         Self {
             uri: format!("urn:tabchain:problem:{name}"),
             title,
             status: status.as_u16(),
             detail: detail.into(),
             instance: None,
-        let passes = matches!(
-            status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
-        );
-        }
-    }
-
-    /// The same problem, with the request in which it arose.
-    pub(crate) fn of_request(self, id: &str) -> Self {
-        Self {
             after_s: passes.then_some(1),
         }
     }
@@ -277,6 +277,12 @@ impl Problem {
         Self {
             after_s: Some(seconds),
             ..self
+        }
+    }
+
+    /// The same problem, with the request in which it arose.
+    pub(crate) fn of_request(self, id: &str) -> Self {
+        Self {
             instance: Some(format!("urn:tabchain:request:{id}")),
             ..self
         }

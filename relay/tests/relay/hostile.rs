@@ -210,7 +210,12 @@ async fn another_subprotocol_is_refused() {
     let relay = Local::start().await;
     let offered = [("sec-websocket-protocol", "soap")];
     match wire::connect_with(relay.port(), &offered).await.err() {
-        Some(Error::Http(response)) => assert_eq!(response.status(), 400),
+        Some(Error::Http(response)) => {
+            assert_eq!(response.status(), 400);
+            let body = response.into_body().unwrap_or_default();
+            let body = String::from_utf8(body).unwrap();
+            assert!(body.contains(":other-subprotocol"), "{body}");
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -36,6 +36,8 @@ pub enum Class {
     Network = 24,
     /// It took too long.
     TimedOut = 25,
+    /// The relay speaks another version of the protocol.
+    Version = 26,
     /// The transaction was refused.
     Transaction = 30,
     /// There is no such key, block or transaction.
@@ -74,7 +76,7 @@ pub enum Class {
 
 impl Class {
     /// All classes, as `--help` lists them.
-    pub const ALL: [(Self, &'static str, &'static str); 31] = [
+    pub const ALL: [(Self, &'static str, &'static str); 32] = [
         (
             Self::Defect,
             "defect",
@@ -129,6 +131,11 @@ impl Class {
         (Self::Refused, "refused", "the relay refused"),
         (Self::Network, "network", "the relay runs another network"),
         (Self::TimedOut, "timed_out", "it took longer than --timeout"),
+        (
+            Self::Version,
+            "version",
+            "the relay speaks another version of the protocol",
+        ),
         (
             Self::Transaction,
             "transaction",

@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
+
+use shared::message::PROTOCOL_VERSION;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Message, accept_hdr};
 
 use crate::programs::{Relay, Worker};
 
@@ -52,6 +57,58 @@ fn another_server_than_a_relay_is_told_apart() {
     let (code, error) = Worker::new().failure(&["register", "--server", &url]);
     assert_eq!((code, &error["class"]), (21, &"not_a_relay".into()));
     served.join().unwrap();
+}
+
+/// A relay of the next version: as one that knows this version's subprotocol and answers it in its
+/// own, and as one that does not know it any more.
+#[test]
+fn a_relay_of_another_version_is_told_apart() {
+    let newer = PROTOCOL_VERSION + 1;
+    let answers: [fn(TcpStream); 2] = [
+        |stream| {
+            #[expect(clippy::result_large_err, reason = "the library's own type")]
+            let subprotocol = |_: &Request, mut response: Response| {
+                let value = HeaderValue::from_static("tabchain.v1");
+                response
+                    .headers_mut()
+                    .insert("sec-websocket-protocol", value);
+                Ok(response)
+            };
+            let mut socket = accept_hdr(stream, subprotocol).unwrap();
+            socket.read().unwrap();
+            let frame = Message::binary(vec![PROTOCOL_VERSION + 1, 0]);
+            socket.send(frame).unwrap();
+            // Until the worker has left.
+            while socket.read().is_ok() {}
+        },
+        |mut stream| {
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let problem = r#"{"type":"urn:tabchain:problem:other-subprotocol","title":"","status":400,"detail":"this relay speaks the subprotocols tabchain.v2 and no version 1: update the older side"}"#;
+            let answer = format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{problem}",
+                problem.len()
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        },
+    ];
+    for answer in answers {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let served = thread::spawn(move || answer(server.accept().unwrap().0));
+        let worker = Worker::new();
+        let (code, error) = worker.failure(&["register", "--server", &url]);
+        assert_eq!((code, &error["class"]), (26, &"version".into()), "{error}");
+        let said = error["message"].as_str().unwrap();
+        for part in [
+            format!("version {PROTOCOL_VERSION}"),
+            newer.to_string(),
+            "update the older side".to_owned(),
+        ] {
+            assert!(said.contains(&part), "{said}");
+        }
+        assert!(!worker.path("membership.json").exists());
+        served.join().unwrap();
+    }
 }
 
 #[test]
