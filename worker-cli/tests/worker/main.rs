@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod commands;
+mod completions;
 mod dumping;
 mod files;
 mod first_steps;
