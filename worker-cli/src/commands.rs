@@ -39,6 +39,11 @@ pub async fn run(arguments: Arguments, output: &Output) -> Result<Option<Class>,
         Command::Register(options) => register::run(&global, output, &options).await?,
         Command::Network(Network::List { server }) => network::list(&global, &server).await?,
         Command::Network(Network::Create(options)) => network::create(&global, &options).await?,
+        Command::Network(Network::Remove {
+            name,
+            server,
+            authority,
+        }) => network::remove(&global, &name, &server, &authority).await?,
         Command::Network(Network::Join {
             name,
             server,

@@ -33,7 +33,8 @@ impl Rest {
 
     /// Reads a resource, by its path below `/api/v1`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        self.ask(Method::GET, path, None, Bytes::new()).await
+        let answer = self.ask(Method::GET, path, None, Bytes::new()).await?;
+        self.read(&answer)
     }
 
     /// Makes a resource.
@@ -44,16 +45,29 @@ impl Rest {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).unwrap_or_default();
-        self.ask(Method::POST, path, token, body.into()).await
+        let answer = self.ask(Method::POST, path, token, body.into()).await?;
+        self.read(&answer)
     }
 
-    async fn ask<T: DeserializeOwned>(
+    /// Removes a resource.
+    pub(crate) async fn delete(&self, path: &str, token: Option<&Token>) -> Result<(), Failure> {
+        let asked = self.ask(Method::DELETE, path, token, Bytes::new());
+        asked.await.map(drop)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, Failure> {
+        let read = serde_json::from_slice(answer);
+        Ok(read.map_err(|error| no_relay(&self.server, &error.to_string()))?)
+    }
+
+    /// The answer to a request that was granted.
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         token: Option<&Token>,
         body: Bytes,
-    ) -> Result<T, Failure> {
+    ) -> Result<Bytes, Failure> {
         let request = self.request(method, path, token, body)?;
         let response = self.exchange(request).await?;
         let status = response.status();
@@ -63,8 +77,7 @@ impl Rest {
             .map_err(|error| unreachable(&self.server, &error.to_string()))?
             .to_bytes();
         if status.is_success() {
-            let read = serde_json::from_slice(&body);
-            return Ok(read.map_err(|error| no_relay(&self.server, &error.to_string()))?);
+            return Ok(body);
         }
         let trouble = match Problem::read(&body) {
             Some(problem) => problem.refusal(&self.server),

@@ -103,6 +103,18 @@ pub enum Network {
         #[command(flatten)]
         server: Server,
     },
+    /// Have the relay serve a network no more
+    Remove {
+        /// Name or id of the network
+        #[arg(value_name = "NETWORK")]
+        name: String,
+        /// The relay.
+        #[command(flatten)]
+        server: Server,
+        /// The operator's token, or the one that administers the network.
+        #[command(flatten)]
+        authority: Authority,
+    },
     /// Become a member of a network of the relay
     Join {
         /// Name or id of the network
@@ -128,8 +140,20 @@ pub struct Create {
     /// What it is made with.
     #[command(flatten)]
     pub rules: Rules,
-    /// The operator's token, where the relay asks for it; others on this machine can see it here:
-    /// a file or the environment keeps it
+    /// The operator's token.
+    #[command(flatten)]
+    pub authority: Authority,
+    /// A new file for the token that administers the network [default: NAME.token]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// By what right something is done at the relay.
+#[derive(Debug, Args)]
+pub struct Authority {
+    /// A token, where the relay asks for it: the operator's, or for what is there already the one
+    /// that administers it; others on this machine can see it here: a file or the environment
+    /// keeps it
     #[arg(
         long,
         value_name = "TOKEN",
@@ -137,16 +161,13 @@ pub struct Create {
         hide_env_values = true
     )]
     pub token: Option<Token>,
-    /// A file that holds the operator's token
+    /// A file that holds the token
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// A new file for the token that administers the network [default: NAME.token]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
 }
 
-impl Create {
-    /// The operator's token, from wherever it is.
+impl Authority {
+    /// The token, from wherever it is.
     pub fn token(&self) -> Result<Option<Token>, FolderError> {
         match &self.token_file {
             Some(path) => Token::read(path).map(Some),

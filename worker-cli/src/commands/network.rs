@@ -1,4 +1,4 @@
-//! `network`: networks of the relay made, listed and joined.
+//! `network`: networks of the relay made, listed, joined and removed.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use super::register::{self, Joining};
 use crate::access::too_late;
 use crate::arguments::Global;
-use crate::arguments::relay::{Admission, Create, Kind, Rules, Server};
-use crate::failure::Failure;
+use crate::arguments::relay::{Admission, Authority, Create, Kind, Rules, Server};
+use crate::failure::{Class, Failure};
 use crate::folder::{Folder, file_name};
 use crate::key;
 use crate::output::{FAINT, GOOD, Output, Report, plain, short, table, time};
@@ -76,7 +76,7 @@ struct MadeNetwork {
 
 pub(super) async fn create(global: &Global, options: &Create) -> Result<Report, Failure> {
     let rest = rest(global, &options.server)?;
-    let token = options.token()?;
+    let token = options.authority.token()?;
     let out = options.out.clone();
     // The token is told once: there must be a place for it before there is a network.
     let file = TokenFile::create(
@@ -112,6 +112,31 @@ fn with_holders(global: &Global, options: &Create) -> Result<Rules, Failure> {
         });
     }
     Ok(rules)
+}
+
+pub(super) async fn remove(
+    global: &Global,
+    name: &str,
+    server: &Server,
+    authority: &Authority,
+) -> Result<Report, Failure> {
+    let rest = rest(global, server)?;
+    let token = authority.token()?;
+    let removed = in_time(global, async {
+        let Networks { networks } = rest.get("/networks").await?;
+        let mut networks = networks.into_iter();
+        let found = networks.find(|network| network.name == name || network.id == name);
+        let Listed { id, name, .. } = found.ok_or_else(|| {
+            let message = format!("the relay serves no network with the name or id {name:?}: `network list` shows those that it serves");
+            Failure::new(Class::Network, message)
+        })?;
+        let path = format!("/networks/{id}");
+        rest.delete(&path, token.as_ref()).await?;
+        Ok((id, name))
+    });
+    let (id, name) = removed.await?;
+    let text = format!("{GOOD}removed{GOOD:#} {}", plain(&name));
+    Ok(Report::new(json!({ "id": id, "name": name }), text))
 }
 
 pub(super) async fn join(

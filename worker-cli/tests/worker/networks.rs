@@ -1,4 +1,4 @@
-//! `network`: made, listed and joined, over the relay's REST.
+//! `network`: made, listed, joined and removed, over the relay's REST.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -184,6 +184,45 @@ fn a_folder_of_one_network_is_not_made_that_of_another() {
     let (code, error) = worker.failure(&["network", "join", "other"]);
     assert_eq!((code, &error["class"]), (24, &"network".into()), "{error}");
     assert_eq!(worker.json(&["mine_block"])["height"], 1);
+}
+
+#[test]
+fn a_network_is_removed_by_whoever_administers_it() {
+    let worker = Worker::new();
+    let (relay, operator) = operated(&worker);
+    let names = || {
+        let listed = worker.json(&["network", "list", "--server", &relay.url]);
+        let networks = listed["networks"].as_array().unwrap();
+        let names = networks.iter().map(|network| network["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    let administrator = worker.path("class.token");
+    let administrator = administrator.to_str().unwrap().to_owned();
+    let (made, _) = create(&worker, &relay, "Klasse 7b/ä", &[]);
+    let server = ["--server", relay.url.as_str()];
+    let remove = ["network", "remove"];
+    let by_operator = ["--token-file", operator.as_str()];
+    let by_administrator = ["--token-file", administrator.as_str()];
+    let (code, error) =
+        worker.failure(&[&remove[..], &["nowhere"], &server, &by_operator].concat());
+    assert_eq!((code, &error["class"]), (24, &"network".into()), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("nowhere"));
+    let (code, error) = worker.failure(&[&remove[..], &["Klasse 7b/ä"], &server].concat());
+    assert_eq!((code, &error["class"]), (23, &"refused".into()), "{error}");
+    let (code, error) =
+        worker.failure(&[&remove[..], &["tabchain"], &server, &by_operator].concat());
+    assert_eq!((code, &error["class"]), (23, &"refused".into()), "{error}");
+    assert_eq!(names(), ["tabchain", "Klasse 7b/ä"]);
+
+    let removed =
+        worker.json(&[&remove[..], &["Klasse 7b/ä"], &server, &by_administrator].concat());
+    assert_eq!(removed, json!({ "id": made["id"], "name": "Klasse 7b/ä" }));
+    assert_eq!(names(), ["tabchain"]);
+    fs::remove_file(&administrator).unwrap();
+    let (made, _) = create(&worker, &relay, "again", &[]);
+    let id = made["id"].as_str().unwrap();
+    worker.json(&[&remove[..], &[id], &server, &by_operator].concat());
+    assert_eq!(names(), ["tabchain"]);
 }
 
 /// One request over REST with a token.
