@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::honest::Honest;
-use crate::program::{PATIENCE, Program};
+use crate::program::{PATIENCE, Program, until};
 use crate::wire;
 
 /// Connections that one address may have, unless the operator says otherwise.
@@ -32,9 +32,10 @@ async fn withstands_rubbish(frames: usize) {
     let (relay, honest, _data) = besieged(&["--requests-per-address", "100000"]).await;
     honest
         .expect_usual_service_during(async {
-            let mut sent = 0;
+            let (mut sent, mut sockets) = (0, 0);
             while sent < frames {
                 let mut socket = wire::connect(relay.port).await.unwrap();
+                sockets += 1;
                 let frame = vec![PROTOCOL_VERSION, 200, u8::try_from(sent % 251).unwrap()];
                 // The first ends the connection; the others are on their way already.
                 for _ in 0..50 {
@@ -45,8 +46,21 @@ async fn withstands_rubbish(frames: usize) {
                 }
                 let _ = socket.flush().await;
             }
+            until("each of them was refused", || async {
+                (refused_frames(relay.port).await >= sockets).then_some(())
+            })
+            .await;
         })
         .await;
+}
+
+/// How many frames were no messages, as metrics have it.
+async fn refused_frames(port: u16) -> usize {
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let metrics = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let refused = "tabchain_rejected_total{network=\"tabchain\",kind=\"frame\"} ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(refused));
+    line.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,20 +151,6 @@ async fn requests_from_one_address_are_bounded_and_others_are_answered() {
         .await;
 }
 
-/// Whether this is said before the end.
-async fn says(answers: &mut (impl AsyncReadExt + Unpin), wanted: &str) -> bool {
-    let mut seen = Vec::new();
-    let mut part = [0; 16 * 1024];
-    while !String::from_utf8_lossy(&seen).contains(wanted) {
-        seen.drain(..seen.len().saturating_sub(64));
-        match answers.read(&mut part).await {
-            Ok(0) | Err(_) => return false,
-            Ok(count) => seen.extend_from_slice(&part[..count]),
-        }
-    }
-    true
-}
-
 /// Of one request a second five may come at once. A list of forty members counts as five.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_list_counts_as_many_requests_of_its_address() {
@@ -179,6 +179,20 @@ async fn a_long_list_counts_as_many_requests_of_its_address() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let after = refused.headers()["retry-after"].to_str().unwrap();
     assert!((1..=5).contains(&after.parse::<u64>().unwrap()), "{after}");
+}
+
+/// Whether this is said before the end.
+async fn says(answers: &mut (impl AsyncReadExt + Unpin), wanted: &str) -> bool {
+    let mut seen = Vec::new();
+    let mut part = [0; 16 * 1024];
+    while !String::from_utf8_lossy(&seen).contains(wanted) {
+        seen.drain(..seen.len().saturating_sub(64));
+        match answers.read(&mut part).await {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => seen.extend_from_slice(&part[..count]),
+        }
+    }
+    true
 }
 
 #[tokio::test(flavor = "multi_thread")]
