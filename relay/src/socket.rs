@@ -2,6 +2,8 @@
 
 mod origin;
 
+use std::time::Duration;
+
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
@@ -21,7 +23,7 @@ use crate::context::Context;
 use crate::json::{frame_of_text, text_of_frame};
 use crate::limits::{
     CLOSE_TIMEOUT, JSON_FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES,
-    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX,
+    SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX, WRITE_TIMEOUT,
 };
 use crate::metrics;
 use crate::network::NetworkHandle;
@@ -144,7 +146,7 @@ async fn serve(
         refusal = receive(&mut stream, form, &network, connection) => (refusal, true),
         closing = async {
             match &wire {
-                Some(wire) => catch_up(wire, &mut reader).await,
+                Some(wire) => catch_up(wire, &mut reader, WRITE_TIMEOUT).await,
                 None => send(&mut sink, form, &mut reader).await,
             }
         } => (closing, false),
@@ -196,15 +198,23 @@ async fn receive(
 }
 
 /// Writes what the network's task could not. Returns why the socket is to be closed; nothing if it
-/// is closed.
-async fn catch_up(wire: &Wire, outbox: &mut OutboxReader) -> Option<Closing> {
+/// is closed. One that takes nothing for too long may have been told its end already, behind what
+/// it does not take.
+async fn catch_up(
+    wire: &Wire,
+    outbox: &mut OutboxReader,
+    write_timeout: Duration,
+) -> Option<Closing> {
     loop {
         if let Err(closing) = outbox.behind().await {
             return Some(closing);
         }
         tokio::select! {
             biased;
-            writable = wire.writable() => writable.ok()?,
+            writable = timeout(write_timeout, wire.writable()) => match writable {
+                Ok(writable) => writable.ok()?,
+                Err(_) => return Some(Closing::too_slow()),
+            },
             closing = outbox.cut() => return Some(closing),
         }
         metrics::delivered_after(outbox.catch_up());
@@ -259,5 +269,27 @@ fn malformed(reason: &str) -> Closing {
     Closing {
         code: ErrorCode::Malformed,
         reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::wire::tests::connection;
+
+    #[tokio::test]
+    async fn a_socket_that_takes_nothing_is_given_up_also_where_its_end_waits_behind() {
+        let (_stream, wire, _client) = connection().await;
+        wire.begin_frames();
+        let (outbox, mut reader) = outbox(Some(wire.clone()));
+        let frame = Frame::new(&vec![0; FRAME_BYTES_MAX]);
+        while outbox.queued() == (0, 0) {
+            outbox.send(frame.clone(), Instant::now()).unwrap();
+        }
+        outbox.close(Closing::shutting_down());
+        let end = catch_up(&wire, &mut reader, Duration::from_millis(20)).await;
+        assert_eq!(end, Some(Closing::too_slow()));
     }
 }
