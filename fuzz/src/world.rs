@@ -304,7 +304,9 @@ impl World {
         assert!(effects.len() <= EFFECTS_MAX, "{} effects", effects.len());
         for effect in effects {
             match effect {
-                relay::Effect::Send { connections, frame } => {
+                relay::Effect::Send {
+                    connections, frame, ..
+                } => {
                     check_frame(&frame);
                     for index in 0..self.nodes.len() {
                         let connection = self.nodes[index].connection;

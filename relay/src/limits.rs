@@ -53,7 +53,7 @@ pub const BURST_MAX: usize = 64;
 /// gathered: a write to a socket takes some microseconds.
 pub const FAN_OUT_PAUSE_PER_SOCKET: Duration = Duration::from_micros(125);
 /// The same for any number of sockets.
-pub const FAN_OUT_PAUSE_MAX: Duration = Duration::from_millis(25);
+pub const FAN_OUT_PAUSE_MAX: Duration = Duration::from_millis(125);
 /// Messages to many that are gathered at most.
 pub const FAN_OUTS_GATHERED_MAX: usize = 16;
 /// Bytes of frames that are gathered before they are written to a socket.

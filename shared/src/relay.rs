@@ -33,7 +33,9 @@ mod rejections;
 mod sending;
 mod serving;
 
-use interface::{ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId};
+use interface::{
+    ConnectionId, Effect, Event, IssuedInvitation, RelayView, Report, RequestId, Urgency,
+};
 use invitations::Invitations;
 use members::HeldRow;
 pub use members::has_voted;
@@ -125,7 +127,7 @@ struct Peer {
 enum Followup {
     Send(ConnectionId, Arc<[u8]>),
     /// To all members but one.
-    FanOut(Option<ConnectionId>, Arc<[u8]>),
+    FanOut(Option<ConnectionId>, Arc<[u8]>, Urgency),
     Welcome(ConnectionId),
     MemberWritten(PublicKey),
     Lead(Leader),
@@ -367,7 +369,9 @@ impl Relay {
         for followup in self.after_write.remove(&id).unwrap_or_default() {
             match followup {
                 Followup::Send(connection, frame) => self.send_frame(connection, frame),
-                Followup::FanOut(except, frame) => self.fan_out(except, frame),
+                Followup::FanOut(except, frame, urgency) => {
+                    self.fan_out(except, frame, urgency);
+                }
                 Followup::Welcome(connection) => self.welcome(now_ms, connection),
                 Followup::MemberWritten(key) => self.member_written(key),
                 Followup::Lead(leader) => self.lead(now_ms, leader),

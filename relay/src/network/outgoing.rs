@@ -2,11 +2,11 @@
 //!
 //! A message to one member goes out as soon as there is nothing else to do. One to many members
 //! costs a call to the system for each of them: those that follow closely upon each other go out
-//! together ([ADR 0063](../../../docs/adr/0063-fan-out-in-steps.md)).
+//! together ([ADR 0063](../../../docs/adr/0063-fan-out-in-steps.md)), unless one is urgent.
 
 use std::time::{Duration, Instant};
 
-use shared::relay::interface::ConnectionId;
+use shared::relay::interface::{ConnectionId, Urgency};
 
 use crate::limits::{FAN_OUT_PAUSE_MAX, FAN_OUT_PAUSE_PER_SOCKET, FAN_OUTS_GATHERED_MAX};
 
@@ -17,6 +17,8 @@ pub(super) struct Outgoing {
     single: Vec<ConnectionId>,
     /// Messages to many that were queued.
     fan_outs: usize,
+    /// Whether one of these is not to wait for others.
+    is_urgent: bool,
     /// Before this, messages to many wait for others.
     paused_until: Option<Instant>,
     /// When the oldest of all that was queued.
@@ -32,11 +34,14 @@ pub(super) enum Due {
 
 impl Outgoing {
     /// Notes that a frame was queued for these sockets.
-    pub(super) fn queued(&mut self, connections: &[ConnectionId], now: Instant) {
+    pub(super) fn queued(&mut self, connections: &[ConnectionId], urgency: Urgency, now: Instant) {
         match connections {
             [] => return,
             [one] => self.single.push(*one),
-            _ => self.fan_outs += 1,
+            _ => {
+                self.fan_outs += 1;
+                self.is_urgent |= urgency == Urgency::Now;
+            }
         }
         self.since.get_or_insert(now);
     }
@@ -51,9 +56,10 @@ impl Outgoing {
         sockets: usize,
     ) -> Option<(Due, Instant)> {
         let is_over = self.paused_until.is_none_or(|until| until <= now);
-        let are_enough = is_free && self.fan_outs >= FAN_OUTS_GATHERED_MAX;
+        let are_enough = is_free && (self.is_urgent || self.fan_outs >= FAN_OUTS_GATHERED_MAX);
         if self.fan_outs > 0 && (is_over || are_enough) {
             self.fan_outs = 0;
+            self.is_urgent = false;
             self.single.clear();
             self.paused_until = now.checked_add(pause(sockets));
             return Some((Due::All, self.since.take()?));
@@ -101,13 +107,13 @@ mod tests {
     #[test]
     fn a_message_to_all_goes_out_at_once_and_those_after_it_together() {
         let mut outgoing = Outgoing::default();
-        outgoing.queued(&ROOM, at(0));
+        outgoing.queued(&ROOM, Urgency::Soon, at(0));
         assert_eq!(outgoing.deadline(), None);
         let due = outgoing.take_due(at(0), true, SOCKETS);
         assert_eq!(due, Some((Due::All, at(0))));
 
-        outgoing.queued(&ROOM, at(1));
-        outgoing.queued(&ROOM, at(2));
+        outgoing.queued(&ROOM, Urgency::Soon, at(1));
+        outgoing.queued(&ROOM, Urgency::Soon, at(2));
         assert_eq!(outgoing.take_due(at(2), true, SOCKETS), None);
         let over = at(0) + FAN_OUT_PAUSE_MAX;
         assert_eq!(outgoing.deadline(), Some(over));
@@ -121,10 +127,10 @@ mod tests {
     #[test]
     fn a_message_to_one_waits_for_none_to_all() {
         let mut outgoing = Outgoing::default();
-        outgoing.queued(&ROOM, at(0));
+        outgoing.queued(&ROOM, Urgency::Soon, at(0));
         outgoing.take_due(at(0), true, SOCKETS);
-        outgoing.queued(&ROOM, at(1));
-        outgoing.queued(&[2], at(2));
+        outgoing.queued(&ROOM, Urgency::Soon, at(1));
+        outgoing.queued(&[2], Urgency::Now, at(2));
         assert_eq!(outgoing.take_due(at(2), false, SOCKETS), None);
         let due = outgoing.take_due(at(2), true, SOCKETS);
         assert_eq!(due, Some((Due::These(vec![2]), at(1))));
@@ -134,14 +140,28 @@ mod tests {
     #[test]
     fn enough_messages_to_all_do_not_wait() {
         let mut outgoing = Outgoing::default();
-        outgoing.queued(&ROOM, at(0));
+        outgoing.queued(&ROOM, Urgency::Soon, at(0));
         outgoing.take_due(at(0), true, SOCKETS);
         for _ in 0..FAN_OUTS_GATHERED_MAX {
             assert_eq!(outgoing.take_due(at(1), true, SOCKETS), None);
-            outgoing.queued(&ROOM, at(1));
+            outgoing.queued(&ROOM, Urgency::Soon, at(1));
         }
         let due = outgoing.take_due(at(1), true, SOCKETS);
         assert_eq!(due, Some((Due::All, at(1))));
+    }
+
+    #[test]
+    fn what_is_urgent_takes_along_what_waits() {
+        let mut outgoing = Outgoing::default();
+        outgoing.queued(&ROOM, Urgency::Soon, at(0));
+        outgoing.take_due(at(0), true, SOCKETS);
+        outgoing.queued(&ROOM, Urgency::Soon, at(1));
+        outgoing.queued(&ROOM, Urgency::Now, at(2));
+        assert_eq!(outgoing.take_due(at(2), false, SOCKETS), None);
+        let due = outgoing.take_due(at(2), true, SOCKETS);
+        assert_eq!(due, Some((Due::All, at(1))));
+        outgoing.queued(&ROOM, Urgency::Soon, at(3));
+        assert_eq!(outgoing.take_due(at(3), true, SOCKETS), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use dump::Position;
 use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
 use shared::relay::Relay;
-use shared::relay::interface::{ConnectionId, Effect, Event, RequestId};
+use shared::relay::interface::{ConnectionId, Effect, Event, RequestId, Urgency};
 use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -326,7 +326,11 @@ impl NetworkTask {
 
     async fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {
         match effect {
-            Effect::Send { connections, frame } => self.send(&connections, frame, events),
+            Effect::Send {
+                connections,
+                frame,
+                urgency,
+            } => self.send(&connections, frame, urgency, events),
             Effect::Close {
                 connection,
                 code,
@@ -373,11 +377,12 @@ impl NetworkTask {
         &mut self,
         connections: &[ConnectionId],
         frame: Arc<[u8]>,
+        urgency: Urgency,
         events: &mut VecDeque<Event>,
     ) {
         let frame = Frame::new(&frame);
         let now = std::time::Instant::now();
-        self.outgoing.queued(connections, now);
+        self.outgoing.queued(connections, urgency, now);
         for &connection in connections {
             let Some(open) = self.connections.get_mut(&connection) else {
                 continue;

@@ -71,6 +71,16 @@ pub enum Event {
     Wake,
 }
 
+/// Whether a frame may wait a moment, so that several go out together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody does nothing else, or works in vain, until it comes: answers, blocks, proposals,
+    /// decisions.
+    Now,
+    /// Nobody notices a fraction of a second.
+    Soon,
+}
+
 /// Something to be done.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -81,6 +91,8 @@ pub enum Effect {
         connections: Vec<ConnectionId>,
         /// The frame, encoded once.
         frame: Arc<[u8]>,
+        /// Whether it may wait for others.
+        urgency: Urgency,
     },
     /// Close a connection once what is queued on it has been sent.
     Close {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::interface::{ConnectionId, Effect, Report, RequestId};
+use super::interface::{ConnectionId, Effect, Report, RequestId, Urgency};
 use super::{Followup, Loading, Relay, Submitter};
 use crate::block::{Block, Body, SealedHeader};
 use crate::chain::BodyError;
@@ -280,7 +280,7 @@ impl Relay {
         let mut followups: Vec<_> = frames
             .into_iter()
             .filter(|(hash, _)| !condemned.contains(hash))
-            .map(|(_, frame)| Followup::FanOut(from, frame))
+            .map(|(_, frame)| Followup::FanOut(from, frame, Urgency::Now))
             .collect();
         // Whoever came with the better branch need not have seen what this one had.
         let mempool = self.replica.mempool();
@@ -427,6 +427,6 @@ fn passed_on<'a>(
     let portions = portions(transactions).into_iter();
     portions.map(move |portion| {
         let frame = Message::Submitted(portion).to_frame();
-        Followup::FanOut(except, frame.into())
+        Followup::FanOut(except, frame.into(), Urgency::Soon)
     })
 }

@@ -1,6 +1,6 @@
 //! The decision log in the relay: what it writes into it, and the votes and checks that pass by.
 
-use super::interface::{ConnectionId, Report};
+use super::interface::{ConnectionId, Report, Urgency};
 use super::{Followup, Relay};
 use crate::chain::Checkpoint;
 use crate::encoding::List;
@@ -46,7 +46,7 @@ impl Relay {
             }
         }
         self.last_proposal = Some(Box::new(proposal.clone()));
-        self.fan_out(Some(from), frame.into());
+        self.fan_out(Some(from), frame.into(), Urgency::Now);
     }
 
     /// Evidence that a member shows: against one of the roster, who is here, a holder of stake, or
@@ -76,7 +76,10 @@ impl Relay {
                 let conviction = evidence.conviction(&self.network().relay);
                 self.report(Report::Convicted(conviction));
                 let frame = Message::Evidence(Box::new(evidence.clone())).to_frame();
-                self.write(rows, vec![Followup::FanOut(from, frame.into())]);
+                self.write(
+                    rows,
+                    vec![Followup::FanOut(from, frame.into(), Urgency::Soon)],
+                );
             }
             Err(error) => {
                 let reason = format!("evidence was refused: {error}");
@@ -118,7 +121,7 @@ impl Relay {
         let Some(mark) = self.mark_mut(&vote.voter) else {
             return;
         };
-        let passed_on = vec![Followup::FanOut(Some(from), frame.into())];
+        let passed_on = vec![Followup::FanOut(Some(from), frame.into(), Urgency::Soon)];
         match mark.advance(log_length, *vote) {
             Standing::Newer => {
                 self.write_member(vote.voter, Vec::new(), passed_on);
@@ -314,7 +317,7 @@ impl Relay {
     /// replaced.
     fn pass_from_leader(&mut self, from: ConnectionId, frame: &[u8]) {
         if self.is_leader(from) {
-            self.fan_out(Some(from), frame.into());
+            self.fan_out(Some(from), frame.into(), Urgency::Soon);
         }
     }
 
@@ -406,7 +409,10 @@ impl Relay {
         }
         let row = Write::put(Table::Log, number_key(entry.record.index), &entry);
         let frame = Message::Log(List::truncated([entry])).to_frame();
-        self.write(vec![row], vec![Followup::FanOut(None, frame.into())]);
+        self.write(
+            vec![row],
+            vec![Followup::FanOut(None, frame.into(), Urgency::Now)],
+        );
         self.advance(now_ms, None, &[]);
         self.judge_finality(now_ms);
     }

@@ -1,6 +1,6 @@
 //! Presence and leadership: pings, evictions, and who leads since which term.
 
-use super::interface::{ConnectionId, Report};
+use super::interface::{ConnectionId, Report, Urgency};
 use super::registration::Stage;
 use super::{Followup, Relay, TERM_ROW};
 use crate::encoding::List;
@@ -171,7 +171,7 @@ impl Relay {
             sequence: self.ping,
             relay_time_ms: self.network_time_ms(now_ms),
         };
-        self.fan_out(None, ping.to_frame().into());
+        self.fan_out(None, ping.to_frame().into(), Urgency::Soon);
         self.next_ping_ms = (!self.joined.is_empty()).then_some(now_ms + PING_INTERVAL_MS);
     }
 
@@ -200,6 +200,6 @@ impl Relay {
             left: List::truncated(gone),
             leader: self.leader,
         });
-        self.fan_out(None, presence.to_frame().into());
+        self.fan_out(None, presence.to_frame().into(), Urgency::Soon);
     }
 }

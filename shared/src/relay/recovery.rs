@@ -4,7 +4,7 @@
 //! A member presents the last entry of its log when it registers. The relay's own signature on it
 //! is proof that the relay had it: nobody else can make the relay wait. docs/adr/0041.
 
-use super::interface::{ConnectionId, Report};
+use super::interface::{ConnectionId, Report, Urgency};
 use super::{Followup, KNOWN_LENGTH_ROW, Loading, Peer, Relay};
 use crate::chain::Checkpoint;
 use crate::encoding::{List, decode};
@@ -245,7 +245,10 @@ impl Relay {
         }
         if !rows.is_empty() {
             let frame = Message::Log(List::truncated(entries)).to_frame();
-            self.write(rows, vec![Followup::FanOut(None, frame.into())]);
+            self.write(
+                rows,
+                vec![Followup::FanOut(None, frame.into(), Urgency::Soon)],
+            );
             self.advance(now_ms, None, &[]);
         }
     }

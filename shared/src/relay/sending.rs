@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Relay;
-use super::interface::{ConnectionId, Effect};
+use super::interface::{ConnectionId, Effect, Urgency};
 use crate::encoding::Text;
 use crate::limits::{COME_BACK_AFTER_MS, COME_BACK_SPREAD_MS_PER_MEMBER};
 use crate::message::{ErrorCode, ErrorMessage, Message};
@@ -18,12 +18,18 @@ impl Relay {
             self.effects.push(Effect::Send {
                 connections: vec![connection],
                 frame,
+                urgency: Urgency::Now,
             });
         }
     }
 
     /// Queues a frame on every member's connection but one.
-    pub(super) fn fan_out(&mut self, except: Option<ConnectionId>, frame: Arc<[u8]>) {
+    pub(super) fn fan_out(
+        &mut self,
+        except: Option<ConnectionId>,
+        frame: Arc<[u8]>,
+        urgency: Urgency,
+    ) {
         let connections: Vec<_> = self
             .joined
             .iter()
@@ -31,7 +37,11 @@ impl Relay {
             .filter(|connection| Some(*connection) != except)
             .collect();
         if !connections.is_empty() {
-            self.effects.push(Effect::Send { connections, frame });
+            self.effects.push(Effect::Send {
+                connections,
+                frame,
+                urgency,
+            });
         }
     }
 
@@ -78,12 +88,12 @@ impl Relay {
             after_ms: COME_BACK_AFTER_MS,
             within_ms: COME_BACK_AFTER_MS.saturating_add(spread_ms),
         };
-        self.fan_out(None, come_back.to_frame().into());
+        self.fan_out(None, come_back.to_frame().into(), Urgency::Now);
         let error = Message::Error(ErrorMessage {
             code: ErrorCode::ShuttingDown,
             explanation: Text::truncated("the relay is being stopped: come back in a moment"),
         });
-        self.fan_out(None, error.to_frame().into());
+        self.fan_out(None, error.to_frame().into(), Urgency::Now);
         for connection in self.connections.keys().copied().collect::<Vec<_>>() {
             self.close(
                 connection,

@@ -504,7 +504,9 @@ impl World {
     fn relay_effects(&mut self, effects: Vec<relay::Effect>) {
         for effect in effects {
             match effect {
-                relay::Effect::Send { connections, frame } => {
+                relay::Effect::Send {
+                    connections, frame, ..
+                } => {
                     for connection in connections {
                         if let Some(index) = self.node_of(connection) {
                             let event = node::Event::Frame(frame.to_vec());

@@ -112,7 +112,9 @@ impl World {
         };
         let life = sim.life;
         match effect {
-            relay::Effect::Send { connections, frame } => {
+            relay::Effect::Send {
+                connections, frame, ..
+            } => {
                 self.observe_vote(&frame);
                 for connection in connections {
                     self.observe_error(connection, &frame);
