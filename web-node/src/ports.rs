@@ -53,7 +53,7 @@ pub enum FromNode {
     },
     /// What the node runs on: sent once after the start and when it changes.
     Environment(Environment),
-    /// The node as it is now: at most once a frame (16 ms).
+    /// The node as it is now: at most 20 times a second.
     View(Box<View>),
     /// What came of a command.
     Answer(u64, Answer),
