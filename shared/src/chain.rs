@@ -26,6 +26,7 @@ mod headers;
 mod held;
 mod restore;
 mod staking;
+mod way;
 
 pub use advance::{BlockError, Changes, IncludedTransaction, history_key};
 pub use headers::{BodyError, HeaderError};

@@ -3,6 +3,7 @@
 use core::cmp::Reverse;
 use std::sync::{Arc, OnceLock};
 
+use super::way::Way;
 use super::{Chain, Frozen, Known, history_leaf, index_of};
 use crate::block::{Body, Header, Outcomes};
 use crate::difficulty::{self, ChainWork};
@@ -114,34 +115,40 @@ impl Chain {
 
     fn advance_as(&mut self, manner: Manner<'_>) -> Changes {
         let mut changes = Changes::default();
-        let mut is_bound = self.plan.contains(&self.decided.hash);
-        while let Some(&next) = self.plan.front() {
-            if !self.bodies.contains_key(&next) || !self.make_way_for(&next, &mut changes) {
+        while let Some(way) = self.next_way() {
+            if !self.make_way(&way, &mut changes) {
                 break;
             }
-            // On the way to a decided block nothing will ever be taken back.
-            let is_final = is_bound
-                && self
-                    .headers
-                    .get(&next)
-                    .is_some_and(|known| known.sealed.header.height <= self.decided.height);
-            match self.apply(&next, is_final, manner, &mut changes) {
-                Ok(()) => {
-                    self.plan.pop_front();
-                }
-                Err(error) => {
-                    self.condemn(&next);
-                    changes.condemned.push((next, error));
-                    self.choose_target();
-                    is_bound = self.plan.contains(&self.decided.hash);
-                }
-            }
+            self.go(&way, manner, &mut changes);
         }
         if changes.reverted > 0 {
             self.reorganisations += 1;
         }
         self.settle(&mut changes.writes);
         changes
+    }
+
+    /// Executes the blocks of a way upon the tip, up to the first that proves invalid.
+    fn go(&mut self, way: &Way, manner: Manner<'_>, changes: &mut Changes) {
+        for hash in &way.blocks {
+            // On the way to a decided block nothing will ever be taken back.
+            let is_final = way.is_bound
+                && self
+                    .headers
+                    .get(hash)
+                    .is_some_and(|known| known.sealed.header.height <= self.decided.height);
+            if let Err(error) = self.apply(hash, is_final, manner, changes) {
+                self.condemn(hash);
+                changes.condemned.push((*hash, error));
+                return self.choose_target();
+            }
+            if self.plan.front() == Some(hash) {
+                self.plan.pop_front();
+            }
+        }
+        if !way.is_planned {
+            self.plan = self.branch_to(&self.target).unwrap_or_default();
+        }
     }
 
     /// A block to be mined upon the tip: header without nonce, and body.
@@ -192,40 +199,14 @@ impl Chain {
         Ok((header, body))
     }
 
-    /// Takes blocks back until the next planned block's parent is the tip, if what is planned
-    /// and here outweighs them. False where it does not.
-    fn make_way_for(&mut self, next: &BlockHash, changes: &mut Changes) -> bool {
-        let Some(parent) = self
-            .headers
-            .get(next)
-            .map(|known| known.sealed.header.previous)
-        else {
-            return false;
-        };
-        if parent == self.tip_hash() {
-            return true;
-        }
-        let Some(shared) = self.height_of(&parent) else {
-            return false;
-        };
-        let tip = self.tip_hash();
-        let candidate = self
-            .plan
-            .iter()
-            .take_while(|hash| self.bodies.contains_key(*hash))
-            .last()
-            .copied()
-            .unwrap_or(*next);
-        let is_better = self.rank(&candidate) > self.rank(&tip) || !self.leads_from_decision(&tip);
-        if !is_better || shared < self.final_height {
-            return false;
-        }
-        // All of them or none: after a restart bodies are lacking until they are given back.
-        let mut leaving = self.best.iter().skip(index_of(shared) + 1);
+    /// Takes blocks back until the way's first block extends the tip: all of them or none. After a
+    /// restart bodies are lacking until they are given back; then it is false.
+    fn make_way(&mut self, way: &Way, changes: &mut Changes) -> bool {
+        let mut leaving = self.best.iter().skip(index_of(way.shared) + 1);
         if !leaving.all(|hash| self.bodies.contains_key(hash)) {
             return false;
         }
-        while self.height() > shared {
+        while self.height() > way.shared {
             if !self.revert_tip(changes) {
                 return false;
             }

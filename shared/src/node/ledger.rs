@@ -3,7 +3,7 @@
 use super::interface::{Answer, CommandError, RequestId};
 use super::{Followup, Node, Signing, finality};
 use crate::block::{Block, Body};
-use crate::chain::BodyError;
+use crate::chain::{BodyError, Chain};
 use crate::encoding::List;
 use crate::finality::LogEntry;
 use crate::finality::log::{Appended, LogError};
@@ -27,6 +27,8 @@ pub(super) struct Sync {
     headers_asked_ms: Option<u64>,
     bodies_asked_ms: Option<u64>,
     bodies_retry_ms: Option<u64>,
+    /// The first of the bodies that were asked for last in vain.
+    body_withheld: Option<BlockHash>,
 }
 
 impl Sync {
@@ -47,6 +49,12 @@ impl Sync {
         log_length < self.relay_log_length || self.wants_headers || self.headers_asked_ms.is_some()
     }
 
+    /// Whether the next body on the way to the best header was asked for in vain. Who keeps it back
+    /// holds up nobody: work goes on upon the best branch whose bodies are here.
+    pub(super) fn waits_in_vain(&self, chain: &Chain) -> bool {
+        self.body_withheld.is_some() && self.body_withheld == chain.missing_bodies().next()
+    }
+
     pub(super) fn want_headers(&mut self) {
         self.wants_headers = true;
     }
@@ -65,21 +73,16 @@ impl Sync {
             .min()
     }
 
-    fn forget_unanswered(&mut self, now_ms: u64) {
-        let is_late =
-            |asked: &mut Option<u64>| asked.is_some_and(|at| at + REQUEST_TIMEOUT_MS <= now_ms);
-        if is_late(&mut self.log_asked_ms) {
-            self.log_asked_ms = None;
-        }
-        if is_late(&mut self.headers_asked_ms) {
-            self.headers_asked_ms = None;
-        }
-        if is_late(&mut self.bodies_asked_ms) {
-            self.bodies_asked_ms = None;
-        }
-        if self.bodies_retry_ms.is_some_and(|at| at <= now_ms) {
-            self.bodies_retry_ms = None;
-        }
+    /// True where bodies were asked for in vain.
+    fn forget_unanswered(&mut self, now_ms: u64) -> bool {
+        let forget = |asked: &mut Option<u64>| {
+            let asked = asked.take_if(|at_ms| at_ms.saturating_add(REQUEST_TIMEOUT_MS) <= now_ms);
+            asked.is_some()
+        };
+        forget(&mut self.log_asked_ms);
+        forget(&mut self.headers_asked_ms);
+        self.bodies_retry_ms.take_if(|at_ms| *at_ms <= now_ms);
+        forget(&mut self.bodies_asked_ms)
     }
 }
 
@@ -295,6 +298,7 @@ impl Node {
         ledger.sync.bodies_asked_ms = None;
         if bodies.is_empty() {
             ledger.sync.bodies_retry_ms = Some(now_ms + BODIES_RETRY_MS);
+            self.asked_in_vain(now_ms);
         }
         for (hash, body) in bodies {
             self.take_body(now_ms, &hash, body);
@@ -367,7 +371,7 @@ impl Node {
             return;
         };
         let sync = &mut ledger.sync;
-        sync.forget_unanswered(now_ms);
+        let are_withheld = sync.forget_unanswered(now_ms);
         let mut questions = Vec::new();
         if ledger.log.length() < sync.relay_log_length {
             if sync.log_asked_ms.is_none() {
@@ -395,6 +399,17 @@ impl Node {
         }
         for question in &questions {
             self.send(question);
+        }
+        if are_withheld {
+            self.asked_in_vain(now_ms);
+        }
+    }
+
+    /// The relay does not deliver the next body: what waited for it goes on without.
+    fn asked_in_vain(&mut self, now_ms: u64) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.sync.body_withheld = ledger.replica.chain().missing_bodies().next();
+            self.renew_work_if_paused(now_ms);
         }
     }
 

@@ -83,7 +83,7 @@ impl Node {
         if chain.is_paused() {
             Some(MiningPause::Undecided)
         } else if chain.final_height() < chain.decided().height
-            || chain.missing_bodies().next().is_some()
+            || (chain.missing_bodies().next().is_some() && !ledger.sync.waits_in_vain(chain))
         {
             Some(MiningPause::Syncing)
         } else {

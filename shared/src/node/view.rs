@@ -75,7 +75,8 @@ impl Node {
         self.ledger.as_ref().is_some_and(|ledger| {
             let chain = ledger.replica.chain();
             !ledger.sync.is_underway(ledger.log.length())
-                && chain.best_header().hash == chain.tip().hash
+                && (chain.best_header().hash == chain.tip().hash
+                    || ledger.sync.waits_in_vain(chain))
                 && chain.final_height() == chain.decided().height
         })
     }

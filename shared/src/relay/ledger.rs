@@ -1,5 +1,6 @@
 //! The replica in the relay: what members send is verified, stored, and only then passed on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::interface::{ConnectionId, Effect, Report, RequestId, Urgency};
@@ -241,7 +242,7 @@ impl Relay {
         let network_time_ms = self.network_time_ms(now_ms);
         match self.replica.announced(announcement, network_time_ms) {
             Announced::Complete => self.pass_on(now_ms, Some(from), &sealed),
-            Announced::BodyMissing => self.ask_bodies(now_ms, from),
+            Announced::BodyMissing => self.ask_bodies(now_ms, from, &sealed.header.hash()),
             Announced::Orphan => self.ask_headers(now_ms, from),
             Announced::Known | Announced::Deferred => {}
             Announced::Refused(error) if error.is_forged() => {
@@ -324,10 +325,11 @@ impl Relay {
     /// Asks a member for what it has and the relay has not.
     fn catch_up(&mut self, now_ms: u64, from: ConnectionId, tip: &Tip) {
         let chain = self.replica.chain();
-        if tip.work > chain.best_header().work && chain.header_by_hash(&tip.hash).is_none() {
+        // The best header may be of a branch whose bodies nobody delivers.
+        if tip.work > chain.tip().work && chain.header_by_hash(&tip.hash).is_none() {
             self.ask_headers(now_ms, from);
         } else {
-            self.ask_bodies(now_ms, from);
+            self.ask_bodies(now_ms, from, &tip.hash);
         }
     }
 
@@ -343,12 +345,20 @@ impl Relay {
         }
     }
 
-    pub(super) fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId) {
-        let missing: Vec<_> = self
-            .replica
-            .chain()
-            .missing_bodies()
-            .chain(self.awaited_bodies().unwrap_or_default())
+    /// Asks a member for bodies: first for those of a branch that it has shown, since others may
+    /// keep theirs back.
+    pub(super) fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId, branch: &BlockHash) {
+        let chain = self.replica.chain();
+        let shown = chain
+            .lacking_bodies(branch)
+            .filter(|_| chain.is_worth_leaving_for(branch))
+            .unwrap_or_default();
+        let awaited = self.awaited_bodies().unwrap_or_default();
+        let mut asked = HashSet::new();
+        let missing: Vec<_> = (shown.into_iter().rev())
+            .chain(awaited)
+            .chain(chain.missing_bodies())
+            .filter(|hash| asked.insert(*hash))
             .take(BODIES_PER_REQUEST_MAX)
             .collect();
         let Some(peer) = self.connections.get_mut(&from) else {
@@ -375,7 +385,10 @@ impl Relay {
                 break;
             }
         }
-        self.ask_bodies(now_ms, from);
+        let last = headers.last().map(|sealed| sealed.header.hash());
+        if let Some(branch) = last.or_else(|| Some(self.tip_of(from)?.hash)) {
+            self.ask_bodies(now_ms, from, &branch);
+        }
     }
 
     fn bodies(&mut self, now_ms: u64, from: ConnectionId, bodies: Vec<(BlockHash, Body)>) {
@@ -401,21 +414,21 @@ impl Relay {
         let announced = taken.split_off(skipped);
         self.advance(now_ms, Some(from), &announced);
         if !is_empty {
-            self.ask_bodies(now_ms, from);
-            self.continue_headers(now_ms, from);
+            self.continue_sync(now_ms, from);
         }
     }
 
-    /// After a full portion of headers the next one is asked for.
-    fn continue_headers(&mut self, now_ms: u64, from: ConnectionId) {
-        let tip = self
-            .connections
-            .get(&from)
-            .and_then(|peer| peer.stage.member())
-            .map(|member| member.status.tip);
-        if let Some(tip) = tip {
+    /// After a full portion the next one is asked for, of bodies and of headers.
+    fn continue_sync(&mut self, now_ms: u64, from: ConnectionId) {
+        if let Some(tip) = self.tip_of(from) {
+            self.ask_bodies(now_ms, from, &tip.hash);
             self.catch_up(now_ms, from, &tip);
         }
+    }
+
+    fn tip_of(&self, connection: ConnectionId) -> Option<Tip> {
+        let member = self.connections.get(&connection)?.stage.member()?;
+        Some(member.status.tip)
     }
 }
 

@@ -179,7 +179,7 @@ impl Relay {
             Ok(_) => {
                 self.awaited = Some((from, certified));
                 match self.awaited_bodies() {
-                    Some(_) => self.ask_bodies(now_ms, from),
+                    Some(_) => self.ask_bodies(now_ms, from, &block),
                     None => self.ask_headers(now_ms, from),
                 }
             }

@@ -298,6 +298,53 @@ fn a_header_alone_moves_nothing() {
 }
 
 #[test]
+fn bodies_that_are_kept_back_hold_up_no_other_branch() {
+    let (short, long) = two_branches();
+    let mut chain = Chain::new(network());
+    let mut store = Store::default();
+    for rival in &long.blocks {
+        chain.insert_header(&rival.sealed, LATE_MS).unwrap();
+    }
+    for block in &short.blocks {
+        store.write(&deliver(&mut chain, block).writes);
+        assert_eq!(chain.tip().hash, hash_of(block));
+    }
+    let missing: Vec<_> = long.blocks.iter().map(hash_of).collect();
+    assert_eq!(chain.missing_bodies().collect::<Vec<_>>(), missing);
+
+    for rival in &long.blocks {
+        store.write(&deliver(&mut chain, rival).writes);
+    }
+    assert_eq!(chain.tip().hash, long.chain.tip().hash);
+    assert_eq!(store, straight(&long.blocks, None).1);
+}
+
+#[test]
+fn a_branch_that_is_left_for_one_whose_bodies_are_here_may_lead_on() {
+    let (short, long) = two_branches();
+    let mut withheld = Builder::on(&short.blocks);
+    for _ in 0..2 {
+        withheld.mine(1, &[]);
+    }
+    let mut chain = Builder::on(&short.blocks).chain;
+    for block in &withheld.blocks {
+        chain.insert_header(&block.sealed, LATE_MS).unwrap();
+    }
+    for block in &long.blocks {
+        deliver(&mut chain, block);
+    }
+    assert_eq!(chain.tip().hash, long.chain.tip().hash);
+    let missing: Vec<_> = withheld.blocks[2..].iter().map(hash_of).collect();
+    assert_eq!(chain.missing_bodies().collect::<Vec<_>>(), missing);
+
+    for block in &withheld.blocks[2..] {
+        deliver(&mut chain, block);
+    }
+    assert_eq!(chain.tip().hash, withheld.chain.tip().hash);
+    assert_eq!(state_of(&chain).root(), state_of(&withheld.chain).root());
+}
+
+#[test]
 fn a_decision_binds_against_more_work() {
     let (short, long) = two_branches();
     let mut chain = Builder::on(&long.blocks).chain;

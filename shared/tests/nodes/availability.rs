@@ -1,9 +1,10 @@
 //! What is final can be had: no decision is logged for a block that nobody has. What was
-//! acknowledged can be mined: whoever mines has it.
+//! acknowledged can be mined: whoever mines has it. Who keeps bodies back holds up nobody.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use shared::encoding::List;
 use shared::limits::{DEADLOCK_MS, LEADER_STALL_MS};
 use shared::message::Message;
 use shared::node::interface::{Answer, Command};
@@ -97,4 +98,79 @@ fn who_brings_a_better_branch_is_told_what_it_takes_back() {
     world.pass(5_000);
     assert_eq!(world.relay.replica().chain().height(), 3);
     assert_eq!(world.view(1).pending, 1);
+}
+
+/// The last member has mined three blocks by itself, and nobody else any; nothing is decided.
+fn three_blocks_apart(nodes: usize) -> World {
+    let mut world = World::new(nodes);
+    world.pass(1_000);
+    let last = nodes - 1;
+    world.ask(last, Command::Disconnect);
+    for _ in 0..3 {
+        world.mine(last);
+    }
+    for node in &mut world.nodes {
+        node.withholds = |message| decides(message) || matches!(message, Message::Bodies(_));
+    }
+    world
+}
+
+fn decides(message: &Message) -> bool {
+    matches!(message, Message::Vote(_) | Message::Certified(_))
+}
+
+#[test]
+fn a_member_that_keeps_the_bodies_of_a_heavier_branch_back_holds_up_nobody() {
+    let mut world = three_blocks_apart(3);
+    world.command(2, Command::Reconnect);
+    world.pass(5_000);
+    let withheld = world.view(2).chain.tip;
+    assert_eq!(world.relay.replica().chain().best_header().hash, withheld);
+
+    for height in 1..3 {
+        world.mine(0);
+        let heights = [0, 1].map(|node| world.view(node).chain.height);
+        assert_eq!(heights, [height; 2]);
+        let tip = world.relay.replica().chain().tip();
+        assert_eq!(tip.hash, world.view(0).chain.tip);
+    }
+    world.nodes[2].withholds = decides;
+    world.pass(30_000);
+    for node in 0..3 {
+        assert_eq!(
+            world.view(node).chain.tip,
+            withheld,
+            "it has come after all"
+        );
+    }
+}
+
+#[test]
+fn a_member_is_asked_for_the_bodies_of_its_own_branch_also_beside_a_heavier_one() {
+    let mut world = three_blocks_apart(3);
+    world.command(2, Command::Reconnect);
+    world.pass(5_000);
+    world.ask(1, Command::Disconnect);
+    for _ in 0..2 {
+        world.mine(1);
+    }
+    let own = world.view(1).chain.tip;
+    world.nodes[1].withholds = decides;
+    world.command(1, Command::Reconnect);
+    world.pass(10_000);
+    assert_eq!(world.relay.replica().chain().tip().hash, own);
+    assert_eq!(world.view(0).chain.tip, own);
+}
+
+#[test]
+fn bodies_that_the_relay_lacks_keep_nobody_from_mining() {
+    let mut world = three_blocks_apart(2);
+    let chain = world.nodes[1].node.replica().unwrap().chain();
+    let headers = chain.headers_after(&[chain.hash_at(0).unwrap()], 3);
+    world.tell(0, &Message::Headers(List::truncated(headers)));
+    world.settle();
+    assert_eq!(world.view(0).chain.best_header_height, 3);
+    world.mine(0);
+    assert_eq!(world.view(0).chain.height, 1);
+    assert_eq!(world.relay.replica().chain().height(), 1);
 }
