@@ -10,7 +10,8 @@ use shared::encoding::{List, Text};
 use shared::hash::BlockHash;
 use shared::keys::SecretKey;
 use shared::limits::{
-    EVIDENCE_MAX, FRAME_BYTES_MAX, MEMPOOL_TRANSACTIONS_MAX, REJECTIONS_KEPT_MAX,
+    EVIDENCE_MAX, FRAME_BYTES_MAX, MEMPOOL_RETURNED_TRANSACTIONS_MAX, MEMPOOL_TRANSACTIONS_MAX,
+    REJECTIONS_KEPT_MAX,
 };
 use shared::message::Message;
 use shared::network::{Admission, Consensus, Holder, NetworkParameters, Stake, Work};
@@ -32,6 +33,9 @@ pub(crate) const RELAY: u8 = 200;
 const INBOX_EVENTS_MAX: usize = 256;
 /// Effects of one event: a restart's and a full answer's are far below.
 const EFFECTS_MAX: usize = 4096;
+
+/// Pending transactions, those of blocks that were taken back among them.
+const PENDING_MAX: usize = MEMPOOL_TRANSACTIONS_MAX + MEMPOOL_RETURNED_TRANSACTIONS_MAX;
 
 /// The key pair with this number.
 pub(crate) fn secret(number: u8) -> SecretKey {
@@ -180,7 +184,7 @@ impl World {
         let effects = self.relay.handle(self.now_ms, event);
         self.relay_effects(effects);
         let view = self.relay.view();
-        assert!(view.pending <= MEMPOOL_TRANSACTIONS_MAX);
+        assert!(view.pending <= PENDING_MAX);
     }
 
     pub(crate) fn tell_node(&mut self, index: usize, event: node::Event) {
@@ -367,7 +371,7 @@ impl Member {
         assert!(view.rejections.len() <= REJECTIONS_KEPT_MAX);
         assert!(view.convicted.len() <= EVIDENCE_MAX + 1);
         if let Some(replica) = self.node.replica() {
-            assert!(replica.mempool().len() <= MEMPOOL_TRANSACTIONS_MAX);
+            assert!(replica.mempool().len() <= PENDING_MAX);
             self.finals.check(replica.chain());
         }
     }
