@@ -2,6 +2,7 @@
 //! it sends passes through here, and lies are added. They use the protocol's own encodings.
 
 mod alter;
+mod flood;
 mod staked;
 
 use std::collections::VecDeque;
@@ -61,6 +62,12 @@ pub enum Lie {
     FalseStatus,
     /// A frame of noise.
     Garbage,
+    /// Hundreds of headers with work, now and then thousands, side by side upon the tip.
+    SideHeaders,
+    /// A branch with more work than any other, of which nobody ever gets a body.
+    WithheldBranch,
+    /// More blocks from the future than are put off, each of them twice.
+    FutureBlocks,
 }
 
 impl Lie {
@@ -82,6 +89,10 @@ impl Lie {
         Self::FalseStatus,
         Self::Garbage,
     ];
+
+    /// Those that are drawn in a flood.
+    pub(crate) const FLOODS: [Self; 3] =
+        [Self::SideHeaders, Self::WithheldBranch, Self::FutureBlocks];
 }
 
 impl Lie {
@@ -104,6 +115,9 @@ impl Lie {
             Self::ShrunkRoster => "leaders that leave members out",
             Self::FalseStatus => "false statuses",
             Self::Garbage => "frames of noise",
+            Self::SideHeaders => "floods of headers",
+            Self::WithheldBranch => "branches without bodies",
+            Self::FutureBlocks => "floods of future blocks",
         }
     }
 }
@@ -204,6 +218,13 @@ impl Liar {
             }
             Lie::FalseProposal => teller.proposals(),
             Lie::WrongBody => teller.wrong_body().into_iter().collect(),
+            Lie::FutureBlocks => teller.future_blocks(),
+            // A block for a slot can be made once: whoever makes more of them is convicted.
+            Lie::SideHeaders | Lie::WithheldBranch if teller.is_staked() => {
+                teller.staked_block(Lie::BadTxRoot).into_iter().collect()
+            }
+            Lie::SideHeaders => teller.side_headers(),
+            Lie::WithheldBranch => teller.withheld_branch(),
             block if teller.is_staked() => teller.staked_block(block).into_iter().collect(),
             block => teller.block(block).into_iter().collect(),
         };

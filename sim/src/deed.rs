@@ -161,6 +161,17 @@ pub enum Deed {
     Repair {
         node: usize,
     },
+    /// The administrator issues an invitation for so many keys.
+    Invite {
+        uses_max: u32,
+    },
+    /// The administrator revokes the newest invitation.
+    Revoke,
+    /// A user who is not let in shows the newest invitation, or the one that always holds.
+    ShowInvitation {
+        node: usize,
+        is_standing: bool,
+    },
 }
 
 /// What a write expects of its key.
@@ -260,6 +271,11 @@ impl Deed {
             }
             Self::Receipt { node, chance } => ask_receipt(world, *node, *chance),
             Self::Repair { node } => world.command(*node, Command::Repair),
+            Self::Invite { uses_max } => world.invite(*uses_max),
+            Self::Revoke => world.revoke(),
+            Self::ShowInvitation { node, is_standing } => {
+                world.show_invitation(*node, *is_standing);
+            }
             other => other.perform_on_one(world),
         }
     }

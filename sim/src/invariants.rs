@@ -4,6 +4,7 @@
 //! need an honest relay (docs/threat-model.md) are not claimed while it lies, or after it has been
 //! set back to an older backup; then others take their place: see [`RelayStanding`].
 
+mod admission;
 mod end;
 mod evidence;
 mod finality;
@@ -24,6 +25,7 @@ use shared::node::interface::Connection;
 use shared::replica::Replica;
 
 use crate::world::{Concerned, Observation, World};
+use admission::Admissions;
 pub(crate) use end::not_settled;
 use evidence::{Equivocators, produces_twice};
 use finality::Finality;
@@ -92,6 +94,7 @@ pub(crate) struct Invariants {
     receipts: Receipts,
     succession: Succession,
     equivocators: Equivocators,
+    admissions: Admissions,
     /// What was checked of each replica last, so that only news is checked.
     checked: BTreeMap<Who, News>,
 }
@@ -108,6 +111,7 @@ impl Invariants {
             receipts: Receipts::default(),
             succession: Succession::default(),
             equivocators: Equivocators::default(),
+            admissions: Admissions::default(),
             checked: BTreeMap::new(),
         }
     }
@@ -171,7 +175,7 @@ impl Invariants {
             }
             Observation::Joined { key } => {
                 self.succession.joined(world, key);
-                Ok(())
+                self.admissions.joined(world, key)
             }
             Observation::Logged { relay, entry } => {
                 self.finality.logged(relay, &entry, self.relay)?;
@@ -197,7 +201,7 @@ impl Invariants {
                 valid_until,
             } => {
                 self.transactions.note(id, sender, sequence, valid_until);
-                Ok(())
+                self.admissions.admitted(world, &sender)
             }
             Observation::Checked { report } => a_check_names_what_was_edited(world, &report),
             Observation::Receipt { node, id, answer } => {

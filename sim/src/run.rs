@@ -158,7 +158,9 @@ impl Run {
             };
             let is_damaged = node.replica().is_none();
             let has_failed = error.code == shared::message::ErrorCode::Unavailable;
-            if is_damaged && has_failed {
+            if error.code == shared::message::ErrorCode::Invitation {
+                self.world.show_invitation(index, true);
+            } else if is_damaged && has_failed {
                 self.world.command(index, Command::StartAfresh);
             } else if has_failed {
                 self.world.crash_node(index);

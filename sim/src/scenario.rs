@@ -9,8 +9,8 @@ use crate::adversary::Lie;
 use crate::chance;
 use crate::deed::{Deed, Expected};
 use mixtures::{
-    CHECKS, CLOCKS, FINALITY, GENERAL, Kind, LIARS, LINKS, RELAY_RESTORED, RESTORES, SWINGS,
-    TWO_VIEWS, Weights,
+    CHECKS, CLOCKS, FINALITY, FLOODS, GENERAL, INVITED, Kind, LIARS, LINKS, RELAY_RESTORED,
+    RESTORES, SWINGS, TWO_VIEWS, UNFORCED, Weights,
 };
 
 /// A kind of trouble.
@@ -40,10 +40,19 @@ pub enum Scenario {
     Checks,
     /// Links repeat and reorder; groups are cut off and come back.
     Links,
+    /// Up to a third of the members flood: headers, branches without bodies, future blocks.
+    Floods,
+    /// Voters die and come back, in a network that forbids forced changes.
+    Unforced,
+    /// A network by invitation: some hold, some are revoked or used up, and strangers have none.
+    Invited,
 }
 
 impl Scenario {
-    const ALL: [Self; 12] = [
+    /// So many seeds in a row meet every scenario.
+    pub const COUNT: u64 = Self::ALL.len() as u64;
+
+    const ALL: [Self; 15] = [
         Self::General,
         Self::Finality,
         Self::Swings,
@@ -56,13 +65,15 @@ impl Scenario {
         Self::Checks,
         Self::Links,
         Self::RelayRestored,
+        Self::Floods,
+        Self::Unforced,
+        Self::Invited,
     ];
 
     /// The scenario of a seed.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let scenarios = Self::ALL.len() as u64;
-        let place = usize::try_from(seed % scenarios).unwrap_or(0);
+        let place = usize::try_from(seed % Self::COUNT).unwrap_or(0);
         Self::ALL.get(place).copied().unwrap_or(Self::General)
     }
 
@@ -70,7 +81,7 @@ impl Scenario {
     #[must_use]
     pub fn seed(self, number: u64) -> u64 {
         let place = Self::ALL.iter().position(|scenario| *scenario == self);
-        number * Self::ALL.len() as u64 + place.unwrap_or(0) as u64
+        number * Self::COUNT + place.unwrap_or(0) as u64
     }
 }
 
@@ -163,7 +174,7 @@ impl Plan {
         let mut rng = Rng::with_seed(seed);
         let nodes = match scenario {
             Scenario::Small => chance::between(&mut rng, 1, 3),
-            Scenario::Liars => chance::between(&mut rng, 4, 7),
+            Scenario::Liars | Scenario::Floods => chance::between(&mut rng, 4, 7),
             Scenario::TwoViews | Scenario::Restores => chance::between(&mut rng, 2, 6),
             Scenario::Swings | Scenario::Idle => chance::between(&mut rng, 1, 4),
             _ => chance::between(&mut rng, 1, 7),
@@ -174,7 +185,7 @@ impl Plan {
             proof: Proof::default(),
             nodes,
             liars: match scenario {
-                Scenario::Liars => chance::between(&mut rng, 1, (nodes - 1) / 3),
+                Scenario::Liars | Scenario::Floods => chance::between(&mut rng, 1, (nodes - 1) / 3),
                 _ => 0,
             },
             steps: Vec::new(),
@@ -190,6 +201,16 @@ impl Plan {
             Scenario::Clocks => plan.draw(&mut rng, CLOCKS, 200..8_000),
             Scenario::Checks => plan.draw(&mut rng, CHECKS, 500..10_000),
             Scenario::Links => plan.draw(&mut rng, LINKS, 200..8_000),
+            Scenario::Floods => plan.draw(&mut rng, FLOODS, 200..5_000),
+            Scenario::Unforced => plan.draw(&mut rng, UNFORCED, 200..5_000),
+            Scenario::Invited => {
+                plan.draw(&mut rng, INVITED, 1_000..8_000);
+                for node in 0..nodes {
+                    let at_ms = rng.u64(2_000..20_000);
+                    let is_standing = true;
+                    plan.insert(at_ms, Deed::ShowInvitation { node, is_standing });
+                }
+            }
             Scenario::TwoViews => {
                 plan.draw(&mut rng, TWO_VIEWS, 200..8_000);
                 let at_ms = rng.u64(20_000..FAULTS_MS / 2);
@@ -380,6 +401,23 @@ impl Plan {
                     .copied()
                     .unwrap_or(Lie::Garbage),
                 chance: rng.u64(..),
+            },
+            Kind::Flood => Deed::Lie {
+                node: chance::index(rng, self.liars.max(1)),
+                lie: Lie::FLOODS
+                    .get(chance::index(rng, Lie::FLOODS.len()))
+                    .copied()
+                    .unwrap_or(Lie::SideHeaders),
+                chance: rng.u64(..),
+            },
+            Kind::Invite => Deed::Invite {
+                uses_max: rng.u32(1..4),
+            },
+            Kind::Revoke => Deed::Revoke,
+            // Mostly those who joined later: the others have theirs.
+            Kind::ShowInvitation => Deed::ShowInvitation {
+                node: chance::index(rng, self.nodes + 4),
+                is_standing: false,
             },
             Kind::Tamper => Deed::Tamper {
                 node,

@@ -6,6 +6,7 @@
 
 mod effects;
 mod faults;
+mod invitations;
 mod links;
 mod miners;
 
@@ -30,7 +31,8 @@ use crate::adversary::Liar;
 use crate::digest::Digest;
 use crate::disk::Disk;
 use crate::met::Met;
-use crate::scenario::{Plan, Proof};
+use crate::scenario::{Plan, Proof, Scenario};
+use invitations::Invitations;
 
 /// Time between blocks that the simulated network aims at.
 pub(crate) const SPACING_MS: u64 = 10_000;
@@ -212,6 +214,7 @@ pub(crate) struct World {
     /// Somebody outside, who writes over REST.
     pub(crate) outsider: SecretKey,
     submissions: Vec<(u64, Observation)>,
+    pub(crate) invitations: Invitations,
     /// Receipts that nodes were asked for, by the number of the command.
     receipts: BTreeMap<u64, TransactionId>,
     queue: BinaryHeap<Reverse<Timed>>,
@@ -225,18 +228,21 @@ pub(crate) struct World {
 }
 
 /// The network that is simulated.
-fn network(consensus: Consensus) -> NetworkParameters {
+fn network(consensus: Consensus, scenario: Scenario) -> NetworkParameters {
     NetworkParameters {
         name: Text::truncated("simulated"),
         consensus,
-        admission: Admission::Open,
+        admission: match scenario {
+            Scenario::Invited => Admission::InviteOnly,
+            _ => Admission::Open,
+        },
         created_at_ms: START_MS,
         salt: [5; 16],
         relay: relay_secret().public_key(),
         block_reward: 50,
         transaction_work_bits: 0,
         state_bytes_per_account_max: 200,
-        forced_changes_allowed: true,
+        forced_changes_allowed: scenario != Scenario::Unforced,
     }
 }
 
@@ -282,7 +288,7 @@ impl World {
             }
         };
         let mut world = Self {
-            network: network(consensus),
+            network: network(consensus, plan.scenario),
             members: members.into_iter().rev().collect(),
             now_ms: START_MS,
             relays: Vec::new(),
@@ -291,6 +297,7 @@ impl World {
             met: Met::default(),
             outsider: SecretKey::from_seed(&outsider),
             submissions: Vec::new(),
+            invitations: Invitations::default(),
             receipts: BTreeMap::new(),
             queue: BinaryHeap::new(),
             severed: BTreeSet::new(),
@@ -301,6 +308,9 @@ impl World {
             is_traced,
         };
         world.add_relay(Disk::default());
+        if plan.scenario == Scenario::Invited {
+            world.invite(u32::MAX);
+        }
         world
     }
 

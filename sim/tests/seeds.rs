@@ -41,7 +41,7 @@ fn plans_that_failed_once_pass() {
 #[test]
 fn the_first_seeds_pass_and_meet_every_kind_of_trouble() {
     let mut met = Met::default();
-    for seed in 0..12 {
+    for seed in 0..Scenario::COUNT {
         let outcome = run(&Plan::of(seed), Watch::default());
         if let Some(violation) = outcome.violation {
             panic!("seed {seed}: {violation}");
@@ -71,6 +71,11 @@ fn the_first_seeds_pass_and_meet_every_kind_of_trouble() {
         "consistency checks",
         "receipts",
         "relay clocks set",
+        "floods of headers",
+        "branches without bodies",
+        "floods of future blocks",
+        "invitations shown",
+        "revoked invitations",
     ] {
         assert!(met.count(trouble) > 0, "no {trouble} in: {met}");
     }
@@ -111,7 +116,7 @@ fn a_failing_plan_is_shrunk_to_what_it_takes() {
 #[test]
 fn the_first_seeds_pass_with_proof_of_stake() {
     let mut met = Met::default();
-    for seed in 0..12 {
+    for seed in 0..Scenario::COUNT {
         let plan = Plan::of(seed).with(Proof::Stake);
         let outcome = run(&plan, Watch::default());
         if let Some(violation) = outcome.violation {

@@ -203,6 +203,12 @@ impl Finality {
                     );
                     return Err(("a forced change keeps the last decision", what));
                 }
+                if index > 0 && !self.network.forced_changes_allowed {
+                    return Err((
+                        "where forced changes are forbidden only the first roster is forced",
+                        format!("entry {index} forces {} members", new_roster.members.len()),
+                    ));
+                }
                 // It releases locks, of those who know of it.
                 self.locked.clear();
                 Logged {

@@ -35,6 +35,10 @@ pub(super) enum Kind {
     Lie,
     Tamper,
     Check,
+    Flood,
+    Invite,
+    Revoke,
+    ShowInvitation,
 }
 
 pub(super) const GENERAL: &Weights = &[
@@ -143,4 +147,43 @@ pub(super) const LINKS: &Weights = &[
     (8, Kind::Cut),
     (4, Kind::Slow),
     (3, Kind::RestartRelay),
+];
+
+pub(super) const FLOODS: &Weights = &[
+    (20, Kind::Put),
+    (20, Kind::Mine),
+    (25, Kind::Flood),
+    (4, Kind::Cut),
+    (3, Kind::Crash),
+    (6, Kind::Start),
+    (2, Kind::RestartRelay),
+];
+
+/// Nothing by which a disk loses what its key has voted: whoever does not know that any more waits
+/// for the next roster, and here none is forced.
+pub(super) const UNFORCED: &Weights = &[
+    (10, Kind::Put),
+    (20, Kind::Mine),
+    (12, Kind::Crash),
+    (22, Kind::Start),
+    (5, Kind::Slow),
+    (6, Kind::Cut),
+    (4, Kind::Leave),
+    (6, Kind::Freeze),
+    (2, Kind::Join),
+    (6, Kind::RestartRelay),
+];
+
+pub(super) const INVITED: &Weights = &[
+    (15, Kind::Put),
+    (15, Kind::Mine),
+    (6, Kind::Submit),
+    (6, Kind::Join),
+    (8, Kind::Invite),
+    (4, Kind::Revoke),
+    (20, Kind::ShowInvitation),
+    (4, Kind::Cut),
+    (4, Kind::Crash),
+    (8, Kind::Start),
+    (4, Kind::RestartRelay),
 ];

@@ -142,7 +142,8 @@ impl World {
             }
             relay::Effect::Report(report) => self.reported(relay, &report),
             relay::Effect::Admitted(id, admission) => self.admitted(id, &admission),
-            relay::Effect::Answer(..) | relay::Effect::Administered(..) => {}
+            relay::Effect::Administered(id, done) => self.administered(id, &done),
+            relay::Effect::Answer(..) => {}
         }
     }
 
