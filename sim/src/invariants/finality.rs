@@ -86,8 +86,12 @@ impl Finality {
     ) -> Result<(), Broken> {
         let known = self.finals.range((who, 0)..=(who, u64::MAX));
         let highest = known.last().map_or(0, |((_, height), _)| *height);
-        let first = highest.min(chain.final_height());
-        for height in first..=chain.final_height() {
+        let last = match who {
+            // What it has decided nobody hears of before the entry is durable.
+            Who::Relay(relay) => chain.final_height().min(self.logged_height(relay)),
+            Who::Node(_) => chain.final_height(),
+        };
+        for height in highest.min(last)..=last {
             let Some(hash) = chain.hash_at(height) else {
                 let what = format!("{who:?} has no block at its final height {height}");
                 return Err(("a final block is never left", what));
@@ -110,6 +114,12 @@ impl Finality {
             }
         }
         Ok(())
+    }
+
+    /// The last decision that is durable in a relay's log.
+    fn logged_height(&self, relay: usize) -> u64 {
+        let last = self.logs.get(&relay).and_then(|entries| entries.last());
+        last.map_or(0, |logged| logged.last.0)
     }
 
     /// Logs of an honest relay's nodes are prefixes of one another: of what became durable there.
