@@ -196,6 +196,10 @@ fn a_key_that_the_browser_cannot_use_is_named() -> Result<()> {
         let browser = world.open_browser().await?;
         let [tab] = world.open_members(&browser).await?;
         tab.choose("language", "pt-BR").await?;
+        tab.wait_for("Portuguese", |page| {
+            page.data("app", "lang") == Some("pt-BR")
+        })
+        .await?;
         tab.evaluate_async(SPOIL_KEY, vec![]).await?;
         tab.reload().await?;
         let page = tab
