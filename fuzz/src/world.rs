@@ -19,7 +19,7 @@ use shared::node::Node;
 use shared::node::interface::{self as node, MiningWork, Profile};
 use shared::relay::Relay;
 use shared::relay::interface as relay;
-use shared::store::{Query, Row, Rows, Table, Write};
+use shared::store::{MemoryStore, Rows};
 
 /// Time of the network's genesis, milliseconds since 1970 UTC.
 pub(crate) const CREATED_AT_MS: u64 = 1_700_000_000_000;
@@ -99,7 +99,7 @@ pub(crate) struct World {
     pub(crate) now_ms: u64,
     pub(crate) relay: Relay,
     pub(crate) relay_inbox: Vec<relay::Event>,
-    relay_store: Store,
+    relay_store: MemoryStore,
     relay_finals: Finals,
     pub(crate) nodes: Vec<Member>,
     connections: u64,
@@ -111,7 +111,7 @@ pub(crate) struct Member {
     pub(crate) inbox: Vec<node::Event>,
     pub(crate) connection: Option<relay::ConnectionId>,
     pub(crate) work: Option<MiningWork>,
-    store: Store,
+    store: MemoryStore,
     finals: Finals,
 }
 
@@ -124,7 +124,7 @@ impl World {
             now_ms,
             relay,
             relay_inbox: Vec::new(),
-            relay_store: Store::default(),
+            relay_store: MemoryStore::default(),
             relay_finals: Finals::default(),
             nodes: Vec::new(),
             connections: 0,
@@ -139,7 +139,7 @@ impl World {
                 inbox: Vec::new(),
                 connection: None,
                 work: None,
-                store: Store::default(),
+                store: MemoryStore::default(),
                 finals: Finals::default(),
             });
             world.node_effects(world.nodes.len() - 1, effects);
@@ -272,7 +272,7 @@ impl World {
                     None
                 }
                 node::Effect::Write(id, writes) => {
-                    member.store.write(writes);
+                    member.store.write(&writes);
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Clear(id) => {
@@ -328,7 +328,7 @@ impl World {
                     }
                 }
                 relay::Effect::Write(id, writes) => {
-                    self.relay_store.write(writes);
+                    self.relay_store.write(&writes);
                     self.enqueue_relay(relay::Event::Written(id));
                 }
                 relay::Effect::Load(id, query) => {
@@ -412,73 +412,6 @@ impl Finals {
         if let Some(hash) = chain.hash_at(height) {
             self.blocks.insert(height, hash);
         }
-    }
-}
-
-/// Rows in memory, durable at once.
-#[derive(Debug, Default)]
-struct Store(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
-
-impl Store {
-    fn write(&mut self, writes: Vec<Write>) {
-        for Write { table, key, value } in writes {
-            match value {
-                Some(value) => self.0.insert((table, key), value),
-                None => self.0.remove(&(table, key)),
-            };
-        }
-    }
-
-    fn clear(&mut self) {
-        self.0.retain(|(table, _), _| !table.belongs_to_replica());
-    }
-
-    fn read(&self, query: &Query) -> Vec<Row> {
-        match query {
-            Query::Keys { table, keys } => {
-                let found = keys.iter().filter_map(|key| {
-                    let value = self.0.get(&(*table, key.clone()))?.clone();
-                    let key = key.clone();
-                    Some(Row { key, value })
-                });
-                found.collect()
-            }
-            Query::Range {
-                table,
-                from,
-                to,
-                rows_max,
-                newest_first,
-            } => {
-                if from > to {
-                    return Vec::new();
-                }
-                let range = self.0.range((*table, from.clone())..(*table, to.clone()));
-                let rows = range.map(|((_, key), value)| Row {
-                    key: key.clone(),
-                    value: value.clone(),
-                });
-                let count = usize::try_from(*rows_max).unwrap_or(usize::MAX);
-                if *newest_first {
-                    rows.rev().take(count).collect()
-                } else {
-                    rows.take(count).collect()
-                }
-            }
-        }
-    }
-
-    fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        for table in Rows::TABLES {
-            let of_table = self.0.iter().filter(|((at, _), _)| *at == table);
-            let of_table = of_table.map(|((_, key), value)| Row {
-                key: key.clone(),
-                value: value.clone(),
-            });
-            rows.insert(table, of_table.collect());
-        }
-        rows
     }
 }
 

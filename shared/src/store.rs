@@ -6,6 +6,10 @@
 use crate::encoding::encode;
 use borsh::BorshSerialize;
 
+mod memory;
+
+pub use memory::MemoryStore;
+
 /// The tables. Keys are ordered as bytes; heights and indexes in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {

@@ -1,6 +1,6 @@
 //! A member: the pure node with a real socket, and rows in memory.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -10,7 +10,7 @@ use shared::node::Node;
 use shared::node::interface::{
     Answer, Command, Connection, Effect, Event, MiningWork, Profile, RequestId, View,
 };
-use shared::store::{Query, Row, Rows, Table, Write};
+use shared::store::MemoryStore;
 use shared::transaction::{Expect, Key, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -23,12 +23,8 @@ use crate::wire::{self, Socket};
 /// Speaks to a member's task.
 pub(crate) struct Member {
     requests: mpsc::Sender<Request>,
-    task: JoinHandle<Storage>,
+    task: JoinHandle<MemoryStore>,
 }
-
-/// What a member keeps when it is away.
-#[derive(Default)]
-pub(crate) struct Storage(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
 
 enum Request {
     Do(Command, oneshot::Sender<Answer>),
@@ -38,17 +34,17 @@ enum Request {
 impl Member {
     /// A member with nothing but a key.
     pub(crate) fn start(seed: u8, port: u16) -> Self {
-        Self::resume(seed, port, Storage::default())
+        Self::resume(seed, port, MemoryStore::default())
     }
 
     /// A member of another network than the default one.
     pub(crate) fn start_in(network: &str, seed: u8, port: u16) -> Self {
         let path = format!("/api/v1/networks/{network}/socket");
-        Self::spawn(Task::new(seed, port, path, Storage::default()))
+        Self::spawn(Task::new(seed, port, path, MemoryStore::default()))
     }
 
     /// A member that was here before.
-    pub(crate) fn resume(seed: u8, port: u16, storage: Storage) -> Self {
+    pub(crate) fn resume(seed: u8, port: u16, storage: MemoryStore) -> Self {
         Self::spawn(Task::new(seed, port, "/api/v1/socket".to_owned(), storage))
     }
 
@@ -113,7 +109,7 @@ impl Member {
     }
 
     /// Closes the socket without a word, as a closed tab does; what was stored remains.
-    pub(crate) async fn vanish(self) -> Storage {
+    pub(crate) async fn vanish(self) -> MemoryStore {
         drop(self.requests);
         self.task.await.unwrap()
     }
@@ -124,7 +120,7 @@ struct Task {
     secret: SecretKey,
     port: u16,
     path: String,
-    storage: Storage,
+    storage: MemoryStore,
     socket: Option<Socket>,
     effects: VecDeque<Effect>,
     answers: HashMap<RequestId, oneshot::Sender<Answer>>,
@@ -133,7 +129,7 @@ struct Task {
 }
 
 impl Task {
-    fn new(seed: u8, port: u16, path: String, storage: Storage) -> Self {
+    fn new(seed: u8, port: u16, path: String, storage: MemoryStore) -> Self {
         let secret = SecretKey::from_seed(&[seed; 32]);
         let rows = storage.rows();
         let profile = Profile {
@@ -156,7 +152,7 @@ impl Task {
         }
     }
 
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Storage {
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> MemoryStore {
         loop {
             while let Some(effect) = self.effects.pop_front() {
                 if let Some(event) = self.carry_out(effect).await {
@@ -222,7 +218,7 @@ impl Task {
                 None
             }
             Effect::Write(id, writes) => {
-                self.storage.write(writes);
+                self.storage.write(&writes);
                 Some(Event::Written(id))
             }
             Effect::Load(id, query) => Some(Event::Loaded(id, self.storage.read(&query))),
@@ -240,7 +236,7 @@ impl Task {
                 None
             }
             Effect::Clear(id) => {
-                self.storage = Storage::default();
+                self.storage = MemoryStore::default();
                 Some(Event::Written(id))
             }
             Effect::StopMining | Effect::ViewChanged => None,
@@ -276,61 +272,5 @@ fn mine(work: &MiningWork) -> Event {
     Event::NonceFound {
         work: work.work,
         nonce: header.nonce,
-    }
-}
-
-impl Storage {
-    fn write(&mut self, writes: Vec<Write>) {
-        for Write { table, key, value } in writes {
-            match value {
-                Some(value) => self.0.insert((table, key), value),
-                None => self.0.remove(&(table, key)),
-            };
-        }
-    }
-
-    fn read(&self, query: &Query) -> Vec<Row> {
-        match query {
-            Query::Keys { table, keys } => keys
-                .iter()
-                .filter_map(|key| {
-                    let value = self.0.get(&(*table, key.clone()))?.clone();
-                    let key = key.clone();
-                    Some(Row { key, value })
-                })
-                .collect(),
-            Query::Range {
-                table,
-                from,
-                to,
-                rows_max,
-                newest_first,
-            } => {
-                let range = self.0.range((*table, from.clone())..(*table, to.clone()));
-                let rows = range.map(row);
-                let count = usize::try_from(*rows_max).unwrap();
-                if *newest_first {
-                    rows.rev().take(count).collect()
-                } else {
-                    rows.take(count).collect()
-                }
-            }
-        }
-    }
-
-    fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        for table in Rows::TABLES {
-            let of_table = self.0.iter().filter(|((at, _), _)| *at == table);
-            rows.insert(table, of_table.map(row).collect());
-        }
-        rows
-    }
-}
-
-fn row(((_, key), value): (&(Table, Vec<u8>), &Vec<u8>)) -> Row {
-    Row {
-        key: key.clone(),
-        value: value.clone(),
     }
 }

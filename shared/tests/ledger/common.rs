@@ -1,6 +1,4 @@
-//! What the tests share: a network where mining is cheap, keys, transactions, chains, a store.
-
-use std::collections::BTreeMap;
+//! What the tests share: a network where mining is cheap, keys, transactions, chains.
 
 use proptest::prelude::ProptestConfig;
 use shared::block::{Block, Body, Header, Seal, SealedHeader};
@@ -11,7 +9,6 @@ use shared::hash::{BlockHash, NetworkId};
 use shared::keys::{PublicKey, SecretKey};
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
 use shared::state::State;
-use shared::store::{Query, Row, Rows, Table, Write};
 use shared::transaction::{Action, Expect, SignedTransaction, Transaction, Verified};
 
 /// When the test network was created.
@@ -221,69 +218,6 @@ pub(crate) fn advance(chain: &mut Chain) -> Changes {
 /// A state of the same entries as a chain's, whose root may be asked for.
 pub(crate) fn state_of(chain: &Chain) -> State {
     State::from_entries(chain.state().entries().cloned())
-}
-
-/// Rows in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Store(pub(crate) BTreeMap<(Table, Vec<u8>), Vec<u8>>);
-
-impl Store {
-    pub(crate) fn write(&mut self, writes: &[Write]) {
-        for write in writes {
-            let key = (write.table, write.key.clone());
-            match &write.value {
-                Some(value) => self.0.insert(key, value.clone()),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-
-    pub(crate) fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        for table in Rows::TABLES {
-            rows.insert(table, self.table(table));
-        }
-        rows
-    }
-
-    pub(crate) fn read(&self, query: &Query) -> Vec<Row> {
-        match query {
-            Query::Keys { table, keys } => {
-                let row = |key: &Vec<u8>| {
-                    let value = self.0.get(&(*table, key.clone()))?.clone();
-                    let key = key.clone();
-                    Some(Row { key, value })
-                };
-                keys.iter().filter_map(row).collect()
-            }
-            Query::Range {
-                table,
-                from,
-                to,
-                rows_max,
-                newest_first,
-            } => {
-                let mut rows = self.table(*table);
-                rows.retain(|row| row.key >= *from && row.key < *to);
-                if *newest_first {
-                    rows.reverse();
-                }
-                rows.truncate(*rows_max as usize);
-                rows
-            }
-        }
-    }
-
-    pub(crate) fn table(&self, table: Table) -> Vec<Row> {
-        self.0
-            .iter()
-            .filter(|((at, _), _)| *at == table)
-            .map(|((_, key), value)| Row {
-                key: key.clone(),
-                value: value.clone(),
-            })
-            .collect()
-    }
 }
 
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {

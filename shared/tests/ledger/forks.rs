@@ -13,9 +13,10 @@ use shared::difficulty::{self, Parent, Schedule};
 use shared::finality::voter::BlockStanding;
 use shared::hash::Hash;
 use shared::network::Consensus;
+use shared::store::MemoryStore;
 
 use crate::common::{
-    Builder, CREATED_AT_MS, LATE_MS, Store, advance, block, cases, deliver, hash_of, network,
+    Builder, CREATED_AT_MS, LATE_MS, advance, block, cases, deliver, hash_of, network,
     public, put, seal, state_of,
 };
 
@@ -129,9 +130,9 @@ enum Arrival {
 }
 
 /// The chain after all has arrived, and the rows that it had written.
-fn follow(tree: &[Grown], arrivals: &[Arrival], is_eager: bool) -> (Chain, Store) {
+fn follow(tree: &[Grown], arrivals: &[Arrival], is_eager: bool) -> (Chain, MemoryStore) {
     let mut chain = Chain::new(network());
-    let mut store = Store::default();
+    let mut store = MemoryStore::default();
     let mut waiting: VecDeque<_> = arrivals.iter().copied().collect();
     let mut refused_in_a_row = 0;
     while let Some(arrival) = waiting.pop_front() {
@@ -180,9 +181,9 @@ fn checkpoint(block: &Block) -> Checkpoint {
 }
 
 /// A chain that got only the blocks of the expected best branch, and the decision.
-fn straight(path: &[Block], decided: Option<Checkpoint>) -> (Chain, Store) {
+fn straight(path: &[Block], decided: Option<Checkpoint>) -> (Chain, MemoryStore) {
     let mut chain = Chain::new(network());
-    let mut store = Store::default();
+    let mut store = MemoryStore::default();
     for block in path {
         store.write(&deliver(&mut chain, block).writes);
     }
@@ -301,7 +302,7 @@ fn a_header_alone_moves_nothing() {
 fn bodies_that_are_kept_back_hold_up_no_other_branch() {
     let (short, long) = two_branches();
     let mut chain = Chain::new(network());
-    let mut store = Store::default();
+    let mut store = MemoryStore::default();
     for rival in &long.blocks {
         chain.insert_header(&rival.sealed, LATE_MS).unwrap();
     }

@@ -109,7 +109,7 @@ fn check(recorder: &Recorder, acknowledged: &[SignedTransaction], blocks: &[Bloc
         let held = states.iter().filter(|&&held| held).count();
         assert_eq!(held, 1, "mined, pending, superseded, expired: {states:?}");
     }
-    let stored = recorder.store.table(Table::Pending).len();
+    let stored = recorder.store.table(Table::Pending).count();
     assert_eq!(stored, pool.len(), "the store has what memory has");
 }
 

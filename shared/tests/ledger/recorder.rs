@@ -10,10 +10,10 @@ use shared::network::NetworkParameters;
 use shared::node::interface::{Answer, Command, CommandError};
 use shared::receipt::{NoReceipt, Receipt};
 use shared::replica::{Lookups, NextStep, Replica, Surroundings};
-use shared::store::{Rows, Table, Write, number_key};
+use shared::store::{MemoryStore, Rows, Table, Write, number_key};
 use shared::transaction::SignedTransaction;
 
-use crate::common::{LATE_MS, SPACING_MS, Store, network, public, seal, secret};
+use crate::common::{LATE_MS, SPACING_MS, network, public, seal, secret};
 
 /// The seed of the relay's key in [`network`].
 const RELAY: u8 = 200;
@@ -21,7 +21,7 @@ const RELAY: u8 = 200;
 pub(crate) struct Recorder {
     pub(crate) replica: Replica,
     pub(crate) log: DecisionLog,
-    pub(crate) store: Store,
+    pub(crate) store: MemoryStore,
 }
 
 impl Recorder {
@@ -33,7 +33,7 @@ impl Recorder {
         Self {
             log: DecisionLog::new(&network),
             replica: Replica::restore(network, &Rows::default(), None).unwrap(),
-            store: Store::default(),
+            store: MemoryStore::default(),
         }
     }
 

@@ -8,14 +8,14 @@ use shared::chain::{Chain, Checkpoint, RestoreError};
 use shared::encoding::{decode, encode};
 use shared::hash::BlockHash;
 use shared::state::Entry;
-use shared::store::{Table, key_number, number_key};
+use shared::store::{MemoryStore, Table, key_number, number_key};
 
-use crate::common::{Builder, LATE_MS, Store, advance, hash_of, network, public, put, state_of};
+use crate::common::{Builder, LATE_MS, advance, hash_of, network, public, put, state_of};
 
 /// Five blocks after a reorganisation, the first two of them decided, and the rows of it all.
 struct Stored {
     chain: Chain,
-    store: Store,
+    store: MemoryStore,
     decided: Checkpoint,
     /// A heavier branch that leaves the chain after its third block.
     rivals: Builder,
@@ -34,7 +34,7 @@ impl Stored {
             rivals.mine(2, &[]);
         }
         let mut chain = Chain::new(network());
-        let mut store = Store::default();
+        let mut store = MemoryStore::default();
         for block in first.blocks.iter().chain(&best.blocks) {
             chain.insert_header(&block.sealed, LATE_MS).unwrap();
             let body = block.body.clone();
@@ -93,7 +93,7 @@ fn a_chain_comes_back_from_its_rows() {
 
 #[test]
 fn an_empty_store_is_the_genesis() {
-    let chain = Chain::restore(network(), &Store::default().rows(), None).unwrap();
+    let chain = Chain::restore(network(), &MemoryStore::default().rows(), None).unwrap();
     assert_eq!(chain.tip(), Chain::new(network()).tip());
 }
 
@@ -103,14 +103,13 @@ fn only_what_is_not_final_has_a_way_back_in_the_store() {
     let heights: Vec<_> = stored
         .store
         .table(Table::Undo)
-        .iter()
         .filter_map(|row| key_number(&row.key))
         .collect();
     assert_eq!(heights, [3, 4, 5]);
-    assert_eq!(stored.store.table(Table::Headers).len(), 5);
-    assert_eq!(stored.store.table(Table::Bodies).len(), 5);
-    assert_eq!(stored.store.table(Table::Transactions).len(), 5);
-    assert_eq!(stored.store.table(Table::KeyHistory).len(), 5);
+    assert_eq!(stored.store.table(Table::Headers).count(), 5);
+    assert_eq!(stored.store.table(Table::Bodies).count(), 5);
+    assert_eq!(stored.store.table(Table::Transactions).count(), 5);
+    assert_eq!(stored.store.table(Table::KeyHistory).count(), 5);
 }
 
 #[test]

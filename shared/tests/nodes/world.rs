@@ -13,73 +13,7 @@ use shared::node::Node;
 use shared::node::interface::{self as node, Answer, Command, MiningWork, Profile, View};
 use shared::relay::Relay;
 use shared::relay::interface as relay;
-use shared::store::{Query, Row, Rows, Table, Write};
-
-/// Rows in memory, as every adapter keeps them somewhere.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MemoryStore(pub(crate) BTreeMap<(Table, Vec<u8>), Vec<u8>>);
-
-impl MemoryStore {
-    fn write(&mut self, writes: Vec<Write>) {
-        for Write { table, key, value } in writes {
-            match value {
-                Some(value) => self.0.insert((table, key), value),
-                None => self.0.remove(&(table, key)),
-            };
-        }
-    }
-
-    fn read(&self, query: &Query) -> Vec<Row> {
-        match query {
-            Query::Keys { table, keys } => keys
-                .iter()
-                .filter_map(|key| {
-                    let value = self.0.get(&(*table, key.clone()))?.clone();
-                    Some(Row {
-                        key: key.clone(),
-                        value,
-                    })
-                })
-                .collect(),
-            Query::Range {
-                table,
-                from,
-                to,
-                rows_max,
-                newest_first,
-            } => {
-                let range = self.0.range((*table, from.clone())..(*table, to.clone()));
-                let rows = range.map(|((_, key), value)| Row {
-                    key: key.clone(),
-                    value: value.clone(),
-                });
-                let count = *rows_max as usize;
-                if *newest_first {
-                    rows.rev().take(count).collect()
-                } else {
-                    rows.take(count).collect()
-                }
-            }
-        }
-    }
-
-    pub(crate) fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        for table in Rows::TABLES {
-            let all = self
-                .0
-                .iter()
-                .filter(|((at, _), _)| *at == table)
-                .map(|((_, key), value)| Row {
-                    key: key.clone(),
-                    value: value.clone(),
-                })
-                .collect();
-            rows.insert(table, all);
-        }
-        rows
-    }
-}
+use shared::store::{MemoryStore, Rows};
 
 pub(crate) struct TestNode {
     pub(crate) node: Node,
@@ -461,13 +395,11 @@ impl World {
                     None
                 }
                 node::Effect::Write(id, writes) => {
-                    node.store.write(writes);
+                    node.store.write(&writes);
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Clear(id) => {
-                    node.store
-                        .0
-                        .retain(|(table, _), _| !table.belongs_to_replica());
+                    node.store.clear();
                     Some(node::Event::Written(id))
                 }
                 node::Effect::Load(id, query) => {
@@ -524,7 +456,7 @@ impl World {
                     self.queue.push_back(Event::ToRelay(event));
                 }
                 relay::Effect::Write(id, writes) => {
-                    self.relay_store.write(writes);
+                    self.relay_store.write(&writes);
                     self.queue
                         .push_back(Event::ToRelay(relay::Event::Written(id)));
                 }

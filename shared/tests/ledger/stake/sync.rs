@@ -6,9 +6,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use shared::block::{Block, Body};
 use shared::chain::{BlockError, Chain, Checkpoint, HeaderError};
 use shared::stake::StakeError;
+use shared::store::MemoryStore;
 
 use super::{EPOCH_SLOTS, Producers, sealed_by, stake_network, start_ms, transfer};
-use crate::common::{LATE_MS, Store, advance, deliver, hash_of, public, state_of};
+use crate::common::{LATE_MS, advance, deliver, hash_of, public, state_of};
 
 /// Six epochs in which stake moves.
 fn long() -> Producers {
@@ -171,7 +172,7 @@ fn stake_is_frozen_anew_on_each_branch() {
 fn a_chain_comes_back_from_its_rows_and_judges_as_before() {
     let mut before = Producers::new();
     let mut chain = Chain::new(stake_network());
-    let mut store = Store::default();
+    let mut store = MemoryStore::default();
     let mut rival = None;
     before.produce(&[1, 2, 3], &[transfer(1, 0, 9, 300)]);
     for _ in 0..40 {
@@ -209,7 +210,7 @@ fn a_chain_comes_back_from_its_rows_and_judges_as_before() {
 
 #[test]
 fn an_empty_store_is_the_genesis() {
-    let restored = Chain::restore(stake_network(), &Store::default().rows(), None).unwrap();
+    let restored = Chain::restore(stake_network(), &MemoryStore::default().rows(), None).unwrap();
     assert_eq!(restored.tip(), Chain::new(stake_network()).tip());
     assert_eq!(restored.holders_in(1), Producers::new().chain.holders_in(1));
     let genesis = stake_network().genesis();
