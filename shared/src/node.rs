@@ -35,8 +35,6 @@ mod serving;
 mod session;
 mod view;
 
-pub(crate) use view::chain_view;
-
 use check::Checks;
 use interface::{Answer, Effect, Event, Profile, RequestId};
 use ledger::Sync;

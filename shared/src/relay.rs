@@ -17,6 +17,7 @@ use crate::network::NetworkParameters;
 use crate::rejection::{ErrorBudget, RejectionCounts, RejectionKind};
 use crate::replica::{Lookups, Replica};
 use crate::store::{Query, Row, Rows, Table, Write};
+use crate::view::ChainView;
 
 mod held;
 pub mod interface;
@@ -316,7 +317,7 @@ impl Relay {
         RelayView {
             members: self.members().cloned().collect(),
             leader: self.leader,
-            chain: crate::node::chain_view(&self.replica, &self.log, &self.secret.public_key()),
+            chain: ChainView::of(&self.replica, &self.log, &self.secret.public_key()),
             pending: self.replica.mempool().len(),
             connections: self.connections.len(),
             convicted: self.evidence.convictions().to_vec(),

@@ -10,6 +10,9 @@ mod memory;
 
 pub use memory::MemoryStore;
 
+/// Pairs what a pure core asks for with the event that reports on it.
+pub type RequestId = u64;
+
 /// The tables. Keys are ordered as bytes; heights and indexes in keys are big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {

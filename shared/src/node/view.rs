@@ -1,12 +1,10 @@
 //! What a page shows of a node, what other members see of it, and when it has to be woken.
 
 use super::Node;
-use super::interface::{Abstention, ChainView, Effect, MiningView, NetworkView, View};
+use super::interface::Effect;
 use crate::chain::Chain;
-use crate::finality::log::DecisionLog;
-use crate::keys::PublicKey;
 use crate::message::NodeStatus;
-use crate::replica::Replica;
+use crate::view::{Abstention, ChainView, MiningView, NetworkView, View};
 
 impl Node {
     /// What a page shows.
@@ -22,7 +20,7 @@ impl Node {
             leader: self.leader,
             members: self.members.values().cloned().collect(),
             chain: ledger
-                .map(|ledger| chain_view(&ledger.replica, &ledger.log, &self.key))
+                .map(|ledger| ChainView::of(&ledger.replica, &ledger.log, &self.key))
                 .unwrap_or_default(),
             pending: ledger.map_or(0, |ledger| count(ledger.replica.mempool().len())),
             unacknowledged: ledger.map_or(0, |ledger| {
@@ -153,28 +151,6 @@ fn network_view(chain: &Chain) -> NetworkView {
         name: network.name.to_string(),
         spacing_ms: network.spacing_ms(),
         block_reward: network.block_reward,
-    }
-}
-
-/// What a page shows of a replica with its log.
-pub(crate) fn chain_view(replica: &Replica, log: &DecisionLog, key: &PublicKey) -> ChainView {
-    let chain = replica.chain();
-    let tip = chain.tip();
-    let last = log.last();
-    ChainView {
-        height: tip.height,
-        tip: tip.hash,
-        tip_timestamp_ms: chain
-            .header(tip.height)
-            .map_or(0, |sealed| sealed.header.timestamp_ms),
-        best_header_height: chain.best_header().height,
-        final_height: chain.final_height(),
-        final_by: (last.instance > 0).then_some((last.signers, last.members)),
-        forced_changes: log.forced_changes(),
-        log_length: log.length(),
-        log_head: log.head(),
-        reorganisations: chain.reorganisations(),
-        balance: chain.state().account(key).balance,
     }
 }
 

@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+pub use crate::store::RequestId;
+
+use crate::command::{Answer, Command};
 use crate::encoding::Text;
 use crate::finality::evidence::{Conviction, EvidenceKind};
 use crate::hash::Hash;
 use crate::keys::PublicKey;
 use crate::limits::{INVITATION_LABEL_BYTES_MAX, INVITATIONS_MAX};
 use crate::message::{Admission, ErrorCode, Leader, Member, MemberId};
-use crate::node::interface::{Answer, ChainView, Command};
 use crate::rejection::{Rejection, RejectionCounts};
 use crate::store::{Query, Row, Write};
 use crate::transaction::SignedTransaction;
+use crate::view::ChainView;
 
 /// Names a connection for as long as the process runs.
 pub type ConnectionId = u64;
-
-/// Pairs an effect with the event that reports on it.
-pub type RequestId = u64;
 
 /// Something that happened.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::interface::{Effect, RequestId};
 use super::{Loading, Relay};
-use crate::node::interface::{Answer, Command, CommandError};
+use crate::command::{Answer, Command, CommandError};
 use crate::replica::{NextStep, Surroundings};
 use crate::store::Row;
 

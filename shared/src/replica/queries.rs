@@ -8,16 +8,16 @@ use super::Replica;
 use crate::block::Body;
 use crate::chain::{Chain, index_of};
 use crate::chain_file::{Export, ExportStep};
+use crate::command::{
+    Answer, BlockDetail, BlockSummary, Command, CommandError, HistoryItem, Lookup,
+    PendingTransaction,
+};
 use crate::encoding::decode;
 use crate::keys::PublicKey;
 use crate::message::MemberId;
-use crate::node::interface::{
-    Answer, BlockDetail, BlockSummary, Command, CommandError, HistoryItem, Lookup,
-    PendingTransaction, RequestId,
-};
 use crate::receipt;
 use crate::state::{Path, key_path};
-use crate::store::{Place, Query, Row, Table, key_number, number_key};
+use crate::store::{Place, Query, RequestId, Row, Table, key_number, number_key};
 use crate::transaction::{Action, Key};
 
 /// Blocks in one answer.

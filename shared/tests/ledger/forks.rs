@@ -16,8 +16,8 @@ use shared::network::Consensus;
 use shared::store::MemoryStore;
 
 use crate::common::{
-    Builder, CREATED_AT_MS, LATE_MS, advance, block, cases, deliver, hash_of, network,
-    public, put, seal, state_of,
+    Builder, CREATED_AT_MS, LATE_MS, advance, block, cases, deliver, hash_of, network, public, put,
+    seal, state_of,
 };
 
 /// How to make one block of a tree.
