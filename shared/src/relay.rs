@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::chain::{Checkpoint, RestoreError};
 use crate::clock::SteadyClock;
 use crate::finality::evidence::EvidenceBook;
-use crate::finality::log::DecisionLog;
+use crate::finality::log::{DecisionLog, LogSummary};
 use crate::finality::policy::FinalityPolicy;
 use crate::finality::{LogEntry, Proposal};
 use crate::keys::{PublicKey, SecretKey};
@@ -59,6 +59,8 @@ pub struct Relay {
     secret: SecretKey,
     replica: Replica,
     log: DecisionLog,
+    /// What of the log is on disk. No more is shown: a crash could take it back.
+    logged: LogSummary,
     recovery: Recovery,
     evidence: EvidenceBook,
     /// The last proposal that was passed on.
@@ -134,6 +136,8 @@ enum Followup {
     Lead(Leader),
     Admitted(RequestId, crate::message::Admission),
     Administered(RequestId),
+    /// So much of the log is on disk.
+    Logged(LogSummary),
 }
 
 /// What requested rows are for.
@@ -192,6 +196,7 @@ impl Relay {
         let mut relay = Self {
             secret,
             replica: Replica::restore(network, rows, decided)?,
+            logged: log.summary(),
             log,
             recovery,
             evidence,
@@ -311,13 +316,22 @@ impl Relay {
         self.invitations.iter()
     }
 
+    /// Height of the last block that a log entry on disk makes final.
+    #[must_use]
+    pub fn final_height(&self) -> u64 {
+        self.replica
+            .chain()
+            .final_height()
+            .min(self.logged.last.height)
+    }
+
     /// What REST and metrics show.
     #[must_use]
     pub fn view(&self) -> RelayView {
         RelayView {
             members: self.members().cloned().collect(),
             leader: self.leader,
-            chain: ChainView::of(&self.replica, &self.log, &self.secret.public_key()),
+            chain: ChainView::of(&self.replica, &self.logged, &self.secret.public_key()),
             pending: self.replica.mempool().len(),
             connections: self.connections.len(),
             convicted: self.evidence.convictions().to_vec(),
@@ -379,6 +393,7 @@ impl Relay {
                 Followup::Admitted(request, admission) => {
                     self.effects.push(Effect::Admitted(request, admission));
                 }
+                Followup::Logged(summary) => self.logged = summary,
                 Followup::Administered(request) => {
                     self.effects.push(Effect::Administered(request, Ok(())));
                 }

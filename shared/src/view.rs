@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::finality::evidence::Conviction;
-use crate::finality::log::DecisionLog;
+use crate::finality::log::LogSummary;
 use crate::hash::{BlockHash, Hash, NetworkId};
 use crate::keys::PublicKey;
 use crate::message::{CheckReport, ErrorMessage, Leader, Member, MemberId};
@@ -119,10 +119,10 @@ pub struct ChainView {
 impl ChainView {
     /// That of a replica, as far as its log has come, and of the balance of a key.
     #[must_use]
-    pub fn of(replica: &Replica, log: &DecisionLog, key: &PublicKey) -> Self {
+    pub fn of(replica: &Replica, log: &LogSummary, key: &PublicKey) -> Self {
         let chain = replica.chain();
         let tip = chain.tip();
-        let last = log.last();
+        let last = log.last;
         Self {
             height: tip.height,
             tip: tip.hash,
@@ -130,11 +130,11 @@ impl ChainView {
                 .header(tip.height)
                 .map_or(0, |sealed| sealed.header.timestamp_ms),
             best_header_height: chain.best_header().height,
-            final_height: chain.final_height(),
+            final_height: chain.final_height().min(last.height),
             final_by: (last.instance > 0).then_some((last.signers, last.members)),
-            forced_changes: log.forced_changes(),
-            log_length: log.length(),
-            log_head: log.head(),
+            forced_changes: log.forced_changes,
+            log_length: log.length,
+            log_head: log.head,
             reorganisations: chain.reorganisations(),
             balance: chain.state().account(key).balance,
         }

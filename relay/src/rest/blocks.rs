@@ -162,9 +162,8 @@ pub(crate) async fn one(
 ) -> Result<Versioned<Json<BlockDetailJson>>, Problem> {
     let version = |hash: BlockHash, is_final: bool| Version::of((hash, is_final));
     let present = network.look(move |core| {
-        let chain = core.replica().chain();
-        let hash = chain.hash_at(height)?;
-        Some(version(hash, height <= chain.final_height()))
+        let hash = core.replica().chain().hash_at(height)?;
+        Some(version(hash, height <= core.final_height()))
     });
     if let Some(version) = present.await?.filter(|version| known.has(version)) {
         return Ok(Versioned::Unchanged(version));

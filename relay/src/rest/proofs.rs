@@ -128,7 +128,7 @@ pub(crate) async fn history(
 ) -> Result<Json<HistoryProofJson>, Problem> {
     let proof = network.look(move |core| {
         let chain = core.replica().chain();
-        let to = to.unwrap_or_else(|| chain.final_height());
+        let to = to.unwrap_or_else(|| core.final_height());
         if from > to {
             let detail = format!("`from` is {from}, above `to`, which is {to}: exchange them");
             return Err(Problem::new(Kind::BadParameter, detail));

@@ -48,6 +48,19 @@ pub struct LastDecision {
     pub members: u32,
 }
 
+/// How far a log has come: what is shown of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSummary {
+    /// Number of entries.
+    pub length: u64,
+    /// Hash of the last record, zero where there is none: the log's fingerprint.
+    pub head: Hash,
+    /// The last decision.
+    pub last: LastDecision,
+    /// How often the relay replaced a roster after the first.
+    pub forced_changes: u64,
+}
+
 /// What an entry has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -278,6 +291,17 @@ impl DecisionLog {
         };
         self.check_event(&event)?;
         Ok(self.record(event, now_ms))
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn summary(&self) -> LogSummary {
+        LogSummary {
+            length: self.length,
+            head: self.head,
+            last: self.last,
+            forced_changes: self.forced_changes,
+        }
     }
 
     /// Number of entries; the index of the next.

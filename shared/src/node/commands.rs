@@ -77,7 +77,7 @@ impl Node {
         let step = self.ledger.as_mut().and_then(|ledger| {
             let around = Surroundings {
                 damaged: &ledger.damaged,
-                log_length: ledger.log.length(),
+                log: ledger.log.summary(),
                 member_of: &|key| members.get(key).copied(),
             };
             ledger
@@ -103,7 +103,7 @@ impl Node {
         };
         let around = Surroundings {
             damaged: &ledger.damaged,
-            log_length: ledger.log.length(),
+            log: ledger.log.summary(),
             member_of: &|key| members.get(key).copied(),
         };
         let step = ledger

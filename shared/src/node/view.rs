@@ -20,7 +20,7 @@ impl Node {
             leader: self.leader,
             members: self.members.values().cloned().collect(),
             chain: ledger
-                .map(|ledger| ChainView::of(&ledger.replica, &ledger.log, &self.key))
+                .map(|ledger| ChainView::of(&ledger.replica, &ledger.log.summary(), &self.key))
                 .unwrap_or_default(),
             pending: ledger.map_or(0, |ledger| count(ledger.replica.mempool().len())),
             unacknowledged: ledger.map_or(0, |ledger| {

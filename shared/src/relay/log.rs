@@ -411,7 +411,10 @@ impl Relay {
         let frame = Message::Log(List::truncated([entry])).to_frame();
         self.write(
             vec![row],
-            vec![Followup::FanOut(None, frame.into(), Urgency::Now)],
+            vec![
+                Followup::Logged(self.log.summary()),
+                Followup::FanOut(None, frame.into(), Urgency::Now),
+            ],
         );
         self.advance(now_ms, None, &[]);
         self.judge_finality(now_ms);

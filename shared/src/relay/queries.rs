@@ -12,7 +12,7 @@ impl Relay {
         let numbers = self.numbers();
         let around = Surroundings {
             damaged: &[],
-            log_length: self.log.length(),
+            log: self.logged,
             member_of: &|key| numbers.get(key).copied(),
         };
         let step = self
@@ -30,7 +30,7 @@ impl Relay {
         let numbers = self.numbers();
         let around = Surroundings {
             damaged: &[],
-            log_length: self.log.length(),
+            log: self.logged,
             member_of: &|key| numbers.get(key).copied(),
         };
         let step = self

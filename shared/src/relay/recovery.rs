@@ -247,7 +247,10 @@ impl Relay {
             let frame = Message::Log(List::truncated(entries)).to_frame();
             self.write(
                 rows,
-                vec![Followup::FanOut(None, frame.into(), Urgency::Soon)],
+                vec![
+                    Followup::Logged(self.log.summary()),
+                    Followup::FanOut(None, frame.into(), Urgency::Soon),
+                ],
             );
             self.advance(now_ms, None, &[]);
         }

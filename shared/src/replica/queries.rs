@@ -13,6 +13,7 @@ use crate::command::{
     PendingTransaction,
 };
 use crate::encoding::decode;
+use crate::finality::log::LogSummary;
 use crate::keys::PublicKey;
 use crate::message::MemberId;
 use crate::receipt;
@@ -57,8 +58,8 @@ pub enum NextStep {
 pub struct Surroundings<'a> {
     /// Heights whose stored bytes are known to be damaged.
     pub damaged: &'a [u64],
-    /// Entries of the decision log.
-    pub log_length: u64,
+    /// The decision log, as far as it may be shown.
+    pub log: LogSummary,
     /// The numbers of members that are present.
     pub member_of: &'a dyn Fn(&PublicKey) -> Option<MemberId>,
 }
@@ -119,7 +120,7 @@ impl Lookups {
             }
             Command::Export { begin } => {
                 if *begin {
-                    self.export = Some(Export::new(chain, around.log_length));
+                    self.export = Some(Export::new(chain, around.log.length));
                 }
                 return Some(self.export_on(id, load, chain, None));
             }
@@ -177,7 +178,7 @@ impl Lookups {
                 return Some(self.export_on(id, next_load, replica.chain(), Some(rows)));
             }
             Stage::Receipt(mut maker) => {
-                match maker.loaded(rows, replica.chain(), around.log_length) {
+                match maker.loaded(rows, replica.chain(), around.log.length) {
                     Ok(receipt::Step::Load(query)) => {
                         let stage = Stage::Receipt(maker);
                         self.waiting.insert(next_load, (id, stage));
@@ -253,7 +254,7 @@ fn summary(
         header: chain.header(height)?.header.clone(),
         hash: chain.hash_at(height)?,
         transactions,
-        is_final: height <= chain.final_height(),
+        is_final: height <= chain.final_height().min(around.log.last.height),
         is_damaged: around.damaged.contains(&height),
     })
 }

@@ -120,7 +120,7 @@ impl Recorder {
         let damaged = Vec::new();
         let around = Surroundings {
             damaged: &damaged,
-            log_length: self.log.length(),
+            log: self.log.summary(),
             member_of: &|_| None,
         };
         let mut step = lookups.ask(0, command, &self.replica, &around, 0).unwrap();

@@ -13,7 +13,7 @@ use shared::node::Node;
 use shared::node::interface::{self as node, Answer, Command, MiningWork, Profile, View};
 use shared::relay::Relay;
 use shared::relay::interface as relay;
-use shared::store::{MemoryStore, Rows};
+use shared::store::{MemoryStore, Rows, Table};
 
 pub(crate) struct TestNode {
     pub(crate) node: Node,
@@ -456,6 +456,9 @@ impl World {
                     self.queue.push_back(Event::ToRelay(event));
                 }
                 relay::Effect::Write(id, writes) => {
+                    let durable = self.relay_store.table(Table::Log).count();
+                    let shown = self.relay.view().chain.log_length;
+                    assert!(shown <= durable as u64, "shown before it is durable");
                     self.relay_store.write(&writes);
                     self.queue
                         .push_back(Event::ToRelay(relay::Event::Written(id)));
