@@ -430,7 +430,7 @@ impl Chain {
 /// The hash of a block as a leaf of the history tree.
 #[must_use]
 pub fn history_leaf(hash: &BlockHash) -> Hash {
-    merkle::leaf_hash(&Tag::HISTORY.statement(hash))
+    merkle::leaf_hash_of(&[Tag::HISTORY.bytes(), &hash.0])
 }
 
 pub(crate) fn index_of(height: u64) -> usize {

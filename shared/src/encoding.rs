@@ -10,10 +10,15 @@ use borsh::{BorshDeserialize, BorshSerialize};
 #[must_use]
 pub fn encode<T: BorshSerialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // Writing into memory cannot fail, and no type of ours refuses to be written.
-    let written = value.serialize(&mut bytes);
-    debug_assert!(written.is_ok());
+    append(&mut bytes, value);
     bytes
+}
+
+/// Adds the canonical bytes of a value.
+pub(crate) fn append<T: BorshSerialize>(bytes: &mut Vec<u8>, value: &T) {
+    // Writing into memory cannot fail, and no type of ours refuses to be written.
+    let written = value.serialize(bytes);
+    debug_assert!(written.is_ok());
 }
 
 /// Bytes that do not decode to the expected type.

@@ -86,14 +86,16 @@ impl Tag {
     /// SHA-256 over the tag and the value's canonical encoding.
     #[must_use]
     pub fn hash_encoded<T: BorshSerialize>(self, value: &T) -> Hash {
-        Hash(self.digest(&[&crate::encoding::encode(value)]))
+        Hash(sha256([&self.statement(value).as_slice()].into_iter()))
     }
 
     /// The tag followed by the value's canonical encoding: what is signed.
     #[must_use]
     pub fn statement<T: BorshSerialize>(self, value: &T) -> Vec<u8> {
-        let mut statement = self.0.to_vec();
-        statement.extend_from_slice(&crate::encoding::encode(value));
+        // Most have room in it: to grow costs as much as to write.
+        let mut statement = Vec::with_capacity(STATEMENT_BYTES_USUAL);
+        statement.extend_from_slice(self.0);
+        crate::encoding::append(&mut statement, value);
         statement
     }
 
@@ -103,14 +105,19 @@ impl Tag {
     }
 
     fn digest(self, parts: &[&[u8]]) -> [u8; 32] {
-        let all = || iter::once(&self.0).chain(parts);
-        short_digest(all()).unwrap_or_else(|| {
-            let hasher = all().fold(Sha256::new(), Digest::chain_update);
-            hasher.finalize().into()
-        })
+        sha256(iter::once(&self.0).chain(parts))
     }
 }
 
+/// SHA-256 over the parts, in order.
+pub(crate) fn sha256<'a>(parts: impl Iterator<Item = &'a &'a [u8]> + Clone) -> [u8; 32] {
+    short_digest(parts.clone()).unwrap_or_else(|| {
+        let hasher = parts.fold(Sha256::new(), Digest::chain_update);
+        hasher.finalize().into()
+    })
+}
+
+const STATEMENT_BYTES_USUAL: usize = 512;
 const BLOCK_BYTES: usize = 64;
 /// Behind the content come a single one bit and its length in bits, a u64.
 const PADDING_BYTES_MIN: usize = 1 + 8;

@@ -1,33 +1,31 @@
 //! Merkle trees, roots, inclusion and consistency proofs of RFC 6962 (section 2.1), verified by
 //! the algorithms of RFC 9162 (sections 2.1.3.2 and 2.1.4.2).
 
-use sha2::{Digest, Sha256};
-
-use crate::hash::Hash;
+use crate::hash::{Hash, sha256};
 
 /// The hash of a leaf's content.
 #[must_use]
 pub fn leaf_hash(content: &[u8]) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update([0]);
-    hasher.update(content);
-    Hash(hasher.finalize().into())
+    leaf_hash_of(&[content])
+}
+
+/// The same of a content in parts.
+pub(crate) fn leaf_hash_of(parts: &[&[u8]]) -> Hash {
+    let prefix: &[u8] = &[0];
+    Hash(sha256([&prefix].into_iter().chain(parts)))
 }
 
 /// The hash of an inner node.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update([1]);
-    hasher.update(left.0);
-    hasher.update(right.0);
-    Hash(hasher.finalize().into())
+    let parts: [&[u8]; 3] = [&[1], &left.0, &right.0];
+    Hash(sha256(parts.iter()))
 }
 
 /// The root of a tree without leaves.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Hash(Sha256::digest([]).into())
+    Hash(sha256([].iter()))
 }
 
 /// A proof that was refused.
