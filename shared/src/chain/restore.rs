@@ -57,15 +57,23 @@ impl Chain {
         decided: Option<Checkpoint>,
     ) -> Result<Self, RestoreError> {
         let mut chain = Self::new(network);
-        for row in rows.table(Table::Headers) {
-            let sealed: SealedHeader = row_value(Table::Headers, &row.value)?;
-            chain.push_stored(sealed)?;
-        }
         for row in rows.table(Table::Undo) {
             let undo: Undo = row_value(Table::Undo, &row.value)?;
             if let Some(height) = key_number(&row.key) {
                 chain.undo.insert(height, undo);
             }
+        }
+        // Blocks that may still be taken back have an undo row, and they are the last ones.
+        let settled = match chain.undo.first() {
+            Some((&lowest, _)) => lowest.saturating_sub(1),
+            None => u64::MAX,
+        };
+        let headers = rows.table(Table::Headers);
+        chain.headers.reserve(headers.len());
+        chain.best.reserve(headers.len());
+        for row in headers {
+            let sealed: SealedHeader = row_value(Table::Headers, &row.value)?;
+            chain.push_stored(sealed, settled)?;
         }
         let entries: Result<Vec<Entry>, _> = rows
             .table(Table::State)
@@ -82,9 +90,6 @@ impl Chain {
             return Err(RestoreError::State { expected, came });
         }
         chain.restore_frozen();
-        // Blocks that may still be taken back have an undo row, and they are the last ones.
-        let lowest = chain.undo.first().map(|(&height, _)| height);
-        chain.raise_final_height(lowest.map_or(chain.height(), |lowest| lowest.saturating_sub(1)));
         if let Some(decided) = decided {
             chain.bind(decided)?;
         }
@@ -96,7 +101,8 @@ impl Chain {
         }
     }
 
-    fn push_stored(&mut self, sealed: SealedHeader) -> Result<(), RestoreError> {
+    /// Puts a block upon the tip. Those up to the height `settled` are final.
+    fn push_stored(&mut self, sealed: SealedHeader, settled: u64) -> Result<(), RestoreError> {
         let header = &sealed.header;
         let height = self.height() + 1;
         let damaged = RestoreError::Header(height);
@@ -123,7 +129,11 @@ impl Chain {
                 was_executed: true,
             },
         );
-        self.unsettled.entry(height).or_default().push(hash);
+        if height <= settled {
+            self.final_height = height;
+        } else {
+            self.unsettled.entry(height).or_default().push(hash);
+        }
         self.best.push(hash);
         self.history.push(history_leaf(&hash));
         self.target = hash;

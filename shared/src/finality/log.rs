@@ -229,7 +229,7 @@ impl DecisionLog {
             log.check_place(&entry.record)?;
             log.check_link(&entry)?;
             log.check_event(&entry.record.event)?;
-            log.push(&entry);
+            log.push(entry);
         }
         log.tail
             .iter()
@@ -253,7 +253,7 @@ impl DecisionLog {
         {
             certificate.verify(decision, &self.roster, Step::Precommit)?;
         }
-        Ok(self.push(entry))
+        Ok(self.push(entry.clone()))
     }
 
     /// What the relay signs and appends for a decision, after verifying it.
@@ -519,7 +519,7 @@ impl DecisionLog {
                 came: decision.forced_changes,
             });
         }
-        if !decision.next_roster.is_well_formed() {
+        if decision.next_roster != self.roster && !decision.next_roster.is_well_formed() {
             return Err(LogError::Roster);
         }
         Ok(certificate.check_signers(&self.roster)?)
@@ -534,8 +534,8 @@ impl DecisionLog {
         }
     }
 
-    fn push(&mut self, entry: &LogEntry) -> Appended {
-        let appended = match &entry.record.event {
+    fn push(&mut self, entry: LogEntry) -> Appended {
+        let (appended, roster) = match &entry.record.event {
             LogEvent::Decided {
                 decision,
                 certificate,
@@ -548,25 +548,29 @@ impl DecisionLog {
                     signers: u32::try_from(certificate.signatures.len()).unwrap_or(u32::MAX),
                     members: u32::try_from(self.roster.members.len()).unwrap_or(u32::MAX),
                 };
-                self.roster = decision.next_roster.clone();
-                Appended::Decided {
+                let decided = Appended::Decided {
                     height: decision.height,
                     block: decision.block,
                     history_root: decision.history_root,
-                }
+                };
+                (decided, &decision.next_roster)
             }
             LogEvent::Forced { new_roster, .. } => {
                 self.forced_changes += u64::from(self.length > 0);
-                self.roster = new_roster.clone();
-                Appended::Forced {
+                let forced = Appended::Forced {
                     roster: new_roster.clone(),
-                }
+                };
+                (forced, new_roster)
             }
         };
-        self.roster_hash = self.roster.hash();
+        // Most decisions keep it.
+        if self.roster != *roster {
+            self.roster = roster.clone();
+            self.roster_hash = roster.hash();
+        }
         self.head = entry.record.hash();
         self.length = self.length.saturating_add(1);
-        self.tail.push_back((self.head, entry.clone()));
+        self.tail.push_back((self.head, entry));
         if self.tail.len() > LOG_TAIL_ENTRIES_MAX {
             self.tail.pop_front();
         }
