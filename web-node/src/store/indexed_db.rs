@@ -1,18 +1,20 @@
-//! The replica in IndexedDB: one database for each slot, one object store for each table.
+//! The replica in IndexedDB: one database for each slot, one object store for each table. Where
+//! [`packs`] hold a table's rows, the values there are many rows each.
 //!
 //! Every write is strictly durable: the browsers' default has been relaxed since 2023, and would
 //! let a vote be sent that a power cut forgets. In batches that costs nothing.
 
 pub(crate) mod database;
+mod packs;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use shared::store::{Query, Row, Rows, Table, Write};
 use wasm_bindgen::{JsCast, JsValue};
 
-use self::database::{Database, ObjectStore};
+use self::database::{Database, ObjectStore, Request};
 use super::{Store, StoreError};
 use crate::js::{call, global, property};
 
@@ -81,18 +83,23 @@ impl IndexedDb {
 
 impl Store for IndexedDb {
     async fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let mut tables = BTreeSet::new();
-        tables.extend(writes.iter().map(|write| write.table));
-        if tables.is_empty() {
+        let by_table: Vec<(Table, Vec<&Write>)> = Table::ALL
+            .into_iter()
+            .map(|table| (table, last_changes(table, writes)))
+            .filter(|(_, changes)| !changes.is_empty())
+            .collect();
+        if by_table.is_empty() {
             return Ok(());
         }
-        let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
+        let names: Vec<&str> = by_table.iter().map(|(table, _)| table.name()).collect();
         let transaction = self.0.change(&names)?;
-        for table in tables {
+        for (table, changes) in by_table {
             let store = transaction.store(table.name())?;
-            for write in writes.iter().filter(|write| write.table == table) {
-                // The requests go out in this order; one that fails aborts the transaction.
-                apply(&store, write)?;
+            // A request that fails aborts the transaction.
+            if packs::hold(table) {
+                packs::write(&store, &changes).await?;
+            } else {
+                changes.iter().try_for_each(|write| apply(&store, write))?;
             }
         }
         transaction.commit().await
@@ -107,9 +114,10 @@ impl Store for IndexedDb {
         let transaction = self.0.read(&[table.name()])?;
         let store = transaction.store(table.name())?;
         match query {
-            Query::Keys { keys, .. } => load_keys(&store, keys).await,
             // An empty range is an error to IndexedDB.
             Query::Range { from, to, .. } if from >= to => Ok(Vec::new()),
+            query if packs::hold(table) => packs::load(&store, query).await,
+            Query::Keys { keys, .. } => load_keys(&store, keys).await,
             Query::Range {
                 from,
                 to,
@@ -127,16 +135,31 @@ impl Store for IndexedDb {
         let names: Vec<&str> = Rows::TABLES.iter().map(|table| table.name()).collect();
         // One transaction: a consistent view of all tables.
         let transaction = self.0.read(&names)?;
-        let mut rows = Rows::default();
+        let mut asked = Vec::new();
         for table in Rows::TABLES {
             let store = transaction.store(table.name())?;
-            rows.insert(
-                table,
-                load_range(&store, JsValue::UNDEFINED, u32::MAX).await?,
-            );
+            let keys = (!packs::hold(table)).then(|| store.ask("getAllKeys", &[]));
+            asked.push((table, keys.transpose()?, store.ask("getAll", &[])?));
+        }
+        let mut rows = Rows::default();
+        for (table, keys, values) in asked {
+            let of_table = match keys {
+                Some(keys) => pairs(&keys, &values).await?,
+                None => packs::rows(Array::from(&values.answer().await?).iter())?,
+            };
+            rows.insert(table, of_table);
         }
         Ok(rows)
     }
+}
+
+/// Of the changes to each row of a table the last one: batches that are written together change the
+/// same accounts again and again.
+fn last_changes(table: Table, writes: &[Write]) -> Vec<&Write> {
+    let mut rows = HashSet::new();
+    let of_table = writes.iter().filter(|write| write.table == table);
+    let last = of_table.rev().filter(|write| rows.insert(&write.key));
+    last.collect()
 }
 
 fn apply(store: &ObjectStore, write: &Write) -> Result<(), StoreError> {
@@ -172,7 +195,6 @@ async fn load_keys(store: &ObjectStore, keys: &[Vec<u8>]) -> Result<Vec<Row>, St
     Ok(rows)
 }
 
-/// All rows of a range, which may be undefined: then all there are.
 async fn load_range(
     store: &ObjectStore,
     range: JsValue,
@@ -181,6 +203,11 @@ async fn load_range(
     let arguments = [range, rows_max.into()];
     let keys = store.ask("getAllKeys", &arguments)?;
     let values = store.ask("getAll", &arguments)?;
+    pairs(&keys, &values).await
+}
+
+/// Rows of which keys and values were asked for.
+async fn pairs(keys: &Request, values: &Request) -> Result<Vec<Row>, StoreError> {
     let keys = Array::from(&keys.answer().await?);
     let values = Array::from(&values.answer().await?);
     let rows = keys.iter().zip(values.iter()).map(|(key, value)| Row {
@@ -195,22 +222,42 @@ async fn load_newest(
     range: JsValue,
     rows_max: u32,
 ) -> Result<Vec<Row>, StoreError> {
+    let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
-    let mut request = store.ask("openCursor", &[range, "prev".into()])?;
-    for _ in 0..rows_max {
+    walk(store, range, true, |key, value| {
+        if rows.len() < rows_max {
+            rows.push(Row {
+                key: to_bytes(key),
+                value: to_bytes(value),
+            });
+        }
+        Ok(rows.len() < rows_max)
+    })
+    .await?;
+    Ok(rows)
+}
+
+/// Shows keys and values of a range one by one, for as long as `visit` wants more.
+async fn walk(
+    store: &ObjectStore,
+    range: JsValue,
+    newest_first: bool,
+    mut visit: impl FnMut(&JsValue, &JsValue) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let direction = if newest_first { "prev" } else { "next" };
+    let mut request = store.ask("openCursor", &[range, direction.into()])?;
+    loop {
         let cursor = request.answer().await?;
         // Null behind the last row.
         let (Some(key), Some(value)) = (property(&cursor, "key"), property(&cursor, "value"))
         else {
-            break;
+            return Ok(());
         };
-        rows.push(Row {
-            key: to_bytes(&key),
-            value: to_bytes(&value),
-        });
+        if !visit(&key, &value)? {
+            return Ok(());
+        }
         request = request.advance(&cursor)?;
     }
-    Ok(rows)
 }
 
 /// The keys from one on, and before another.

@@ -80,6 +80,12 @@ impl Database {
         Ok(())
     }
 
+    /// With all that it holds; only while [`Database::open`] migrates.
+    pub(crate) fn remove(&self, store: &str) -> Result<(), StoreError> {
+        call(&self.connection, "deleteObjectStore", &[store.into()])?;
+        Ok(())
+    }
+
     /// Begins to read from object stores.
     pub(crate) fn read(&self, stores: &[&str]) -> Result<Transaction, StoreError> {
         self.begin(stores, "readonly")

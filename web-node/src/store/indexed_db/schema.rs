@@ -6,7 +6,7 @@ use super::database::Database;
 use crate::store::StoreError;
 
 /// The present version. A later one gets a further step in [`migrate`].
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The store beside the tables, for what only this browser understands: its key pair.
 pub(super) const LOCAL: &str = "local";
@@ -18,8 +18,20 @@ pub(super) fn migrate(old_version: u32, database: &Database) -> Result<(), Store
             database.create(table.name())?;
         }
         database.create(LOCAL)?;
-    } else if old_version < 2 {
+        return Ok(());
+    }
+    if old_version < 2 {
         database.create(Table::Evidence.name())?;
+    }
+    if old_version < 3 {
+        // Rows were not in packs. The relay has the replica; what the key has voted stays.
+        for table in Table::ALL
+            .into_iter()
+            .filter(|table| table.belongs_to_replica())
+        {
+            database.remove(table.name())?;
+            database.create(table.name())?;
+        }
     }
     Ok(())
 }
