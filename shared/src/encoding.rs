@@ -112,7 +112,7 @@ impl<T: BorshDeserialize, const MAX: usize> BorshDeserialize for List<T, MAX> {
 pub struct Text<const MAX: usize>(String);
 
 /// A text that does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
 pub enum TextError {
     /// It has too many bytes.
     #[error("at most {max} bytes are allowed here, this text has {bytes}: shorten it")]

@@ -16,7 +16,7 @@ pub struct PublicKey(pub [u8; 32]);
 pub struct Signature(pub [u8; 64]);
 
 /// A signature that does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
 pub enum SignatureError {
     /// The key's bytes are no point of the curve, or one of small order.
     #[error("the public key {0} is no usable Ed25519 key")]

@@ -88,7 +88,7 @@ pub struct SignedTransaction {
 }
 
 /// Why a transaction is not valid in this network, whatever the state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, thiserror::Error)]
 pub enum TransactionError {
     /// It is for another network.
     #[error("the transaction is for network {came}, this is {expected}")]

@@ -14,7 +14,7 @@ pub enum CommandError {
     EmptyKey,
     /// The transaction would not be valid.
     #[error("the transaction is not valid: {0}")]
-    Invalid(String),
+    Invalid(#[from] TransactionError),
     /// The mempool is full.
     #[error("the pool of pending transactions is full: wait for the next block and try again")]
     MempoolFull,
@@ -90,11 +90,5 @@ impl From<ReceiptError> for CommandError {
         };
         let reason = error.to_string();
         Self::File { fault, reason }
-    }
-}
-
-impl From<TransactionError> for CommandError {
-    fn from(error: TransactionError) -> Self {
-        Self::Invalid(error.to_string())
     }
 }

@@ -221,12 +221,12 @@ fn write_number(language: Language, number: f64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
-    fn locale(language: Language) -> Locale {
+    pub(in crate::page) fn locale(language: Language) -> Locale {
         let file = match language {
             Language::English => include_str!("../../assets/locales/en.ftl"),
             Language::BrazilianPortuguese => include_str!("../../assets/locales/pt-BR.ftl"),
