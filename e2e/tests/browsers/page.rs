@@ -3,6 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use e2e::browser::Options;
+use e2e::tab::SOON;
+use e2e::wait::{self, Look};
 use e2e::{Address, Network, scenario};
 use serde_json::json;
 use thirtyfour::Key;
@@ -79,6 +81,49 @@ fn the_page_speaks_portuguese_to_a_portuguese_browser_and_keeps_a_choice() -> Re
         tab.wait_for("English", is_english).await?;
         tab.reload().await?;
         tab.wait_for("English after a reload", is_english).await?;
+        Ok(())
+    })
+}
+
+/// Keeps back the answer to what the page asks for next, until `release` is called: that resolves
+/// once the page has done with it what it does.
+const HOLD_NEXT_ANSWER: &str = "
+    const ask = globalThis.fetch;
+    globalThis.fetch = (...question) => {
+        globalThis.fetch = ask;
+        return new Promise((answer) => {
+            globalThis.release = async () => {
+                const response = await ask(...question);
+                const text = await response.text();
+                // Read in a microtask: what follows is over before the next task begins.
+                response.text = async () => text;
+                answer(response);
+                await new Promise((done) => setTimeout(done));
+            };
+        });
+    };";
+const RELEASE: &str = "const [done] = arguments; release().then(done);";
+const KEPT_LANGUAGE: &str = "return localStorage.getItem('tabchain.language')";
+
+#[test]
+fn the_language_chosen_last_counts_though_another_comes_later() -> Result<()> {
+    scenario::run("languages-race", Address::Localhost, async |world| {
+        world.start_relay(Network::Fast).await?;
+        let browser = world.open_browser().await?;
+        let [tab] = world.open_members(&browser).await?;
+        tab.evaluate(HOLD_NEXT_ANSWER).await?;
+        tab.choose("language", "pt-BR").await?;
+        tab.choose("language", "en").await?;
+        wait::until("English is kept", SOON, async || {
+            let kept = tab.evaluate(KEPT_LANGUAGE).await?;
+            Ok(Look::from_bool(kept == json!("en"), kept))
+        })
+        .await?;
+
+        tab.evaluate_async(RELEASE, vec![]).await?;
+        let page = tab.look().await?;
+        assert_eq!(page.data("app", "lang"), Some("en"));
+        assert_eq!(page.element("language").context("a choice")?.text, "en");
         Ok(())
     })
 }

@@ -54,24 +54,7 @@ pub(super) fn App(props: &AppProps) -> Html {
     use_effect_with(locale.language(), |&language| {
         preferences::apply_language(language)
     });
-    let on_language = use_callback(
-        (locale.clone(), session.dispatcher()),
-        |select: HtmlSelectElement, (locale, dispatcher)| {
-            let (locale, dispatcher) = (locale.clone(), dispatcher.clone());
-            spawn_local(async move {
-                let language = Language::closest(&select.value());
-                let chosen = Locale::fetch(language).await;
-                dispatcher.dispatch(SessionAction::LanguageChosen(chosen.is_ok()));
-                match chosen {
-                    Ok(chosen) => {
-                        preferences::choose_language(language);
-                        locale.set(chosen);
-                    }
-                    Err(_) => select.set_value(locale.language().tag()),
-                }
-            });
-        },
-    );
+    let on_language = use_language_choice(&locale, session.dispatcher());
     let (theme, on_theme) = use_theme();
 
     let view = session.view.clone();
@@ -203,6 +186,39 @@ fn scroll_to(id: &str) {
     if let Some(element) = element {
         element.scroll_into_view();
     }
+}
+
+/// The way to choose a language. Its texts may come late: what was chosen last counts.
+#[hook]
+fn use_language_choice(
+    locale: &UseStateHandle<Locale>,
+    dispatcher: UseReducerDispatcher<Session>,
+) -> Callback<HtmlSelectElement> {
+    let choices = use_mut_ref(|| 0_u32);
+    use_callback(
+        (locale.clone(), dispatcher),
+        move |select: HtmlSelectElement, (locale, dispatcher)| {
+            let (locale, dispatcher) = (locale.clone(), dispatcher.clone());
+            let choices = choices.clone();
+            let choice = choices.borrow().wrapping_add(1);
+            choices.replace(choice);
+            spawn_local(async move {
+                let language = Language::closest(&select.value());
+                let chosen = Locale::fetch(language).await;
+                if *choices.borrow() != choice {
+                    return;
+                }
+                dispatcher.dispatch(SessionAction::LanguageChosen(chosen.is_ok()));
+                match chosen {
+                    Ok(chosen) => {
+                        preferences::choose_language(language);
+                        locale.set(chosen);
+                    }
+                    Err(_) => select.set_value(locale.language().tag()),
+                }
+            });
+        },
+    )
 }
 
 /// Starts the node worker with the page, and notices when it never says a word.
