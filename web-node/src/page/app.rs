@@ -59,9 +59,14 @@ pub(super) fn App(props: &AppProps) -> Html {
 
     let view = session.view.clone();
     use_document_title(view.as_deref());
-    let directory = use_memo(view.clone(), |view| {
-        view.as_deref().map(Directory::of).unwrap_or_default()
-    });
+    let directory = use_memo(
+        (
+            session.members.clone(),
+            view.as_ref().map(|view| view.key),
+            view.as_ref().and_then(|view| view.id),
+        ),
+        |(members, key, id)| Directory::of(members, key.unwrap_or_default(), *id),
+    );
     let offset_ms = view.as_ref().map_or(0, |view| view.clock_offset_ms);
     let now = Now(use_clock_ms().saturating_add_signed(offset_ms));
 
@@ -94,8 +99,8 @@ pub(super) fn App(props: &AppProps) -> Html {
             <div class="app" data-testid="app" data-lang={locale.language().tag()} data-theme={theme.name()}>
                 <a class="skip-link" href="#main">{ say!(locale, "skip-to-content") }</a>
                 { header }
-                { part(Banners { session: (*session).clone() }) }
-                { part(StatusBar { view: view.clone() }) }
+                { part(Banners::of(&session)) }
+                { part(StatusBar::of(view.as_deref())) }
                 <main id="main" class="columns" tabindex="-1">
                     { panels(view.as_deref(), &session, &asked, &on_ask) }
                 </main>
@@ -154,7 +159,7 @@ fn panels(
     ];
     let others = [
         part(Members {
-            members: view.map(|view| view.members.clone()).unwrap_or_default(),
+            members: session.members.clone(),
             own_id,
             leader: view.and_then(|view| view.leader),
             stake_to_hand: view

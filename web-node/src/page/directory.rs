@@ -1,8 +1,7 @@
 //! Who is who: the numbers of the members that are present, by key.
 
 use shared::keys::PublicKey;
-use shared::message::MemberId;
-use shared::node::interface::View;
+use shared::message::{Member, MemberId};
 
 /// Members' numbers by key, and which key is one's own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,13 +11,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Everyone in a view.
-    pub(super) fn of(view: &View) -> Self {
-        let own = view.id.map(|id| (view.key, id));
-        let present = view.members.iter().map(|member| (member.key, member.id));
+    /// These members, and oneself, who may be none of them.
+    pub(super) fn of(members: &[Member], own: PublicKey, own_id: Option<MemberId>) -> Self {
+        let present = members.iter().map(|member| (member.key, member.id));
         Self {
-            own: view.key,
-            ids: present.chain(own).collect(),
+            own,
+            ids: present.chain(own_id.map(|id| (own, id))).collect(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use shared::message::Member;
 use shared::node::interface::View;
 use yew::Reducible;
 
@@ -12,8 +13,10 @@ use crate::ports::{Environment, Fatal, FromNode};
 pub(super) struct Session {
     /// What the node runs on, once it said so.
     pub(super) environment: Option<Rc<Environment>>,
-    /// The node as it was last seen.
+    /// The node as it was last seen, without its members.
     pub(super) view: Option<Rc<View>>,
+    /// The members. Apart from the view: they are many, and most views come with the same.
+    pub(super) members: Rc<[Member]>,
     /// Why the node cannot go on, until it does.
     pub(super) fatal: Option<Fatal>,
     /// How often the node worker came back after a crash: answers from before are worth nothing.
@@ -64,10 +67,14 @@ impl Session {
                 }
                 self.environment = Some(Rc::new(environment));
             }
-            FromNode::View(view) => {
+            FromNode::View(mut view) => {
                 let is_mining = view.mining.hashes_per_second > 0;
                 if is_mining && matches!(self.fatal, Some(Fatal::Miner { .. })) {
                     self.fatal = None;
+                }
+                let members = core::mem::take(&mut view.members);
+                if *self.members != *members {
+                    self.members = members.into();
                 }
                 self.view = Some(Rc::new(*view));
             }

@@ -19,7 +19,27 @@ const ATTEMPTS_QUIET: u32 = 2;
 
 #[derive(PartialEq)]
 pub(in crate::page) struct Banners {
-    pub(in crate::page) session: Session,
+    fatal: Option<Fatal>,
+    is_silent: bool,
+    lacks_language: bool,
+    abstention: Option<Abstention>,
+    convicted: Vec<Conviction>,
+    connection: Option<Connection>,
+}
+
+impl Banners {
+    /// What of a session is worth a banner.
+    pub(in crate::page) fn of(session: &Session) -> Self {
+        let view = session.view.as_deref();
+        Self {
+            fatal: session.fatal.clone(),
+            is_silent: session.is_silent,
+            lacks_language: session.lacks_language,
+            abstention: view.and_then(|view| view.abstention),
+            convicted: view.map(|view| view.convicted.clone()).unwrap_or_default(),
+            connection: view.map(|view| view.connection.clone()),
+        }
+    }
 }
 
 drawn_by!(Banners, use_banners);
@@ -29,34 +49,29 @@ drawn_by!(Banners, use_banners);
 fn use_banners(props: &Banners) -> Html {
     let locale = use_locale();
     let client = use_client();
-    let session = &props.session;
-    let fatal = session.fatal.as_ref().map(|fatal| of_fatal(&locale, fatal));
-    let silent = session.is_silent.then(|| Notice {
+    let fatal = props.fatal.as_ref().map(|fatal| of_fatal(&locale, fatal));
+    let silent = props.is_silent.then(|| Notice {
         kind: "worker-silent",
         sentence: say!(locale, "banner-worker-silent"),
         detail: None,
         remedy: Remedy::Reload,
     });
-    let abstention = session.view.as_ref().and_then(|view| view.abstention);
-    let abstention = abstention.map(|Abstention::OldStorage| Notice {
+    let abstention = props.abstention.map(|Abstention::OldStorage| Notice {
         kind: "abstention",
         sentence: say!(locale, "banner-old-storage"),
         detail: None,
         remedy: Remedy::Nothing,
     });
-    let language = session.lacks_language.then(|| Notice {
+    let language = props.lacks_language.then(|| Notice {
         kind: "language",
         sentence: say!(locale, "banner-language"),
         detail: None,
         remedy: Remedy::Nothing,
     });
-    let convictions = session.view.as_ref().map(|view| view.convicted.as_slice());
-    let convicted = convictions.unwrap_or_default().iter();
+    let convicted = props.convicted.iter();
     let convicted = convicted.map(|conviction| of_conviction(&locale, conviction));
-    let connection = session
-        .view
-        .as_ref()
-        .and_then(|view| of_connection(&locale, &view.connection));
+    let connection = props.connection.as_ref();
+    let connection = connection.and_then(|connection| of_connection(&locale, connection));
     html! {
         <div class="banners" aria-live="assertive">
             { for [fatal, silent, abstention, language].into_iter().flatten().chain(convicted).map(|notice| banner(&locale, client.as_ref(), &notice, html! {})) }

@@ -1,5 +1,7 @@
 //! Who is here, who leads, and how far each of them is.
 
+use std::rc::Rc;
+
 use shared::message::{Leader, Member, MemberId};
 use shared::node::interface::Command;
 use yew::prelude::*;
@@ -17,7 +19,7 @@ const PAGE_MEMBERS: usize = 40;
 
 #[derive(PartialEq)]
 pub(in crate::page) struct Members {
-    pub(in crate::page) members: Vec<Member>,
+    pub(in crate::page) members: Rc<[Member]>,
     pub(in crate::page) own_id: Option<MemberId>,
     pub(in crate::page) leader: Option<Leader>,
     /// What the buttons beside the others transfer; none are shown for nothing.

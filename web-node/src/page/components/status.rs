@@ -1,7 +1,6 @@
 //! The status bar: who one is, who leads, and how far the chain is, final, and fetched.
 
-use std::rc::Rc;
-
+use shared::keys::PublicKey;
 use shared::message::{Leader, MemberId};
 use shared::node::interface::{ChainView, Connection, View};
 use yew::prelude::*;
@@ -16,7 +15,25 @@ use crate::page::locale::{Locale, say};
 
 #[derive(PartialEq)]
 pub(in crate::page) struct StatusBar {
-    pub(in crate::page) view: Option<Rc<View>>,
+    /// Key and number.
+    own: Option<(PublicKey, Option<MemberId>)>,
+    leader: Option<Leader>,
+    connection: Option<Connection>,
+    is_synced: bool,
+    chain: ChainView,
+}
+
+impl StatusBar {
+    /// What of a view stands in the bar.
+    pub(in crate::page) fn of(view: Option<&View>) -> Self {
+        Self {
+            own: view.map(|view| (view.key, view.id)),
+            leader: view.and_then(|view| view.leader),
+            connection: view.map(|view| view.connection.clone()),
+            is_synced: view.is_some_and(|view| view.is_synced),
+            chain: view.map(|view| view.chain.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 drawn_by!(StatusBar, use_status_bar);
@@ -26,15 +43,13 @@ drawn_by!(StatusBar, use_status_bar);
 fn use_status_bar(props: &StatusBar) -> Html {
     let locale = use_locale();
     let is_log_open = use_state(|| false);
-    let view = props.view.as_deref();
-    let chain = view.map(|view| view.chain.clone()).unwrap_or_default();
     html! {
         <section class="status" aria-label={say!(locale, "status")}>
-            { own_tile(&locale, view) }
-            { leader_tile(&locale, view.and_then(|view| view.leader), view.and_then(|view| view.id)) }
-            { height_tile(&locale, view, &chain) }
-            { final_tile(&locale, &chain) }
-            { log_tile(&locale, &chain, &is_log_open) }
+            { own_tile(&locale, props) }
+            { leader_tile(&locale, props) }
+            { height_tile(&locale, props) }
+            { final_tile(&locale, &props.chain) }
+            { log_tile(&locale, &props.chain, &is_log_open) }
         </section>
     }
 }
@@ -48,25 +63,24 @@ fn tile(label: String, content: Html) -> Html {
     }
 }
 
-fn own_tile(locale: &Locale, view: Option<&View>) -> Html {
+fn own_tile(locale: &Locale, props: &StatusBar) -> Html {
     let label = say!(locale, "own");
-    let Some(view) = view else {
+    let Some((key, id)) = props.own else {
         return tile(label, html! { <span class="tile-value">{ "–" }</span> });
     };
-    let id = view
-        .id
-        .map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
+    let number = id.map_or_else(|| "–".to_owned(), |id| format!("#{id}"));
+    let balance = props.chain.balance;
     let content = html! {
         <>
             <span class="tile-value">
-                { avatar(&view.key) }
-                <span data-testid="own-id" data-value={written(view.id)}>{ id }</span>
+                { avatar(&key) }
+                <span data-testid="own-id" data-value={written(id)}>{ number }</span>
             </span>
-            <span class="tile-note" title={view.key.to_string()} data-testid="own-key" data-key={view.key.to_string()}>
-                <code>{ view.key.short() }</code>
+            <span class="tile-note" title={key.to_string()} data-testid="own-key" data-key={key.to_string()}>
+                <code>{ key.short() }</code>
                 { " · " }
-                <span data-testid="balance" data-value={view.chain.balance.to_string()}>
-                    { say!(locale, "balance", amount = view.chain.balance) }
+                <span data-testid="balance" data-value={balance.to_string()}>
+                    { say!(locale, "balance", amount = balance) }
                 </span>
             </span>
         </>
@@ -74,7 +88,9 @@ fn own_tile(locale: &Locale, view: Option<&View>) -> Html {
     tile(label, content)
 }
 
-fn leader_tile(locale: &Locale, leader: Option<Leader>, own_id: Option<MemberId>) -> Html {
+fn leader_tile(locale: &Locale, props: &StatusBar) -> Html {
+    let leader = props.leader;
+    let own_id = props.own.and_then(|(_, id)| id);
     let is_self = leader.is_some_and(|leader| Some(leader.id) == own_id);
     let id = leader.map(|leader| leader.id);
     let term = leader.map(|leader| leader.term);
@@ -105,20 +121,17 @@ fn leader_tile(locale: &Locale, leader: Option<Leader>, own_id: Option<MemberId>
 
 /// How high the replica is, and how far behind. A node that is no member knows of nothing that it
 /// could be behind: then it says why it is none.
-fn height_tile(locale: &Locale, view: Option<&View>, chain: &ChainView) -> Html {
+fn height_tile(locale: &Locale, props: &StatusBar) -> Html {
+    let chain = &props.chain;
     let best = chain.best_header_height.max(chain.height);
-    let (state, note) = match view {
-        Some(view) if view.connection == Connection::Joined => {
-            if view.is_synced {
-                ("synced", say!(locale, "synced"))
-            } else if chain.height < best {
-                let note = say!(locale, "syncing", height = chain.height, best = best);
-                ("syncing", note)
-            } else {
-                ("syncing", say!(locale, "presence-syncing"))
-            }
+    let (state, note) = match &props.connection {
+        Some(Connection::Joined) if props.is_synced => ("synced", say!(locale, "synced")),
+        Some(Connection::Joined) if chain.height < best => {
+            let note = say!(locale, "syncing", height = chain.height, best = best);
+            ("syncing", note)
         }
-        _ => connection_state(locale, view.map(|view| &view.connection)),
+        Some(Connection::Joined) => ("syncing", say!(locale, "presence-syncing")),
+        connection => connection_state(locale, connection.as_ref()),
     };
     let content = html! {
         <>
