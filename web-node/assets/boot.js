@@ -22,6 +22,8 @@ const SENTENCES = {
 };
 
 const SLOW_MS = 8_000;
+/** All files are fetched once more to be kept: the node's start goes first. */
+const KEEP_AFTER_MS = 3_000;
 
 const element = (id) => document.getElementById(id);
 const isPortuguese = (stored("tabchain.language") ?? navigator.language).toLowerCase().startsWith("pt");
@@ -103,7 +105,7 @@ async function start() {
     };
     const [program, messages] = await Promise.all([load(), fetchMessages()]);
     program.open(language, messages);
-    keepForOffline();
+    setTimeout(keepForOffline, KEEP_AFTER_MS);
   } catch (cause) {
     fail((await relayAnswers()) ? say.broken : say.unreachable, cause);
   } finally {
