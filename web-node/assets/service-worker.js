@@ -50,8 +50,7 @@ async function openPage(event) {
 }
 
 async function openFile(event, url) {
-  const file = await kept(url.pathname);
-  const isMarked = await kept(markOf(event.clientId));
+  const [file, isMarked] = await Promise.all([kept(url.pathname), kept(markOf(event.clientId))]);
   if (file && isMarked && event.resultingClientId) await mark(event.resultingClientId);
   if (file && (isMarked || /-[0-9a-f]{16}[._]/.test(url.pathname))) return file;
   return inTime(fetch(event.request), file).catch(() => file ?? Response.error());
@@ -83,9 +82,12 @@ function markOf(client) {
   return MARKS + client;
 }
 
-/** The kept file; there is at most one complete build. */
+/**
+ * The kept file; there is at most one complete build. By its path alone: a search that ignores queries
+ * would read through all that is kept.
+ */
 function kept(path) {
-  return caches.match(path, { ignoreSearch: true, ignoreVary: true });
+  return caches.match(path, { ignoreVary: true });
 }
 
 /** Keeps the build that this page begins, and forgets the one before. */
