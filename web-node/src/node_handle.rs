@@ -12,7 +12,6 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Document, PageTransitionEvent, UrlSearchParams, VisibilityState, Window};
 
-use crate::BUILD;
 use crate::js::{call_async, global, log_error, now_ms};
 use crate::port::{PortError, WorkerClient};
 use crate::ports::{Environment, Fatal, FromNode, MinerSettings, Tab, ToNode};
@@ -90,19 +89,18 @@ impl Inner {
     fn start(self: &Rc<Self>) {
         self.is_failed.set(false);
         self.started_ms.set(now_ms());
-        let hello = ToNode::Hello {
-            build: BUILD.to_owned(),
-            tab: this_tab(),
-            network: asked_for("network"),
-        };
         let weak = Rc::downgrade(self);
-        let spawned = WorkerClient::spawn(SCRIPT, &hello, move |event| {
+        let spawned = WorkerClient::spawn(SCRIPT, move |event| {
             if let Some(inner) = weak.upgrade() {
                 inner.receive(event);
             }
         });
         match spawned {
             Ok(client) => {
+                client.send(&ToNode::Begin {
+                    tab: this_tab(),
+                    network: asked_for("network"),
+                });
                 client.send(&ToNode::Visible(is_visible()));
                 if let Some(invitation) = invitation() {
                     let number = self.next_command.replace(self.next_command.get() + 1);

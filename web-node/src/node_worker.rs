@@ -45,12 +45,10 @@ pub fn start() {
 }
 
 async fn run(page: ParentPort<FromNode>, inbox: Inbox, mut inputs: Inputs) {
-    let Some(Greeting {
-        tab,
-        network,
-        early,
-    }) = handshake(&page, &mut inputs).await
-    else {
+    page.send(&FromNode::Hello {
+        build: BUILD.to_owned(),
+    });
+    let Some((tab, network)) = beginning(&mut inputs).await else {
         return;
     };
     let booted = match boot::boot(tab, network, &inbox).await {
@@ -58,52 +56,19 @@ async fn run(page: ParentPort<FromNode>, inbox: Inbox, mut inputs: Inputs) {
         Err(fatal) => return page.send(&FromNode::Fatal(fatal)),
     };
     let mut runtime = Runtime::new(page, inbox, booted);
-    for message in early {
-        runtime.receive(Input::Page(message));
-    }
     while let Some(input) = inputs.next().await {
         runtime.receive(input);
     }
 }
 
-/// What the page said at first.
-struct Greeting {
-    tab: Tab,
-    network: Option<String>,
-    /// What came before it.
-    early: Vec<ToNode>,
-}
-
-/// Answers the page's greeting; done when it is of this build.
-async fn handshake(page: &ParentPort<FromNode>, inputs: &mut Inputs) -> Option<Greeting> {
-    let mut early = Vec::new();
+/// Waits for the page to say which tab this is, and which network it wants.
+async fn beginning(inputs: &mut Inputs) -> Option<(Tab, Option<String>)> {
     while let Some(input) = inputs.next().await {
-        match input {
-            Input::Page(ToNode::Hello {
-                build,
-                tab,
-                network,
-            }) => {
-                page.send(&hello());
-                if build == BUILD {
-                    return Some(Greeting {
-                        tab,
-                        network,
-                        early,
-                    });
-                }
-            }
-            Input::Page(message) => early.push(message),
-            _ => {}
+        if let Input::Page(ToNode::Begin { tab, network }) = input {
+            return Some((tab, network));
         }
     }
     None
-}
-
-fn hello() -> FromNode {
-    FromNode::Hello {
-        build: BUILD.to_owned(),
-    }
 }
 
 fn report_crash(reason: String) {

@@ -1,5 +1,5 @@
-//! Typed messages across worker boundaries: borsh in a transferred buffer, a start-up handshake
-//! that repeats itself until it is answered, and errors instead of silence.
+//! Typed messages across worker boundaries: borsh in a transferred buffer. They wait until the worker has
+//! said that it listens, and of which build it is; where it never does, an error comes instead of silence.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -17,14 +17,12 @@ use web_sys::{
 };
 
 use crate::BUILD;
-use crate::js::{describe, now_ms};
+use crate::js::describe;
 use crate::ports::{FromMiner, FromNode};
 
-/// Time between two greetings of a worker that has not answered yet.
-const GREETING_INTERVAL_MS: u32 = 100;
-/// A worker that has not answered by then is given up. Generous: its code may come over a slow link.
-const GREETING_DEADLINE_MS: u64 = 30_000;
-/// Messages kept for a worker that has not answered yet.
+/// A worker that has not greeted by then is given up. Generous: its code may come over a slow link.
+const GREETING_DEADLINE_MS: u32 = 30_000;
+/// Messages kept for a worker that has not greeted yet.
 const UNSENT_MESSAGES_MAX: usize = 256;
 
 /// Why a worker cannot be talked to.
@@ -38,8 +36,8 @@ pub enum PortError {
         /// What the browser said.
         reason: String,
     },
-    /// It never answered.
-    #[error("the worker {script} did not answer within {GREETING_DEADLINE_MS} ms: reload the page")]
+    /// It never greeted.
+    #[error("the worker {script} did not greet within {GREETING_DEADLINE_MS} ms: reload the page")]
     Silent {
         /// Its file.
         script: &'static str,
@@ -65,13 +63,13 @@ pub enum PortError {
     Undecodable(#[from] DecodeError),
 }
 
-/// Messages that can answer a greeting.
-pub trait Answers {
-    /// The build of the answering worker, if this is the answer.
+/// Messages of a worker, the first of which is its greeting.
+pub trait Greets {
+    /// The worker's build, if this is the greeting.
     fn build(&self) -> Option<&str>;
 }
 
-impl Answers for FromNode {
+impl Greets for FromNode {
     fn build(&self) -> Option<&str> {
         match self {
             Self::Hello { build } => Some(build),
@@ -80,7 +78,7 @@ impl Answers for FromNode {
     }
 }
 
-impl Answers for FromMiner {
+impl Greets for FromMiner {
     fn build(&self) -> Option<&str> {
         match self {
             Self::Hello { build, .. } => Some(build),
@@ -98,18 +96,17 @@ pub struct WorkerClient<Out> {
 
 struct Link {
     worker: Worker,
-    /// What waits for the worker's answer to the greeting; nothing once it has answered.
+    /// What waits for the worker's greeting; nothing once it has come.
     unsent: RefCell<Option<Vec<Vec<u8>>>>,
 }
 
 impl<Out: BorshSerialize> WorkerClient<Out> {
-    /// Starts the worker of an absolute path, and greets it with `hello` until it answers.
+    /// Starts the worker of an absolute path.
     ///
-    /// `on_event` gets every message, the answer to the greeting once; a worker that failed in
-    /// any way gets no second chance here: drop the client, and start another one.
-    pub fn spawn<In: Answers + BorshDeserialize + 'static>(
+    /// `on_event` gets every message, the greeting too; a worker that failed in any way gets no
+    /// second chance here: drop the client, and start another one.
+    pub fn spawn<In: Greets + BorshDeserialize + 'static>(
         script: &'static str,
-        hello: &Out,
         on_event: impl Fn(Result<In, PortError>) + 'static,
     ) -> Result<Self, PortError> {
         let options = WorkerOptions::new();
@@ -130,7 +127,7 @@ impl<Out: BorshSerialize> WorkerClient<Out> {
             listen_for_failure("error", script, &link, Rc::clone(&on_event)),
             listen_for_failure("messageerror", script, &link, Rc::clone(&on_event)),
         ];
-        spawn_local(greet(Rc::downgrade(&link), script, encode(hello), on_event));
+        spawn_local(give_up_in_time(Rc::downgrade(&link), script, on_event));
         Ok(Self {
             link,
             _listeners: listeners,
@@ -138,8 +135,9 @@ impl<Out: BorshSerialize> WorkerClient<Out> {
         })
     }
 
-    /// Sends a message, once the greeting is answered. What is sent to a worker that never
-    /// answers is dropped beyond a limit: its starter learns of the silence.
+    /// Sends a message, once the worker has greeted: what comes to one that does not listen yet is
+    /// lost. What is sent to a worker that never greets is dropped beyond a limit: its starter learns
+    /// of the silence.
     pub fn send(&self, message: &Out) {
         let bytes = encode(message);
         match self.link.unsent.borrow_mut().as_mut() {
@@ -164,15 +162,12 @@ impl<Out> Drop for WorkerClient<Out> {
 }
 
 impl Link {
-    /// Notes that the worker has answered, and sends what waited for that. False where it had
-    /// answered before.
-    fn open(&self) -> bool {
+    /// Notes that the worker has greeted, and sends what waited for that.
+    fn open(&self) {
         let unsent = self.unsent.borrow_mut().take();
-        let is_first = unsent.is_some();
         for bytes in unsent.into_iter().flatten() {
             self.post(&bytes);
         }
-        is_first
     }
 
     fn post(&self, bytes: &[u8]) {
@@ -182,29 +177,19 @@ impl Link {
     }
 }
 
-async fn greet<In>(
+async fn give_up_in_time<In>(
     link: std::rc::Weak<Link>,
     script: &'static str,
-    hello: Vec<u8>,
     on_event: Rc<impl Fn(Result<In, PortError>)>,
 ) {
-    let deadline_ms = now_ms() + GREETING_DEADLINE_MS;
-    while let Some(link) = link.upgrade() {
-        if link.unsent.borrow().is_none() {
-            return;
-        }
-        if now_ms() > deadline_ms {
-            drop(link);
-            on_event(Err(PortError::Silent { script }));
-            return;
-        }
-        link.post(&hello);
-        drop(link);
-        TimeoutFuture::new(GREETING_INTERVAL_MS).await;
+    TimeoutFuture::new(GREETING_DEADLINE_MS).await;
+    let is_silent = |link: Rc<Link>| link.unsent.borrow().is_some();
+    if link.upgrade().is_some_and(is_silent) {
+        on_event(Err(PortError::Silent { script }));
     }
 }
 
-fn listen_for_messages<In: Answers + BorshDeserialize + 'static>(
+fn listen_for_messages<In: Greets + BorshDeserialize + 'static>(
     link: &Rc<Link>,
     on_event: Rc<impl Fn(Result<In, PortError>) + 'static>,
 ) -> EventListener {
@@ -218,14 +203,16 @@ fn listen_for_messages<In: Answers + BorshDeserialize + 'static>(
             Err(error) => return on_event(Err(error.into())),
         };
         match message.build() {
-            Some(build) if build != BUILD => on_event(Err(PortError::Build {
-                own: BUILD.to_owned(),
-                worker: build.to_owned(),
-            })),
-            // Every greeting is answered; the first answer is enough.
-            Some(_) if !link.open() => {}
-            _ => on_event(Ok(message)),
+            Some(build) if build != BUILD => {
+                return on_event(Err(PortError::Build {
+                    own: BUILD.to_owned(),
+                    worker: build.to_owned(),
+                }));
+            }
+            Some(_) => link.open(),
+            None => {}
         }
+        on_event(Ok(message));
     })
 }
 

@@ -1,8 +1,7 @@
 //! What page, node worker and miner workers say to each other: borsh-encoded, one value a message.
 //!
-//! Start-up is a handshake: the starter repeats its `Hello` until it is answered, since messages
-//! to a worker that does not listen yet are lost; both sides compare their build ids, since a
-//! browser may have an older worker file cached.
+//! A worker's first message is its `Hello`: it listens from now on, and messages that came before would
+//! be lost. It names the worker's build, since a browser may have an older file cached.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use shared::node::interface::{Answer, Command, MiningWork, View};
@@ -10,10 +9,8 @@ use shared::node::interface::{Answer, Command, MiningWork, View};
 /// Page to node worker.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum ToNode {
-    /// Are you there? With the page's build id.
-    Hello {
-        /// The page's build.
-        build: String,
+    /// Begin: the first message.
+    Begin {
         /// Which tab this is.
         tab: Tab,
         /// The network that the page's address names; nothing means the relay's default one.
@@ -46,7 +43,7 @@ pub enum ToNode {
 /// Node worker to page.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum FromNode {
-    /// Yes, with the worker's build id.
+    /// The worker listens: its first message.
     Hello {
         /// The worker's build.
         build: String,
@@ -191,15 +188,10 @@ pub enum Fatal {
 /// Node worker to miner worker.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum ToMiner {
-    /// Are you there? With the node worker's build id.
-    Hello {
-        /// The node worker's build.
-        build: String,
-    },
     /// Search, from this nonce on, every `stride`-th range.
     Search {
         /// What to search.
-        work: MiningWork,
+        work: Box<MiningWork>,
         /// The miner's index among all.
         index: u32,
         /// Number of all miners.
@@ -214,7 +206,7 @@ pub enum ToMiner {
 /// Miner worker to node worker.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum FromMiner {
-    /// Yes, with the miner's build id, and how it hashes.
+    /// The miner listens: its first message.
     Hello {
         /// The miner's build.
         build: String,

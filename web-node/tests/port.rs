@@ -1,4 +1,4 @@
-//! The port layer, against workers in plain JavaScript that answer late, wrongly or not at all.
+//! The port layer, against workers in plain JavaScript that greet late, wrongly or not at all.
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::indexing_slicing,
@@ -10,27 +10,20 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
+use shared::encoding::encode;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_node::BUILD;
 use web_node::js::now_ms;
 use web_node::port::{PortError, WorkerClient};
-use web_node::ports::{FromMiner, ToMiner};
+use web_node::ports::{FromMiner, Kernel, ToMiner};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-/// Answers the third greeting only, since a real worker misses those sent while it loads; then
-/// answers `Stop` by `Hashed`.
-const LATE: &str = "data:text/javascript,
-    let greetings = 0;
-    onmessage = ({ data }) => {
-        if (data[0] === 0 %26%26 ++greetings >= 3) postMessage(new Uint8Array([...data, 1]));
-        if (data[0] === 2) postMessage(new Uint8Array([2, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]));
-    }; //";
 /// Of a build called `x`.
 const OTHER_BUILD: &str = "data:text/javascript,
-    onmessage = () => postMessage(new Uint8Array([0, 1, 0, 0, 0, 120, 0])); //";
-const CRASHING: &str = "data:text/javascript, onmessage = () => { throw new Error('ouch') }; //";
-const BABBLING: &str = "data:text/javascript, onmessage = () => postMessage('hello'); //";
+    postMessage(new Uint8Array([0, 1, 0, 0, 0, 120, 0])); //";
+const CRASHING: &str = "data:text/javascript, setTimeout(() => { throw new Error('ouch') }); //";
+const BABBLING: &str = "data:text/javascript, postMessage('hello'); //";
 const UNLOADABLE: &str = "/there-is-no-such-worker.js";
 
 type Events = Rc<RefCell<Vec<Result<FromMiner, PortError>>>>;
@@ -38,12 +31,25 @@ type Events = Rc<RefCell<Vec<Result<FromMiner, PortError>>>>;
 fn spawn(script: &'static str) -> (WorkerClient<ToMiner>, Events) {
     let events = Events::default();
     let heard = Rc::clone(&events);
-    let hello = ToMiner::Hello {
-        build: BUILD.to_owned(),
-    };
-    let client =
-        WorkerClient::spawn(script, &hello, move |event| heard.borrow_mut().push(event)).unwrap();
+    let client = WorkerClient::spawn(script, move |event| heard.borrow_mut().push(event)).unwrap();
     (client, events)
+}
+
+/// Begins to listen late, as a real worker does, which misses what came while it loaded; then answers
+/// `Stop` by `Hashed`.
+fn late() -> &'static str {
+    let hello = encode(&FromMiner::Hello {
+        build: BUILD.to_owned(),
+        kernel: Kernel::Simd,
+    });
+    let script = format!(
+        "data:text/javascript,
+        const answer = ({{ data }}) => {{
+            if (data[0] === 1) postMessage(new Uint8Array([2, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]));
+        }};
+        setTimeout(() => {{ onmessage = answer; postMessage(new Uint8Array({hello:?})); }}, 200); //"
+    );
+    script.leak()
 }
 
 async fn wait_for(events: &Events, count: usize) {
@@ -55,8 +61,8 @@ async fn wait_for(events: &Events, count: usize) {
 }
 
 #[wasm_bindgen_test]
-async fn greets_until_it_is_answered_and_sends_then_what_waited() {
-    let (client, events) = spawn(LATE);
+async fn what_is_sent_waits_until_the_worker_listens() {
+    let (client, events) = spawn(late());
     client.send(&ToMiner::Stop);
     wait_for(&events, 2).await;
     client.send(&ToMiner::Stop);

@@ -52,10 +52,14 @@ fn listen<K: kernel::Kernel + 'static>(kernel: Kernel) -> Option<()> {
     let parent = ParentPort::open({
         let state = Rc::clone(&state);
         move |message| match message {
-            Ok(message) => state.borrow_mut().receive(message, kernel),
+            Ok(message) => state.borrow_mut().receive(message),
             Err(error) => log_error(&error.to_string()),
         }
     })?;
+    parent.send(&FromMiner::Hello {
+        build: BUILD.to_owned(),
+        kernel,
+    });
     state.borrow_mut().parent = Some(parent);
     Some(())
 }
@@ -89,12 +93,8 @@ struct Search {
 const HIGH_HALVES: u64 = 1 << 32;
 
 impl State {
-    fn receive(&mut self, message: ToMiner, kernel: Kernel) {
+    fn receive(&mut self, message: ToMiner) {
         match message {
-            ToMiner::Hello { .. } => self.send(&FromMiner::Hello {
-                build: BUILD.to_owned(),
-                kernel,
-            }),
             ToMiner::Search {
                 work,
                 index,
@@ -105,7 +105,7 @@ impl State {
                     self.reported_ms = now_ms();
                     self.hashes = 0;
                 }
-                self.search = Some(Search::new(work, index, count, duty_percent));
+                self.search = Some(Search::new(*work, index, count, duty_percent));
                 self.pause = None;
                 self.schedule();
             }

@@ -5,7 +5,6 @@ use gloo_timers::callback::{Interval, Timeout};
 use shared::node::interface::{Event, MiningWork};
 
 use super::inbox::{Inbox, Input};
-use crate::BUILD;
 use crate::js::now_ms;
 use crate::port::{PortError, WorkerClient};
 use crate::ports::{Fatal, FromMiner, Kernel, MinerSettings, ToMiner};
@@ -158,7 +157,7 @@ impl Miners {
         let count = u32::try_from(self.workers.len()).unwrap_or(u32::MAX);
         for (miner, index) in self.workers.iter().zip(0..) {
             miner.client.send(&ToMiner::Search {
-                work: work.clone(),
+                work: Box::new(work.clone()),
                 index,
                 count,
                 duty_percent,
@@ -210,11 +209,8 @@ impl Miners {
             Kernel::Simd => "/miner_loader.js",
             Kernel::Scalar => "/miner-scalar_loader.js",
         };
-        let hello = ToMiner::Hello {
-            build: BUILD.to_owned(),
-        };
         let inbox = self.inbox.clone();
-        let client = WorkerClient::spawn(script, &hello, move |event| {
+        let client = WorkerClient::spawn(script, move |event| {
             inbox.put(Input::Miner {
                 miner: number,
                 event,

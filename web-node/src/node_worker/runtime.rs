@@ -12,9 +12,9 @@ use super::environment;
 use super::identity::{self, Identity};
 use super::inbox::{Inbox, Input};
 use super::miners::Miners;
+use super::report_crash;
 use super::socket::Socket;
 use super::views::Views;
-use super::{hello, report_crash};
 use crate::js::now_ms;
 use crate::port::ParentPort;
 use crate::ports::{Environment, FromNode, KeyError, ToNode};
@@ -108,8 +108,8 @@ impl Runtime {
 
     fn receive_from_page(&mut self, message: ToNode) {
         match message {
-            // The page greets until it is answered, and may not have seen the answer yet.
-            ToNode::Hello { .. } => self.page.send(&hello()),
+            // Said once, before this life began.
+            ToNode::Begin { .. } => {}
             ToNode::Command(id, command) => self.handle(Event::Command(id, command)),
             ToNode::Visible(is_visible) => {
                 self.miners.set_visible(is_visible);
