@@ -5,9 +5,9 @@ use sqlx::{QueryBuilder, SqliteConnection};
 
 use crate::ReplicaNumber;
 
-/// Rows that one statement puts or removes where there are as many: a tenth of the cost of as
-/// many statements. Others go one by one, so that there are few statements to prepare.
-const ROWS_PER_STATEMENT: usize = 32;
+/// Rows that one statement puts or removes, the most first where there are as many: a tenth of the
+/// cost of as many statements. Few sizes, so that there are few statements to prepare.
+const ROWS_PER_STATEMENT: [usize; 3] = [32, 8, 1];
 
 /// One statement for each table, so that every SQL text is a constant of the program.
 macro_rules! statement {
@@ -122,22 +122,24 @@ pub(crate) async fn clear(
     Ok(())
 }
 
-/// Carries out a batch, inside a transaction of the caller. Tables do not depend on each other, so
+/// Carries out a batch, or several as one, inside a transaction of the caller. Tables do not depend on each other, so
 /// each gets its changes in one go, in their order.
 pub(crate) async fn write(
     connection: &mut SqliteConnection,
     replica: ReplicaNumber,
-    batch: &[Write],
+    batch: &[&Write],
 ) -> sqlx::Result<()> {
     for table in Table::ALL {
-        let changes: Vec<_> = batch.iter().filter(|write| write.table == table).collect();
+        let changes = batch.iter().copied();
+        let changes: Vec<_> = changes.filter(|write| write.table == table).collect();
         for run in changes.chunk_by(|one, next| one.value.is_some() == next.value.is_some()) {
-            let mut bulks = run.chunks_exact(ROWS_PER_STATEMENT);
-            for bulk in bulks.by_ref() {
-                change(connection, replica, table, bulk).await?;
-            }
-            for single in bulks.remainder().chunks(1) {
-                change(connection, replica, table, single).await?;
+            let mut rest = run;
+            for rows in ROWS_PER_STATEMENT {
+                let mut bulks = rest.chunks_exact(rows);
+                for bulk in bulks.by_ref() {
+                    change(connection, replica, table, bulk).await?;
+                }
+                rest = bulks.remainder();
             }
         }
     }

@@ -59,6 +59,19 @@ impl Job {
 }
 
 impl RowsJob {
+    /// Two batches of one replica, the one right after the other, may be written as one.
+    fn are_one_batch(&self, next: &Self) -> bool {
+        let are_batches = matches!((&self.work, &next.work), (Work::Write(_), Work::Write(_)));
+        are_batches && self.replica == next.replica
+    }
+
+    fn batch(&self) -> &[Write] {
+        match &self.work {
+            Work::Write(batch) => batch,
+            Work::Clear | Work::Load(_) => &[],
+        }
+    }
+
     fn fail(self, reason: &str) {
         let reason = reason.to_owned();
         let completion = match self.work {
@@ -144,12 +157,19 @@ async fn commit(
 ) -> sqlx::Result<Vec<Vec<Row>>> {
     let mut loaded = Vec::new();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for job in group {
-        match &job.work {
-            Work::Write(batch) => rows::write(&mut transaction, job.replica, batch).await?,
-            Work::Clear => rows::clear(&mut transaction, job.replica).await?,
+    // Many small batches cost as much as one with as many rows.
+    for run in group.chunk_by(RowsJob::are_one_batch) {
+        let Some(RowsJob { replica, work, .. }) = run.first() else {
+            continue;
+        };
+        match work {
+            Work::Write(_) => {
+                let batch: Vec<_> = run.iter().flat_map(RowsJob::batch).collect();
+                rows::write(&mut transaction, *replica, &batch).await?;
+            }
+            Work::Clear => rows::clear(&mut transaction, *replica).await?,
             Work::Load(query) => {
-                loaded.push(rows::load(&mut transaction, job.replica, query.clone()).await?);
+                loaded.push(rows::load(&mut transaction, *replica, query.clone()).await?);
             }
         }
     }

@@ -99,6 +99,47 @@ async fn large_batches_keep_the_order_of_changes_to_a_row() {
     task.await.unwrap().unwrap();
 }
 
+/// They wait together, share a commit, and are written as few batches.
+#[tokio::test]
+async fn small_batches_of_several_replicas_keep_the_order_of_changes_to_a_row() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let (client, task) = store.start();
+    let (completions, mut reports) = mpsc::unbounded_channel();
+    let replicas = [FIRST, SECOND].map(|number| client.of_replica(number, completions.clone()));
+    for (request, key) in (0..).zip(0..20) {
+        for (value, replica) in (1..).zip(&replicas) {
+            replica
+                .write(request, vec![put(Table::State, key, value)])
+                .await;
+            let changed = vec![
+                put(Table::State, key, 10 * value),
+                Write::remove(Table::State, [key / 2]),
+            ];
+            replica.write(request, changed).await;
+        }
+    }
+    let mut expected = (10..20).map(|key| row(key, 10)).collect::<Vec<_>>();
+    for (number, replica) in (1..).zip(&replicas) {
+        replica
+            .load(number, everything(Table::State, false, 200))
+            .await;
+    }
+    let mut loaded = Vec::new();
+    while loaded.len() < 2 {
+        match reports.recv().await.unwrap() {
+            Completion::Written(_) => {}
+            Completion::Loaded(_, rows) => loaded.push(rows),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(loaded[0], expected);
+    expected.iter_mut().for_each(|row| row.value = vec![20]);
+    assert_eq!(loaded[1], expected);
+    drop((client, replicas));
+    task.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn replicas_do_not_see_each_others_rows() {
     let folder = TempDir::new().unwrap();
