@@ -55,7 +55,7 @@ pub const FAN_OUT_PAUSE_PER_SOCKET: Duration = Duration::from_micros(125);
 /// The same for any number of sockets.
 pub const FAN_OUT_PAUSE_MAX: Duration = Duration::from_millis(125);
 /// Messages to many that are gathered at most.
-pub const FAN_OUTS_GATHERED_MAX: usize = 16;
+pub const FAN_OUTS_GATHERED_MAX: usize = 48;
 /// Bytes of frames that are gathered before they are written to a socket.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = SOCKET_BATCH_BYTES;
 /// Bytes of a socket's write buffer: what is gathered, one frame, and its header.
@@ -66,6 +66,8 @@ pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize =
 pub const INPUTS_MAX: usize = 1024;
 /// Bytes of received frames that may wait for a network's core. Their senders wait.
 pub const INPUT_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
+/// Signatures that a socket's task checks before it leaves its thread to others.
+pub const VERIFIED_AT_ONCE_MAX: usize = 16;
 /// Time that REST waits for a network's core and store.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -5,6 +5,7 @@ mod creation;
 mod handle;
 mod journal;
 mod keeper;
+mod line;
 mod outgoing;
 mod task;
 
@@ -24,6 +25,7 @@ pub(crate) use creation::{Choice, choose_or_create};
 pub(crate) use handle::{NetworkHandle, Unanswered};
 pub use keeper::RestoreFailed;
 pub(crate) use keeper::{Keeper, NotMade, NotRemoved, Restored};
+pub(crate) use line::Line;
 
 /// All networks, now and later; cheap to clone.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use crate::limits::{
     SOCKET_WRITE_BUFFER_BYTES_MAX, SOCKETS_MAX, WRITE_TIMEOUT,
 };
 use crate::metrics;
-use crate::network::NetworkHandle;
+use crate::network::{Line, NetworkHandle};
 use crate::outbox::{Closing, Frame, OutboxReader, outbox};
 use crate::rest::problem::{Kind, Problem};
 use crate::rest::query::Network;
@@ -138,12 +138,12 @@ async fn serve(
         wire.begin_frames();
     }
     let (outbox, mut reader) = outbox(wire.clone());
-    let Ok(connection) = network.open(outbox).await else {
+    let Ok(line) = network.open(outbox).await else {
         return;
     };
     let (mut sink, mut stream) = socket.split();
     let (closing, is_refused) = tokio::select! {
-        refusal = receive(&mut stream, form, &network, connection) => (refusal, true),
+        refusal = receive(&mut stream, form, &line) => (refusal, true),
         closing = async {
             match &wire {
                 Some(wire) => catch_up(wire, &mut reader, WRITE_TIMEOUT).await,
@@ -152,7 +152,7 @@ async fn serve(
         } => (closing, false),
     };
     // The core need not wait for a browser that takes its time to close.
-    network.closed(connection).await;
+    line.close().await;
     if let Some(closing) = closing {
         let name = network.parameters().name.as_str();
         metrics::closed(name, closing.code);
@@ -167,12 +167,7 @@ async fn serve(
 }
 
 /// Passes frames to the core. Returns why the socket is to be closed; nothing if it is closed.
-async fn receive(
-    stream: &mut SplitStream<WebSocket>,
-    form: Form,
-    network: &NetworkHandle,
-    connection: u64,
-) -> Option<Closing> {
+async fn receive(stream: &mut SplitStream<WebSocket>, form: Form, line: &Line) -> Option<Closing> {
     while let Some(message) = stream.next().await {
         let frame = match (message, form) {
             (Ok(Message::Binary(frame)), Form::Binary) => frame,
@@ -190,7 +185,7 @@ async fn receive(
             }
             (Err(error), _) => return Some(malformed(&error.to_string())),
         };
-        if network.frame(connection, frame).await.is_err() {
+        if line.frame(frame).await.is_err() {
             return Some(Closing::shutting_down());
         }
     }

@@ -31,6 +31,9 @@ pub type MemberId = u64;
 /// The relay's count of leaders; also the round of votes. It never goes back.
 pub type Term = u64;
 
+/// By which the encoding tells [`Message::Transactions`] from other messages.
+const TRANSACTIONS: u8 = 10;
+
 /// Everything that travels over a connection, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Message {
@@ -517,6 +520,19 @@ impl Message {
             None => Err(FrameError::Empty),
             Some((&PROTOCOL_VERSION, message)) => Ok(decode("message", message)?),
             Some((&version, _)) => Err(FrameError::Version(version)),
+        }
+    }
+
+    /// What a frame of [`Message::Transactions`] hands in; nothing where the frame is of another
+    /// message, which is not decoded, or does not decode.
+    #[must_use]
+    pub fn transactions_of(frame: &[u8]) -> Option<Vec<SignedTransaction>> {
+        match frame {
+            [PROTOCOL_VERSION, TRANSACTIONS, ..] => match Self::from_frame(frame).ok()? {
+                Self::Transactions(transactions) => Some(transactions.into_vec()),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

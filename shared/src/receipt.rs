@@ -168,7 +168,8 @@ impl Receipt {
     /// which are counted, were honest.
     pub fn verify(&self) -> Result<VerifiedReceipt, ReceiptError> {
         self.network.check()?;
-        let id = self.transaction.clone().verify(&self.network)?.id();
+        let verified = self.transaction.clone().verify(&self.network);
+        let id = verified.map_err(|invalid| invalid.error)?.id();
         self.verify_inclusion()?;
         let header = &self.sealed.header;
         let block = header.hash();

@@ -40,7 +40,7 @@ use interface::{
 use invitations::Invitations;
 use members::HeldRow;
 pub use members::has_voted;
-use rates::Rates;
+use rates::{Rates, cost};
 use recovery::Recovery;
 use registration::Stage;
 use rejections::OUT_OF_TURN;
@@ -255,6 +255,10 @@ impl Relay {
         match event {
             Event::Opened { connection, nonce } => self.opened(connection, nonce),
             Event::Frame { connection, frame } => self.frame(now_ms, connection, &frame),
+            Event::Transactions {
+                connection,
+                transactions,
+            } => self.verified_on_the_way(now_ms, connection, transactions),
             Event::Closed { connection } => self.closed(now_ms, connection, false),
             Event::Written(id) => self.written(now_ms, id),
             Event::WriteFailed(id, reason) => self.write_failed(now_ms, id, &reason),
@@ -342,12 +346,9 @@ impl Relay {
     }
 
     fn frame(&mut self, now_ms: u64, connection: ConnectionId, frame: &[u8]) {
-        let Some(peer) = self.connections.get_mut(&connection) else {
+        if !self.has_spoken(connection) {
             return;
-        };
-        // Whatever a node sends shows that it is awake.
-        peer.misses = 0;
-        peer.is_ping_open = false;
+        }
         let message = match Message::from_frame(frame) {
             Ok(message) => message,
             Err(error) => {
@@ -367,7 +368,7 @@ impl Relay {
                 remembered,
             } => self.register(now_ms, connection, &signature, invitation, &remembered),
             other if self.joined.contains(&connection) => {
-                if self.is_within_rate(now_ms, connection, &other) {
+                if self.is_within_rate(now_ms, connection, cost(&other)) {
                     self.member_message(now_ms, connection, other, frame);
                 }
             }
@@ -378,6 +379,17 @@ impl Relay {
                 "a message came before the registration",
             ),
         }
+    }
+
+    /// Whether a connection is still open. What a node sends, whatever it is, shows that it is
+    /// awake.
+    fn has_spoken(&mut self, connection: ConnectionId) -> bool {
+        let Some(peer) = self.connections.get_mut(&connection) else {
+            return false;
+        };
+        peer.misses = 0;
+        peer.is_ping_open = false;
+        true
     }
 
     fn written(&mut self, now_ms: u64, id: RequestId) {

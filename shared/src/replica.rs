@@ -159,9 +159,30 @@ impl Replica {
     ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
         let verified =
             Verified::trusted(signed).verify(self.chain.network(), &self.chain.network_id())?;
-        let mut writes = Vec::new();
-        self.admit_verified(&verified, submitter, &mut writes)?;
-        Ok((verified, writes))
+        self.admit_verified(verified, submitter)
+    }
+
+    /// The same for a transaction that was verified elsewhere, for this network.
+    pub(crate) fn admit_verified(
+        &mut self,
+        verified: Verified,
+        submitter: PublicKey,
+    ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
+        let (expected, came) = (self.chain.network_id(), verified.transaction().network);
+        if expected != came {
+            return Err(TransactionError::Network { expected, came }.into());
+        }
+        let pending = Pending {
+            verified: verified.clone(),
+            submitter,
+            is_acknowledged: false,
+        };
+        let row = pending_row(&pending);
+        let replaced = self
+            .mempool
+            .admit(pending, self.chain.state(), self.chain.height() + 1)?;
+        let replaced = replaced.map(|hash| Write::remove(Table::Pending, hash.0));
+        Ok((verified, replaced.into_iter().chain([row]).collect()))
     }
 
     /// Notes that the relay has stored a transaction.
@@ -350,26 +371,6 @@ impl Replica {
         let place = self.deferred.partition_point(|(kept, _)| *kept <= at_ms);
         self.deferred.insert(place, (at_ms, announcement));
         self.deferred.truncate(DEFERRED_BLOCKS_MAX);
-    }
-
-    fn admit_verified(
-        &mut self,
-        verified: &Verified,
-        submitter: PublicKey,
-        writes: &mut Vec<Write>,
-    ) -> Result<(), AdmissionError> {
-        let pending = Pending {
-            verified: verified.clone(),
-            submitter,
-            is_acknowledged: false,
-        };
-        let row = pending_row(&pending);
-        let replaced = self
-            .mempool
-            .admit(pending, self.chain.state(), self.chain.height() + 1)?;
-        writes.extend(replaced.map(|hash| Write::remove(Table::Pending, hash.0)));
-        writes.push(row);
-        Ok(())
     }
 
     /// The body of an announcement, from the mempool where it came in compact form.

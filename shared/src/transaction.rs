@@ -116,6 +116,16 @@ pub enum TransactionError {
     Signature(#[from] SignatureError),
 }
 
+/// A transaction that is not valid, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transaction {id} is not valid: {error}")]
+pub struct InvalidTransaction {
+    /// Which one.
+    pub id: TransactionId,
+    /// Why.
+    pub error: TransactionError,
+}
+
 impl Transaction {
     /// Its name.
     #[must_use]
@@ -155,12 +165,17 @@ impl SignedTransaction {
     }
 
     /// Checks everything that does not depend on the state.
-    pub fn verify(self, network: &NetworkParameters) -> Result<Verified, TransactionError> {
-        Verified::trusted(self).verify(network, &network.id())
+    pub fn verify(self, network: &NetworkParameters) -> Result<Verified, InvalidTransaction> {
+        let candidate = Verified::trusted(self);
+        let id = candidate.id();
+        candidate
+            .verify(network, &network.id())
+            .map_err(|error| InvalidTransaction { id, error })
     }
 }
 
-/// A transaction that was verified once, with its names, so that nothing is computed twice.
+/// A transaction that was verified once, with its names, so that nothing is computed twice. What
+/// comes from others becomes one by [`SignedTransaction::verify`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     signed: SignedTransaction,

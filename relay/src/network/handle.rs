@@ -13,10 +13,11 @@ use shared::node::interface::{Answer, Command};
 use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, InvitationError, NewInvitation, RelayView};
 use shared::store::{Query, Row};
-use shared::transaction::SignedTransaction;
+use shared::transaction::{InvalidTransaction, SignedTransaction, Verified};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::line::{Line, Membership};
 use crate::limits::{ANSWER_TIMEOUT, INPUT_BYTES_MAX, INPUTS_MAX};
 use crate::outbox::Outbox;
 use crate::tokens::TokenHash;
@@ -30,6 +31,8 @@ pub(crate) enum Input {
         connection: ConnectionId,
         /// Its queue.
         outbox: Outbox,
+        /// To be granted once the node at the other end has registered.
+        membership: Membership,
     },
     /// A frame came in.
     Frame {
@@ -38,6 +41,15 @@ pub(crate) enum Input {
         /// The frame.
         frame: Bytes,
         /// Its share of [`INPUT_BYTES_MAX`].
+        permit: OwnedSemaphorePermit,
+    },
+    /// Transactions came in from a member, and were verified.
+    Transactions {
+        /// From where.
+        connection: ConnectionId,
+        /// Each, or what is wrong with it.
+        transactions: Vec<Result<Verified, InvalidTransaction>>,
+        /// The share that their frame has of [`INPUT_BYTES_MAX`].
         permit: OwnedSemaphorePermit,
     },
     /// A socket is closed.
@@ -152,33 +164,26 @@ impl NetworkHandle {
     }
 
     /// Announces a socket; frames for it will be queued in `outbox`.
-    pub(crate) async fn open(&self, outbox: Outbox) -> Result<ConnectionId, Unanswered> {
+    pub(crate) async fn open(&self, outbox: Outbox) -> Result<Line, Unanswered> {
         let connection = self.0.next_connection.fetch_add(1, Ordering::Relaxed);
-        self.send(Input::Opened { connection, outbox }).await?;
-        Ok(connection)
-    }
-
-    /// Passes a frame on; waits while too many bytes are queued before it.
-    pub(crate) async fn frame(
-        &self,
-        connection: ConnectionId,
-        frame: Bytes,
-    ) -> Result<(), Unanswered> {
-        let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-        let share = Arc::clone(&self.0.input_bytes).acquire_many_owned(bytes);
-        let permit = share.await.map_err(|_| Unanswered)?;
-        self.send(Input::Frame {
+        let membership = Membership::default();
+        self.send(Input::Opened {
             connection,
-            frame,
-            permit,
+            outbox,
+            membership: membership.clone(),
         })
-        .await
+        .await?;
+        Ok(Line::new(self.clone(), connection, membership))
     }
 
-    /// Announces the end of a socket.
-    pub(crate) async fn closed(&self, connection: ConnectionId) {
-        // A network that has ended has forgotten its sockets.
-        let _ = self.send(Input::Closed { connection }).await;
+    /// Waits until a frame of so many bytes may be queued.
+    pub(super) async fn claim_input(
+        &self,
+        bytes: usize,
+    ) -> Result<OwnedSemaphorePermit, Unanswered> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.0.input_bytes).acquire_many_owned(bytes);
+        share.await.map_err(|_| Unanswered)
     }
 
     /// Asks a read-only question.
@@ -260,7 +265,7 @@ impl NetworkHandle {
             .unwrap_or(Err(Unanswered))
     }
 
-    async fn send(&self, input: Input) -> Result<(), Unanswered> {
+    pub(super) async fn send(&self, input: Input) -> Result<(), Unanswered> {
         self.0.inputs.send(input).await.map_err(|_| Unanswered)
     }
 }

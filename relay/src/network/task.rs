@@ -16,6 +16,7 @@ use tracing::{error, info};
 
 use super::handle::{Administered, Input, Look, Measured, Rows};
 use super::journal;
+use super::line::Membership;
 use super::outgoing::{Due, Outgoing};
 use crate::clock::{now_ms, random};
 use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
@@ -50,6 +51,7 @@ pub(crate) struct NetworkTask {
 
 struct Connection {
     outbox: Outbox,
+    membership: Membership,
     /// The core has closed it: frames that still come in are not for it any more.
     is_closing: bool,
 }
@@ -175,15 +177,34 @@ impl NetworkTask {
 
     async fn take_in(&mut self, input: Input) {
         match input {
-            Input::Opened { connection, outbox } => self.open(connection, outbox).await,
+            Input::Opened {
+                connection,
+                outbox,
+                membership,
+            } => self.open(connection, outbox, membership).await,
             Input::Frame {
                 connection,
                 frame,
                 permit,
             } => {
                 if self.is_open(connection) {
+                    self.grant_membership(connection);
                     let frame = Vec::from(frame);
                     self.happened(Event::Frame { connection, frame }).await;
+                }
+                drop(permit);
+            }
+            Input::Transactions {
+                connection,
+                transactions,
+                permit,
+            } => {
+                if self.is_open(connection) {
+                    let event = Event::Transactions {
+                        connection,
+                        transactions,
+                    };
+                    self.happened(event).await;
                 }
                 drop(permit);
             }
@@ -257,7 +278,7 @@ impl NetworkTask {
         request
     }
 
-    async fn open(&mut self, connection: ConnectionId, outbox: Outbox) {
+    async fn open(&mut self, connection: ConnectionId, outbox: Outbox, membership: Membership) {
         if self.stop_by.is_some() {
             return outbox.close(Closing::shutting_down());
         }
@@ -265,6 +286,7 @@ impl NetworkTask {
             Ok(nonce) => {
                 let open = Connection {
                     outbox,
+                    membership,
                     is_closing: false,
                 };
                 self.connections.insert(connection, open);
@@ -423,6 +445,15 @@ impl NetworkTask {
         };
         if is_delivered {
             metrics::delivered_after(since.elapsed());
+        }
+    }
+
+    /// Tells a socket's task that its node has registered: from the first frame on that comes after.
+    fn grant_membership(&self, connection: ConnectionId) {
+        if self.core.has_joined(connection)
+            && let Some(open) = self.connections.get(&connection)
+        {
+            open.membership.grant();
         }
     }
 

@@ -17,7 +17,7 @@ use crate::limits::{INVITATION_LABEL_BYTES_MAX, INVITATIONS_MAX};
 use crate::message::{Admission, ErrorCode, Leader, Member, MemberId};
 use crate::rejection::{Rejection, RejectionCounts};
 use crate::store::{Query, Row, Write};
-use crate::transaction::SignedTransaction;
+use crate::transaction::{InvalidTransaction, SignedTransaction, Verified};
 use crate::view::ChainView;
 
 /// Names a connection for as long as the process runs.
@@ -39,6 +39,15 @@ pub enum Event {
         connection: ConnectionId,
         /// The frame.
         frame: Vec<u8>,
+    },
+    /// Transactions came in from a member, in this order, that were verified on the way: most of
+    /// the time that they take, and nothing of it needs the core. Those of a
+    /// [`crate::message::Message::Transactions`] in an [`Event::Frame`] are verified by the core.
+    Transactions {
+        /// From where.
+        connection: ConnectionId,
+        /// What [`SignedTransaction::verify`] said of each.
+        transactions: Vec<Result<Verified, InvalidTransaction>>,
     },
     /// A connection is closed, by either side.
     Closed {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::interface::{ConnectionId, Effect, Report, RequestId, Urgency};
+use super::rates::cost_of_transactions;
 use super::{Followup, Loading, Relay, Submitter};
 use crate::block::{Block, Body, SealedHeader};
 use crate::chain::BodyError;
@@ -17,7 +18,7 @@ use crate::network::Admission as NetworkAdmission;
 use crate::rejection::RejectionKind;
 use crate::replica::{Announced, RefusedTransaction, Replica, portions};
 use crate::store::{Query, Row, Table};
-use crate::transaction::{SignedTransaction, Verified};
+use crate::transaction::{InvalidTransaction, SignedTransaction, Verified};
 
 /// Blocks that are announced one by one; where more join at once, members fetch the headers.
 const BLOCKS_ANNOUNCED_MAX: usize = 8;
@@ -41,7 +42,12 @@ impl Relay {
                 self.closed(now_ms, from, false);
             }
             Message::Transactions(transactions) => {
-                self.transactions(now_ms, from, transactions.into_vec());
+                let network = self.network();
+                let verified = transactions
+                    .into_iter()
+                    .map(|signed| signed.verify(network));
+                let verified = verified.collect();
+                self.transactions(now_ms, from, verified);
             }
             Message::Block(announcement) => self.block(now_ms, from, *announcement),
             Message::GetHeaders(locator) => {
@@ -150,11 +156,25 @@ impl Relay {
         self.tell(submitter, id, admission);
     }
 
+    /// The same as a frame of transactions, but for their verification.
+    pub(super) fn verified_on_the_way(
+        &mut self,
+        now_ms: u64,
+        from: ConnectionId,
+        transactions: Vec<Result<Verified, InvalidTransaction>>,
+    ) {
+        let is_admitted = self.has_spoken(from)
+            && self.is_within_rate(now_ms, from, cost_of_transactions(transactions.len()));
+        if is_admitted {
+            self.transactions(now_ms, from, transactions);
+        }
+    }
+
     fn transactions(
         &mut self,
         now_ms: u64,
         from: ConnectionId,
-        transactions: Vec<SignedTransaction>,
+        transactions: Vec<Result<Verified, InvalidTransaction>>,
     ) {
         let Some(submitter) = self
             .connections
@@ -166,9 +186,15 @@ impl Relay {
         };
         let mut writes = Vec::new();
         let mut admitted = Vec::new();
-        for signed in transactions {
-            let id = signed.transaction.id();
-            match self.replica.admit(signed, submitter) {
+        for verified in transactions {
+            let (id, result) = match verified {
+                Ok(verified) => {
+                    let id = verified.id();
+                    (id, self.replica.admit_verified(verified, submitter))
+                }
+                Err(InvalidTransaction { id, error }) => (id, Err(error.into())),
+            };
+            match result {
                 Ok((verified, rows)) => {
                     writes.extend(rows);
                     admitted.push(verified);

@@ -30,18 +30,13 @@ struct Bucket {
 }
 
 impl Relay {
-    /// Whether a member may send this now. One who may not is closed: what it sent is not lost, it
-    /// sends it again when it is back.
-    pub(super) fn is_within_rate(
-        &mut self,
-        now_ms: u64,
-        from: ConnectionId,
-        message: &Message,
-    ) -> bool {
+    /// Whether a member may send now what costs so much. One who may not is closed: what it sent is
+    /// not lost, it sends it again when it is back.
+    pub(super) fn is_within_rate(&mut self, now_ms: u64, from: ConnectionId, cost: u64) -> bool {
         let Some(key) = self.key_of(from) else {
             return false;
         };
-        let is_within = self.rates.admit(now_ms, &key, message);
+        let is_within = self.rates.admit(now_ms, &key, cost);
         if !is_within {
             let reason = format!(
                 "a member may send {} messages and transactions a second, you sent more: send them more slowly",
@@ -72,8 +67,8 @@ impl Rates {
         self.per_second
     }
 
-    /// Whether a key may send this now. If so, it is counted.
-    pub(super) fn admit(&mut self, now_ms: u64, key: &PublicKey, message: &Message) -> bool {
+    /// Whether a key may send now what costs so much. If so, it is counted.
+    pub(super) fn admit(&mut self, now_ms: u64, key: &PublicKey, cost: u64) -> bool {
         if !self.buckets.contains_key(key) {
             self.make_room(now_ms);
         }
@@ -84,7 +79,7 @@ impl Rates {
         });
         bucket.thousandths = bucket.filled(now_ms, self.per_second).min(full);
         bucket.at_ms = now_ms;
-        match bucket.thousandths.checked_sub(cost(message) * 1000) {
+        match bucket.thousandths.checked_sub(cost.saturating_mul(1000)) {
             Some(rest) => {
                 bucket.thousandths = rest;
                 true
@@ -126,14 +121,17 @@ impl Bucket {
 }
 
 /// A message, each transaction and each question for what it costs the relay.
-fn cost(message: &Message) -> u64 {
+pub(super) fn cost(message: &Message) -> u64 {
     match message {
-        Message::Transactions(transactions) => {
-            u64::try_from(transactions.len()).unwrap_or(u64::MAX).max(1)
-        }
+        Message::Transactions(transactions) => cost_of_transactions(transactions.len()),
         Message::GetHeaders(_) | Message::GetBodies(_) | Message::GetLog { .. } => QUESTION_COST,
         _ => 1,
     }
+}
+
+/// What so many transactions in one message cost.
+pub(super) fn cost_of_transactions(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -150,7 +148,7 @@ mod tests {
 
     fn sent(rates: &mut Rates, now_ms: u64, key: &PublicKey, message: &Message) -> usize {
         (0..1000)
-            .take_while(|_| rates.admit(now_ms, key, message))
+            .take_while(|_| rates.admit(now_ms, key, cost(message)))
             .count()
     }
 
@@ -192,12 +190,12 @@ mod tests {
                 .iter_mut()
                 .zip(bytes)
                 .for_each(|(to, from)| *to = from);
-            assert!(rates.admit(0, &key, &Message::Leave));
+            assert!(rates.admit(0, &key, 1));
             assert!(rates.buckets.len() <= MEMBER_RATES_KEPT_MAX);
         }
-        assert!(!rates.admit(0, &KEY, &Message::Leave));
+        assert!(!rates.admit(0, &KEY, 1));
         // What is full again is forgotten first.
-        assert!(rates.admit(100_000, &PublicKey([8; 32]), &Message::Leave));
+        assert!(rates.admit(100_000, &PublicKey([8; 32]), 1));
         assert_eq!(rates.buckets.len(), 1);
     }
 }

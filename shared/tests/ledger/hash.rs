@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use shared::hash::{Hash, Tag};
 use shared::merkle;
 use shared::network::NetworkParameters;
-use shared::transaction::{Action, TransactionError};
+use shared::transaction::{Action, InvalidTransaction, TransactionError};
 
 use crate::common::{cases, network, public, sign, transaction, unhex};
 
@@ -83,9 +83,11 @@ fn a_transaction_without_its_work_is_refused() {
     let to = public(2);
     let action = Action::Transfer { to, amount: 1 };
     let unpaid = transaction(costly.id(), 1, 0, action);
-    let came = leading_zeros(&unpaid.id().0);
-    let expected = Err(TransactionError::Work { expected: 8, came });
-    assert_eq!(sign(1, unpaid.clone()).verify(&costly), expected);
+    let id = unpaid.id();
+    let came = leading_zeros(&id.0);
+    let error = TransactionError::Work { expected: 8, came };
+    let refused = Err(InvalidTransaction { id, error });
+    assert_eq!(sign(1, unpaid.clone()).verify(&costly), refused);
     assert!(sign(1, unpaid.with_work(8)).verify(&costly).is_ok());
 }
 

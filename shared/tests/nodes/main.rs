@@ -24,6 +24,7 @@ mod serving;
 mod stake;
 mod stopping;
 mod storage;
+mod verified;
 mod versions;
 mod visitors;
 mod world;

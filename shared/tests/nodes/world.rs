@@ -23,7 +23,7 @@ pub(crate) struct TestNode {
     /// Whether it means to stay, from its next start on.
     pub(crate) stays: bool,
     secret: SecretKey,
-    connection: Option<u64>,
+    pub(crate) connection: Option<u64>,
     pub(crate) work: Option<MiningWork>,
     wake_ms: Option<u64>,
     pub(crate) answers: BTreeMap<u64, Answer>,
