@@ -1,21 +1,13 @@
 //! What was acknowledged survives the relay's sudden end.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 
-use serde_json::Value;
-use shared::encoding::List;
-use shared::hash::{NetworkId, TransactionId};
-use shared::keys::SecretKey;
-use shared::message::{Admission, Message};
 use shared::node::interface::Answer;
-use shared::transaction::{Action, Expect, Key, SignedTransaction, Transaction};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use crate::member::Member;
 use crate::program::Program;
-use crate::wire::{self, Socket};
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
@@ -56,115 +48,6 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     assert_eq!(after.chain.tip, before.chain.tip);
     assert_ne!(after.id, number, "numbers are never reused");
     relay.kill();
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_under_load_survives_each_of_ten_kills() {
-    survives_kills(10).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes"]
-async fn what_was_acknowledged_under_load_survives_each_of_a_hundred_kills() {
-    survives_kills(100).await;
-}
-
-async fn survives_kills(rounds: u8) {
-    /// A hundred rounds of these fit into a mempool.
-    const SENT_PER_ROUND: u64 = 40;
-    let data = TempDir::new().unwrap();
-    let mut acknowledged = Vec::new();
-    for round in 0..rounds {
-        let relay = Program::start(data.path(), 0);
-        let pending = pending_ids(relay.port).await;
-        for id in &acknowledged {
-            assert!(pending.contains(id), "{id} is lost in round {round}");
-        }
-        let secret = SecretKey::from_seed(&[round; 32]);
-        let mut socket = wire::connect(relay.port).await.unwrap();
-        wire::register(&mut socket, &secret).await;
-        let network = network(relay.port).await;
-        for sequence in 0..SENT_PER_ROUND {
-            let signed = put(&secret, network, sequence);
-            let message = Message::Transactions(List::truncated([signed]));
-            wire::send(&mut socket, &message).await;
-        }
-        // Killed while it is at it, each time a little later.
-        let enough = 1 + usize::from(round) % 20;
-        let mut admitted = Vec::new();
-        while admitted.len() < enough {
-            let message = wire::receive(&mut socket).await;
-            admitted.extend(admissions(&message.unwrap()));
-        }
-        relay.kill();
-        admitted.extend(rest(&mut socket).await);
-        acknowledged.extend(admitted);
-    }
-}
-
-/// What still comes from a relay that is gone.
-async fn rest(socket: &mut Socket) -> Vec<TransactionId> {
-    let mut ids = Vec::new();
-    while let Some(message) = wire::receive(socket).await {
-        ids.extend(admissions(&message));
-    }
-    ids
-}
-
-fn admissions(message: &Message) -> Vec<TransactionId> {
-    let Message::Admitted(admissions) = message else {
-        return Vec::new();
-    };
-    admissions
-        .iter()
-        .map(|(id, admission)| {
-            assert_eq!(*admission, Admission::Pending);
-            *id
-        })
-        .collect()
-}
-
-fn put(secret: &SecretKey, network: NetworkId, sequence: u64) -> SignedTransaction {
-    let transaction = Transaction {
-        network,
-        sender: secret.public_key(),
-        sequence,
-        valid_until: None,
-        action: Action::Put {
-            key: Key::new(format!("key {sequence}")).unwrap(),
-            value: shared::transaction::Value::new("value").unwrap(),
-            expect: Expect::Anything,
-        },
-        work: 0,
-    }
-    .with_work(10);
-    SignedTransaction {
-        signature: secret.sign(&transaction.statement()),
-        transaction,
-    }
-}
-
-async fn network(port: u16) -> NetworkId {
-    let network = get(port, "network").await;
-    network["id"].as_str().unwrap().parse().unwrap()
-}
-
-async fn pending_ids(port: u16) -> HashSet<TransactionId> {
-    let mut ids = HashSet::new();
-    loop {
-        let page = get(port, &format!("mempool?skip={}", ids.len())).await;
-        let page = page["transactions"].as_array().unwrap().clone();
-        if page.is_empty() {
-            return ids;
-        }
-        let page = page.iter().map(|pending| pending["id"].as_str().unwrap());
-        ids.extend(page.map(|id| id.parse::<TransactionId>().unwrap()));
-    }
-}
-
-async fn get(port: u16, path: &str) -> Value {
-    let url = format!("http://127.0.0.1:{port}/api/v1/{path}");
-    reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]

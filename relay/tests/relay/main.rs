@@ -14,6 +14,7 @@ mod durability;
 mod honest;
 mod hostile;
 mod joining;
+mod kills;
 mod member;
 mod networks;
 mod operation;
