@@ -20,11 +20,12 @@ use crate::wire;
 /// Connections that one address may have, unless the operator says otherwise.
 const CONNECTIONS_MAX: usize = relay::limits::SOCKETS_PER_ADDRESS_MAX;
 
-/// A relay in a process of its own, and a client who is measured.
+/// A relay in a process of its own, and clients who are measured: they ask a hundred times a second.
 async fn besieged(arguments: &[&str]) -> (Program, Honest, TempDir) {
     let data = TempDir::new().unwrap();
-    let relay = Program::start_with(data.path(), arguments);
-    let honest = Honest::join(relay.port).await;
+    let arguments = [&["--messages-per-member", "1000"], arguments].concat();
+    let relay = Program::start_with(data.path(), &arguments);
+    let honest = Honest::join(relay.port, &arguments).await;
     (relay, honest, data)
 }
 
