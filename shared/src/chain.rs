@@ -22,6 +22,7 @@ use crate::stake::{Holders, Lottery};
 use crate::state::{Progress, State, Undo};
 
 mod advance;
+mod choice;
 mod headers;
 mod held;
 mod restore;
@@ -34,7 +35,7 @@ pub use restore::RestoreError;
 pub(crate) use restore::row_value;
 use staking::Frozen;
 
-/// A block that a logged decision stands on.
+/// A block that a decision stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize)]
 pub struct Checkpoint {
     /// Its height.
@@ -76,6 +77,8 @@ pub struct Chain {
     bodies: HashMap<BlockHash, Arc<Body>>,
     /// The newest logged decision. The best chain leads to it or contains it.
     decided: Checkpoint,
+    /// A block whose branch is better than all others, whether or not it has come.
+    justified: Option<Checkpoint>,
     /// Up to this height the executed chain is final.
     final_height: u64,
     /// Accepted headers above the final height, by height.
@@ -124,6 +127,7 @@ impl Chain {
             undo: LiteMap::new(),
             bodies: HashMap::new(),
             decided: Checkpoint { height: 0, hash },
+            justified: None,
             final_height: 0,
             unsettled: BTreeMap::new(),
             target: hash,
@@ -307,7 +311,7 @@ impl Chain {
             return BlockStanding::Unknown;
         }
         if self.hash_at(height) == Some(*hash) {
-            return BlockStanding::Verified;
+            return BlockStanding::Executed;
         }
         // On a side branch: valid if all of it was executed before.
         let mut at = *hash;
@@ -315,7 +319,7 @@ impl Chain {
             if self.height_of(&at).is_some() {
                 let shared = known.sealed.header.height;
                 return if shared >= self.decided.height {
-                    BlockStanding::Verified
+                    BlockStanding::Left
                 } else {
                     BlockStanding::Conflicting
                 };

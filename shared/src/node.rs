@@ -210,6 +210,7 @@ impl Node {
             Event::HashRate(rate) => self.set_hash_rate(rate),
             Event::Wake => self.wake(now_ms),
         }
+        self.follow_justified(now_ms);
         if let Some(ledger) = &mut self.ledger {
             let found = ledger.replica.take_evidence();
             self.show_evidence(found);

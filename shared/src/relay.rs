@@ -65,6 +65,8 @@ pub struct Relay {
     evidence: EvidenceBook,
     /// The last proposal that was passed on.
     last_proposal: Option<Box<Proposal>>,
+    /// Length of the log and term in which the chain last went by what a proposal justifies.
+    followed: Option<(u64, Term)>,
     policy: FinalityPolicy,
     lookups: Lookups,
     /// Rows of members that are needed now.
@@ -201,6 +203,7 @@ impl Relay {
             recovery,
             evidence,
             last_proposal: None,
+            followed: None,
             policy: FinalityPolicy::new(now_ms),
             lookups: Lookups::default(),
             held: HashMap::new(),

@@ -277,6 +277,12 @@ impl Replica {
         self.chain.decide(decided);
     }
 
+    /// Makes the branch of a block that a quorum has prevoted better than all others. True where it
+    /// is another one than before.
+    pub fn justify(&mut self, justified: Option<Checkpoint>) -> bool {
+        self.chain.justify(justified)
+    }
+
     /// Proofs against producers that have come up since they were last taken.
     pub fn take_evidence(&mut self) -> Vec<Evidence> {
         self.chain.take_evidence()

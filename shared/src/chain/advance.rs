@@ -1,12 +1,11 @@
 //! The executed chain follows the best header: forward, and back where another branch is better.
 
-use core::cmp::Reverse;
 use std::sync::{Arc, OnceLock};
 
 use super::way::Way;
 use super::{Chain, Frozen, Known, history_leaf, index_of};
 use crate::block::{Body, Header, Outcomes};
-use crate::difficulty::{self, ChainWork};
+use crate::difficulty;
 use crate::encoding::{List, encode};
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
 use crate::keys::PublicKey;
@@ -212,15 +211,6 @@ impl Chain {
             }
         }
         true
-    }
-
-    /// The better of two blocks to stand on has the greater rank.
-    pub(super) fn rank(&self, hash: &BlockHash) -> (ChainWork, Reverse<(BlockHash, BlockHash)>) {
-        let ticket = self.headers.get(hash).map(|known| known.ticket);
-        (
-            self.work_of(hash),
-            Reverse((ticket.unwrap_or_default(), *hash)),
-        )
     }
 
     fn apply(

@@ -366,7 +366,7 @@ impl Chain {
                 let is_on_the_way = **hash == self.target || self.height_of(hash).is_some();
                 !is_on_the_way && !parents.contains(*hash)
             })
-            .min_by_key(|hash| (self.bodies.contains_key(*hash), self.rank(hash)))
+            .min_by_key(|hash| (self.bodies.contains_key(*hash), self.weight(hash)))
             .copied()
     }
 
@@ -392,53 +392,5 @@ impl Chain {
             });
         }
         Ok(())
-    }
-
-    /// Whether a header may be aimed at: it descends from the last decision, as far as that one
-    /// is known here.
-    pub(super) fn leads_from_decision(&self, hash: &BlockHash) -> bool {
-        if !self.headers.contains_key(&self.decided.hash) {
-            return true;
-        }
-        let mut at = *hash;
-        while let Some(known) = self.headers.get(&at) {
-            let height = known.sealed.header.height;
-            if height <= self.decided.height {
-                return at == self.decided.hash;
-            }
-            if let Some(own) = self.height_of(&at) {
-                // On the executed chain: does that one contain the decision?
-                return own >= self.decided.height
-                    && self.hash_at(self.decided.height) == Some(self.decided.hash);
-            }
-            at = known.sealed.header.previous;
-        }
-        false
-    }
-
-    /// Looks for the best header anew, after a decision or after a block was found invalid.
-    pub(super) fn choose_target(&mut self) {
-        let best = self
-            .headers
-            .iter()
-            .filter(|(hash, known)| !known.is_invalid && self.leads_from_decision(hash))
-            .max_by_key(|(hash, _)| self.rank(hash))
-            .map(|(hash, _)| *hash);
-        if let Some(best) = best {
-            self.aim_at(best);
-        }
-    }
-
-    pub(super) fn aim_at(&mut self, target: BlockHash) {
-        let extends_plan = self
-            .headers
-            .get(&target)
-            .is_some_and(|known| known.sealed.header.previous == self.target);
-        self.target = target;
-        if extends_plan {
-            self.plan.push_back(target);
-        } else {
-            self.plan = self.branch_to(&target).unwrap_or_default();
-        }
     }
 }

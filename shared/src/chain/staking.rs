@@ -289,10 +289,10 @@ impl Chain {
     }
 
     /// Whether a successor of this block is kept although nobody here can say yet whose stake
-    /// counts in it: on the way to a decided block that is lacking, and on a branch that did not
-    /// fall far behind the executed chain while it could still be judged.
+    /// counts in it: on the way to a decided or justified block that is lacking, and on a branch
+    /// that did not fall far behind the executed chain while it could still be judged.
     fn may_be_trusted(&self, parent: &Known) -> bool {
-        if parent.frozen.is_none() || !self.headers.contains_key(&self.decided.hash) {
+        if parent.frozen.is_none() || self.awaits_bound_block() {
             return true;
         }
         let mut shared = parent;
@@ -327,9 +327,9 @@ impl Chain {
     }
 
     /// One block for one slot: a second one is refused, unless it could be what leads to a decided
-    /// block that is not known here.
+    /// or justified block that is not known here.
     fn check_alone(&self, header: &Header) -> Result<(), HeaderError> {
-        if !self.headers.contains_key(&self.decided.hash) {
+        if self.awaits_bound_block() {
             return Ok(());
         }
         match self.produced_at(&header.producer, header.timestamp_ms) {

@@ -27,6 +27,7 @@ use super::evidence::Evidence;
 use super::log::DecisionLog;
 use super::mark::VoteMark;
 use super::{Ballot, Proposal, Roster, Step, Vote};
+use crate::chain::Checkpoint;
 use crate::hash::{Hash, NetworkId};
 use crate::keys::{PublicKey, Signature, SignatureError};
 use crate::limits::{EARLY_INSTANCES_MAX, EVIDENCE_MAX};
@@ -43,6 +44,8 @@ pub struct Voter {
     rounds: Rounds,
     early: Early,
     state: VoteState,
+    /// What the newest quorum of prevotes that it has seen is for, and these.
+    justified: Option<Certified>,
     /// How far this key has voted, by the relay's account.
     mark: Option<VoteMark>,
     certified: Option<Certified>,
@@ -88,6 +91,12 @@ impl VoteState {
             ..Self::default()
         }
     }
+
+    /// What had its prevotes last, if that was at the present end of the log.
+    fn valid_at(&self, log: &LogPosition) -> Option<&Certified> {
+        let valid = self.valid.as_ref();
+        valid.filter(|_| self.log_length == log.length)
+    }
 }
 
 impl LogPosition {
@@ -109,9 +118,11 @@ impl Voter {
     #[must_use]
     pub fn new(key: PublicKey, log: &DecisionLog, restored: Option<VoteState>) -> Self {
         let log = LogPosition::of(log);
+        let state = restored.unwrap_or_default().continued(&log);
         Self {
             key,
-            state: restored.unwrap_or_default().continued(&log),
+            justified: state.valid_at(&log).cloned(),
+            state,
             log,
             term: None,
             leaders: LiteMap::new(),
@@ -140,6 +151,16 @@ impl Voter {
     #[must_use]
     pub fn certified(&self) -> Option<&Certified> {
         self.certified.as_ref()
+    }
+
+    /// The block that the newest quorum of prevotes for the present decision is for, if there is
+    /// one: it may have bound some of the roster.
+    #[must_use]
+    pub fn justified(&self) -> Option<Checkpoint> {
+        self.justified.as_ref().map(|justified| Checkpoint {
+            height: justified.decision.height,
+            hash: justified.decision.block,
+        })
     }
 
     /// Evidence against members that nobody has taken yet.
@@ -224,6 +245,7 @@ impl Voter {
         }
         self.log = LogPosition::of(log);
         self.state = std::mem::take(&mut self.state).continued(&self.log);
+        self.justified = self.state.valid_at(&self.log).cloned();
         self.rounds.clear();
         self.certified = None;
         self.certified_sent_in = None;
@@ -415,6 +437,10 @@ impl Voter {
                 });
             }
             valid.verify(&proposal.decision, &self.log.roster, Step::Prevote)?;
+            self.note_justified(Certified {
+                decision: proposal.decision.clone(),
+                certificate: valid.clone(),
+            });
         }
         self.rounds.insert_proposal(proposal);
         Ok(())

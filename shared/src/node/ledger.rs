@@ -361,6 +361,24 @@ impl Node {
         }
     }
 
+    /// The chain goes to the block that the newest quorum of prevotes is for, as soon as all of it
+    /// is here, and stays there: members may be bound to it.
+    pub(super) fn follow_justified(&mut self, now_ms: u64) {
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let justified = ledger.voter.justified();
+        if !ledger.replica.justify(justified) {
+            return;
+        }
+        let chain = ledger.replica.chain();
+        if justified.is_some_and(|block| chain.header_by_hash(&block.hash).is_none()) {
+            ledger.sync.want_headers();
+        }
+        self.advance(now_ms);
+        self.continue_sync(now_ms);
+    }
+
     /// Asks the relay for what is lacking: the log first, since it bounds the headers; then
     /// headers; then bodies.
     pub(super) fn continue_sync(&mut self, now_ms: u64) {

@@ -7,7 +7,7 @@ use super::interface::{ConnectionId, Effect, Report, RequestId, Urgency};
 use super::rates::cost_of_transactions;
 use super::{Followup, Loading, Relay, Submitter};
 use crate::block::{Block, Body, SealedHeader};
-use crate::chain::BodyError;
+use crate::chain::{BodyError, Checkpoint};
 use crate::encoding::{List, Text};
 use crate::hash::{BlockHash, TransactionId};
 use crate::keys::PublicKey;
@@ -351,11 +351,37 @@ impl Relay {
     /// Asks a member for what it has and the relay has not.
     fn catch_up(&mut self, now_ms: u64, from: ConnectionId, tip: &Tip) {
         let chain = self.replica.chain();
+        let is_unknown = |hash: &BlockHash| chain.header_by_hash(hash).is_none();
+        let lacks_justified = (chain.justified()).is_some_and(|block| is_unknown(&block.hash));
         // The best header may be of a branch whose bodies nobody delivers.
-        if tip.work > chain.tip().work && chain.header_by_hash(&tip.hash).is_none() {
+        if (tip.work > chain.tip().work || lacks_justified) && is_unknown(&tip.hash) {
             self.ask_headers(now_ms, from);
         } else {
             self.ask_bodies(now_ms, from, &tip.hash);
+        }
+    }
+
+    /// The chain goes to the block that a proposal shows to have been prevoted by a quorum: members
+    /// may be bound to it, and the others get it from here. Its leader is asked for what is lacking.
+    pub(super) fn follow_justified(
+        &mut self,
+        now_ms: u64,
+        leader: ConnectionId,
+        justified: Option<Checkpoint>,
+    ) {
+        if !self.replica.justify(justified) {
+            return;
+        }
+        let chain = self.replica.chain();
+        let lacking = justified.map(|block| block.hash);
+        let lacking = lacking.filter(|hash| chain.height_of(hash).is_none());
+        self.advance(now_ms, None, lacking.as_slice());
+        match lacking {
+            Some(hash) if self.replica.chain().header_by_hash(&hash).is_none() => {
+                self.ask_headers(now_ms, leader);
+            }
+            Some(hash) => self.ask_bodies(now_ms, leader, &hash),
+            None => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::finality::evidence::Evidence;
 use crate::finality::log::LogError;
 use crate::finality::mark::Standing;
 use crate::finality::policy::{Facts, Verdict};
-use crate::finality::voter::{BlockStanding, PresentMember};
+use crate::finality::voter::{BlockStanding, PresentMember, ProposalError};
 use crate::finality::{LogEntry, LogEvent, LogRecord, Proposal, Roster, Step, Vote};
 use crate::hash::BlockHash;
 use crate::keys::PublicKey;
@@ -27,6 +27,7 @@ impl Relay {
         frame: &[u8],
     ) {
         if !self.is_leader(from)
+            || self.leader.map(|leader| leader.term) != Some(proposal.round)
             || self.key_of(from) != Some(proposal.proposer)
             || !self.may_issue()
         {
@@ -45,8 +46,50 @@ impl Relay {
                 return self.refuse(now_ms, from, RejectionKind::Proposal, reason);
             }
         }
+        let justified = match self.justified_by(proposal) {
+            Ok(justified) => justified,
+            Err(error) => {
+                let reason = format!("a proposal was refused: {error}");
+                return self.refuse(now_ms, from, RejectionKind::Proposal, &reason);
+            }
+        };
         self.last_proposal = Some(Box::new(proposal.clone()));
         self.fan_out(Some(from), frame.into(), Urgency::Now);
+        // Once in a term: whoever leads could have the chain go back and forth.
+        let place = (self.log.length(), proposal.round);
+        if self.is_due(proposal) && self.followed.replace(place) != Some(place) {
+            self.follow_justified(now_ms, from, justified);
+        }
+    }
+
+    /// The block that a quorum has prevoted, by what a proposal carries. What belongs to another end
+    /// of the log, nobody here can judge.
+    fn justified_by(&self, proposal: &Proposal) -> Result<Option<Checkpoint>, ProposalError> {
+        let Some(valid) = proposal.valid.as_ref().filter(|_| self.is_due(proposal)) else {
+            return Ok(None);
+        };
+        let Proposal {
+            decision, round, ..
+        } = proposal;
+        if valid.round >= *round {
+            return Err(ProposalError::ValidRound {
+                round: *round,
+                came: valid.round,
+            });
+        }
+        if self.last_proposal.as_deref() != Some(proposal) {
+            valid.verify(decision, self.log.roster(), Step::Prevote)?;
+        }
+        Ok(Some(Checkpoint {
+            height: decision.height,
+            hash: decision.block,
+        }))
+    }
+
+    fn is_due(&self, proposal: &Proposal) -> bool {
+        proposal.decision.instance == self.log.next_instance()
+            && proposal.decision.forced_changes == self.log.forced_changes()
+            && proposal.roster == self.log.roster_hash()
     }
 
     /// Evidence that a member shows: against one of the roster, who is here, a holder of stake, or
@@ -407,6 +450,7 @@ impl Relay {
                 self.report(Report::Forced { members });
             }
         }
+        self.replica.justify(None);
         let row = Write::put(Table::Log, number_key(entry.record.index), &entry);
         let frame = Message::Log(List::truncated([entry])).to_frame();
         self.write(

@@ -244,6 +244,7 @@ impl Relay {
             }
         }
         if !rows.is_empty() {
+            self.replica.justify(None);
             let frame = Message::Log(List::truncated(entries)).to_frame();
             self.write(
                 rows,

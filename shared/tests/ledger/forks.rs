@@ -127,6 +127,7 @@ enum Arrival {
     Header(usize),
     Body(usize),
     Decision(usize),
+    Justified(usize),
 }
 
 /// The chain after all has arrived, and the rows that it had written.
@@ -154,6 +155,10 @@ fn follow(tree: &[Grown], arrivals: &[Arrival], is_eager: bool) -> (Chain, Memor
                 chain.decide(checkpoint(&tree[at].block));
                 false
             }
+            Arrival::Justified(at) => {
+                chain.justify(Some(checkpoint(&tree[at].block)));
+                false
+            }
         };
         if must_wait {
             // What waits for a block that was dropped waits in vain.
@@ -173,7 +178,7 @@ fn follow(tree: &[Grown], arrivals: &[Arrival], is_eager: bool) -> (Chain, Memor
     (chain, store)
 }
 
-fn checkpoint(block: &Block) -> Checkpoint {
+pub(crate) fn checkpoint(block: &Block) -> Checkpoint {
     Checkpoint {
         height: block.sealed.header.height,
         hash: hash_of(block),
@@ -194,14 +199,20 @@ fn straight(path: &[Block], decided: Option<Checkpoint>) -> (Chain, MemoryStore)
     (chain, store)
 }
 
-/// The valid path with the most work, ties by the lower hash, that contains the decided block.
-fn expected_best<'a>(tree: &'a [Grown], decided: Option<&Block>) -> &'a [Block] {
+/// The valid path with the most work, ties by the lower hash, that contains the decided block, and
+/// the justified one where any does.
+fn expected_best<'a>(
+    tree: &'a [Grown],
+    decided: Option<&Block>,
+    justified: Option<&Block>,
+) -> &'a [Block] {
     tree.iter()
         .filter_map(|grown| grown.path.as_deref())
         .filter(|path| decided.is_none_or(|decided| path.contains(decided)))
         .max_by_key(|path| {
             let tip = straight(path, None).0.tip();
-            (tip.work, core::cmp::Reverse(tip.hash))
+            let is_justified = justified.is_some_and(|block| path.contains(block));
+            (is_justified, tip.work, core::cmp::Reverse(tip.hash))
         })
         .unwrap_or_default()
 }
@@ -212,8 +223,9 @@ proptest! {
     #[test]
     fn any_order_of_arrival_leads_to_the_same_head_and_rows(
         plans in vec(plan(), 1..12),
-        priorities in vec(any::<u32>(), 25),
+        priorities in vec(any::<u32>(), 26),
         decides in proptest::option::of(any::<prop::sample::Index>()),
+        justifies in proptest::option::of(any::<prop::sample::Index>()),
         is_eager: bool,
     ) {
         let tree = grow(&plans);
@@ -221,13 +233,17 @@ proptest! {
         let decided = decides.filter(|_| !valid.is_empty()).map(|index| *index.get(&valid));
 
         let arrivals = (0..tree.len()).flat_map(|at| [Arrival::Header(at), Arrival::Body(at)]);
-        let all = arrivals.chain(decided.map(Arrival::Decision));
+        let justified = justifies.map(|index| index.index(tree.len()));
+        let all = arrivals
+            .chain(decided.map(Arrival::Decision))
+            .chain(justified.map(Arrival::Justified));
         let mut shuffled: Vec<_> = priorities.iter().zip(all).collect();
         shuffled.sort_by_key(|(priority, _)| **priority);
         let shuffled: Vec<_> = shuffled.into_iter().map(|(_, arrival)| arrival).collect();
 
         let decided = decided.map(|at| &tree[at].block);
-        let best = expected_best(&tree, decided);
+        let justified = justified.map(|at| &tree[at].block);
+        let best = expected_best(&tree, decided, justified);
         let (expected, expected_rows) = straight(best, decided.map(checkpoint));
         let (chain, rows) = follow(&tree, &shuffled, is_eager);
         prop_assert_eq!(chain.tip(), expected.tip());
@@ -239,7 +255,7 @@ proptest! {
 }
 
 /// Two blocks of member 1, three of member 2.
-fn two_branches() -> (Builder, Builder) {
+pub(crate) fn two_branches() -> (Builder, Builder) {
     let (mut short, mut long) = (Builder::new(), Builder::new());
     for _ in 0..2 {
         short.mine(1, &[]);
@@ -408,7 +424,7 @@ fn a_chain_says_how_it_stands_to_any_block() {
         let Checkpoint { height, hash } = checkpoint(block);
         chain.standing(height, &hash)
     };
-    assert_eq!(of(&chain, &long.blocks[1]), BlockStanding::Verified);
+    assert_eq!(of(&chain, &long.blocks[1]), BlockStanding::Executed);
     assert_eq!(of(&chain, &short.blocks[0]), BlockStanding::Unknown);
     chain
         .insert_header(&short.blocks[0].sealed, LATE_MS)
@@ -416,7 +432,7 @@ fn a_chain_says_how_it_stands_to_any_block() {
     assert_eq!(of(&chain, &short.blocks[0]), BlockStanding::Unknown);
     chain.decide(checkpoint(&long.blocks[0]));
     advance(&mut chain);
-    assert_ne!(of(&chain, &short.blocks[1]), BlockStanding::Verified);
+    assert_ne!(of(&chain, &short.blocks[1]), BlockStanding::Executed);
     let wrong_height = chain.standing(1, &hash_of(&long.blocks[1]));
     assert_eq!(wrong_height, BlockStanding::Conflicting);
 }

@@ -22,6 +22,7 @@ mod follow;
 mod forks;
 mod hash;
 mod journal;
+mod justified;
 mod keys;
 mod limits;
 mod mempool;

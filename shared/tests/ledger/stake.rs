@@ -319,6 +319,15 @@ fn a_second_block_for_one_slot_is_refused_and_both_are_kept_as_proof() {
     let conviction = proof.verify(&stake_network()).unwrap();
     assert_eq!(conviction.key, public(producer));
 
+    // Where a quorum has prevoted a block that is not here yet, it may lead there.
+    let mut bound = Chain::new(stake_network());
+    deliver(&mut bound, &one);
+    bound.justify(Some(Checkpoint {
+        height: 1,
+        hash: hash_of(&other),
+    }));
+    assert_eq!(bound.insert_header(&other.sealed, LATE_MS), Ok(true));
+
     // Unsigned, it proves nothing.
     let mut forged = other.sealed.clone();
     forged.header.state_root = one.sealed.header.state_root;

@@ -100,10 +100,12 @@ fn who_brings_a_better_branch_is_told_what_it_takes_back() {
     assert_eq!(world.view(1).pending, 1);
 }
 
-/// The last member has mined three blocks by itself, and nobody else any; nothing is decided.
+/// One block is decided. The last member has mined three upon it by itself, and nobody else any.
 fn three_blocks_apart(nodes: usize) -> World {
     let mut world = World::new(nodes);
     world.pass(1_000);
+    world.mine(0);
+    assert_eq!(world.relay.log().roster().members.len(), nodes);
     let last = nodes - 1;
     world.ask(last, Command::Disconnect);
     for _ in 0..3 {
@@ -127,7 +129,7 @@ fn a_member_that_keeps_the_bodies_of_a_heavier_branch_back_holds_up_nobody() {
     let withheld = world.view(2).chain.tip;
     assert_eq!(world.relay.replica().chain().best_header().hash, withheld);
 
-    for height in 1..3 {
+    for height in 2..4 {
         world.mine(0);
         let heights = [0, 1].map(|node| world.view(node).chain.height);
         assert_eq!(heights, [height; 2]);
@@ -166,11 +168,11 @@ fn a_member_is_asked_for_the_bodies_of_its_own_branch_also_beside_a_heavier_one(
 fn bodies_that_the_relay_lacks_keep_nobody_from_mining() {
     let mut world = three_blocks_apart(2);
     let chain = world.nodes[1].node.replica().unwrap().chain();
-    let headers = chain.headers_after(&[chain.hash_at(0).unwrap()], 3);
+    let headers = chain.headers_after(&[chain.hash_at(1).unwrap()], 3);
     world.tell(0, &Message::Headers(List::truncated(headers)));
     world.settle();
-    assert_eq!(world.view(0).chain.best_header_height, 3);
+    assert_eq!(world.view(0).chain.best_header_height, 4);
     world.mine(0);
-    assert_eq!(world.view(0).chain.height, 1);
-    assert_eq!(world.relay.replica().chain().height(), 1);
+    assert_eq!(world.view(0).chain.height, 2);
+    assert_eq!(world.relay.replica().chain().height(), 2);
 }

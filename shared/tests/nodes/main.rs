@@ -13,6 +13,7 @@
 mod abstention;
 mod admission;
 mod availability;
+mod bound;
 mod checks;
 mod clocks;
 mod evidence;

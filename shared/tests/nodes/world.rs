@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use shared::block::Header;
 use shared::difficulty::Target;
 use shared::encoding::Text;
-use shared::finality::{Ballot, Vote};
+use shared::finality::{Ballot, Proposal, Vote};
 use shared::keys::SecretKey;
 use shared::message::Message;
 use shared::network::{Admission, Consensus, NetworkParameters, Work};
@@ -340,6 +340,14 @@ impl World {
             signature: node.secret.sign(&ballot.statement()),
         };
         self.send(index, Message::Vote(vote).to_frame());
+    }
+
+    /// A proposal with a node's key over its connection, behind the node's back.
+    pub(crate) fn propose(&mut self, index: usize, mut proposal: Proposal) {
+        let secret = &self.nodes[index].secret;
+        proposal.proposer = secret.public_key();
+        proposal.signature = secret.sign(&proposal.statement());
+        self.send(index, Message::Proposal(Box::new(proposal)).to_frame());
     }
 
     /// When the relay wants to be woken.

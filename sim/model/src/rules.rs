@@ -168,7 +168,8 @@ impl System {
     }
 
     /// `Voter::precommit`: a decision that a quorum prevoted in the round of the own prevote.
-    /// Precommits of nil bind nobody and are left out.
+    /// Precommits of nil bind nobody and are left out, and so is that the executed chain must contain
+    /// the block, which only forbids.
     pub(crate) fn may_precommit(
         &self,
         state: &State,

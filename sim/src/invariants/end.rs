@@ -1,6 +1,5 @@
 //! What must hold within a bound after the last fault.
 
-use shared::finality::voter::BlockStanding;
 use shared::hash::BlockHash;
 use shared::limits::{BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX};
 use shared::message::ErrorCode;
@@ -67,12 +66,10 @@ impl Invariants {
     }
 
     /// A relay that shows two views, or is proved to have signed two logs, settles nothing: nodes
-    /// that have the proof stay away from it. Nor does anything settle where members are bound to a
-    /// block that was lost, and nobody may force a change.
+    /// that have the proof stay away from it.
     fn may_stand_still(&self, world: &World) -> bool {
         self.relay == RelayStanding::Lying
             || self.relay == RelayStanding::SetBack && is_forked(world)
-            || is_bound_for_good(world)
     }
 
     /// The relay's head, which all are to have.
@@ -140,22 +137,6 @@ fn all_is_answered(who: &str, unanswered: usize) -> Result<(), Broken> {
 fn is_forked(world: &World) -> bool {
     let mut cores = world.relays.iter().filter_map(|relay| relay.core.as_ref());
     cores.any(|core| core.view().is_forked())
-}
-
-/// Whether an honest member is bound to a block that another one has not, in a network that forbids
-/// forced changes. That block is of a branch that was left: nobody asks for it any more.
-fn is_bound_for_good(world: &World) -> bool {
-    let honest = || (0..world.nodes.len()).filter_map(|index| world.honest(index));
-    let locks = honest().filter_map(|node| node.voter()?.state().locked.as_ref());
-    let mut lacked = locks.filter(|(_, bound)| {
-        let mut replicas = honest().filter_map(|node| node.replica());
-        replicas.any(|replica| {
-            let chain = replica.chain();
-            !chain.network().forced_changes_allowed
-                && chain.standing(bound.height, &bound.block) == BlockStanding::Unknown
-        })
-    });
-    lacked.next().is_some()
 }
 
 fn is_distrusting(connection: &Connection) -> bool {

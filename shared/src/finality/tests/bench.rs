@@ -24,6 +24,7 @@ pub(super) struct Bench {
 pub(super) struct Sight {
     pub(super) tip: (u64, BlockHash),
     pub(super) unknown: BTreeSet<BlockHash>,
+    pub(super) left: BTreeSet<BlockHash>,
     pub(super) conflicting: BTreeSet<BlockHash>,
     pub(super) present: Vec<PublicKey>,
 }
@@ -32,10 +33,12 @@ impl ChainOracle for Sight {
     fn standing(&self, _: u64, block: &BlockHash) -> BlockStanding {
         if self.unknown.contains(block) {
             BlockStanding::Unknown
+        } else if self.left.contains(block) {
+            BlockStanding::Left
         } else if self.conflicting.contains(block) {
             BlockStanding::Conflicting
         } else {
-            BlockStanding::Verified
+            BlockStanding::Executed
         }
     }
 
@@ -81,6 +84,7 @@ impl Bench {
             sight: Sight {
                 tip: (0, network().genesis().hash()),
                 unknown: BTreeSet::new(),
+                left: BTreeSet::new(),
                 conflicting: BTreeSet::new(),
                 present: roster.members.to_vec(),
             },

@@ -241,6 +241,72 @@ fn a_locked_leader_proposes_its_lock_with_the_prevotes() {
 }
 
 #[test]
+fn is_bound_only_to_what_its_executed_chain_contains() {
+    let mut bench = Bench::new();
+    let value = bench.value(1);
+    bench.sight.left.insert(block(1));
+    bench.enter(1, 1);
+    let prevote = [(Step::Prevote, 1, Some(value.hash()))];
+    assert_eq!(
+        ballots(&bench.propose(1, 1, &value)),
+        prevote,
+        "it is valid"
+    );
+    assert!(bench.two_vote(1, Step::Prevote, Some(&value)).is_empty());
+    assert_eq!(bench.voter.state().valid, None);
+    let justified = bench.voter.justified().unwrap();
+    assert_eq!((justified.height, justified.hash), (1, block(1)));
+
+    bench.sight.left.clear();
+    assert_eq!(
+        ballots(&bench.look()),
+        [(Step::Precommit, 1, Some(value.hash()))]
+    );
+    bench.restart();
+    assert_eq!(
+        bench.voter.justified(),
+        Some(justified),
+        "it is still bound"
+    );
+    bench.force(roster_of(&bench.members[..3]));
+    assert_eq!(bench.voter.justified(), None, "nobody is");
+}
+
+#[test]
+fn what_a_quorum_prevoted_is_known_from_a_proposal_and_proposed_in_turn() {
+    let mut bench = Bench::new();
+    let [older, newer] = [1, 2].map(|name| bench.value(name));
+    bench.sight.unknown.insert(block(2));
+    bench.sight.tip = (2, block(3));
+    bench.enter(5, 1);
+    let others = &bench.members[1..];
+    let prevotes = |value, round| {
+        let roster = &bench.roster;
+        certificate(value, roster, round, Step::Prevote, others)
+    };
+    let [of_newer, of_older] = [prevotes(&newer, 4), prevotes(&older, 3)];
+    let proposal = bench.proposal(1, 5, &newer, Some(of_newer.clone()));
+    assert!(
+        bench.receive(proposal).unwrap().is_empty(),
+        "it is not here"
+    );
+    assert_eq!(bench.voter.justified().unwrap().hash, block(2));
+
+    bench.enter(6, 2);
+    let proposal = bench.proposal(2, 6, &older, Some(of_older));
+    bench.receive(proposal).unwrap();
+    assert_eq!(bench.voter.justified().unwrap().hash, block(2));
+
+    bench.sight.unknown.clear();
+    let sent = bench.enter(7, 0);
+    let Message::Proposal(proposal) = &sent[0] else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(proposal.decision, newer);
+    assert_eq!(proposal.valid, Some(of_newer));
+}
+
+#[test]
 fn refuses_proposals_that_nobody_may_make() {
     let mut bench = Bench::new();
     let value = bench.value(1);

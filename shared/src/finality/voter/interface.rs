@@ -32,8 +32,11 @@ pub trait ChainOracle {
 /// How a block stands to a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockStanding {
-    /// It and all before it are verified in full, and it descends from the last decided block.
-    Verified,
+    /// It stands on the executed chain, and descends from the last decided block.
+    Executed,
+    /// It and all before it were executed, descend from the last decided block, and were left for
+    /// another branch. What is stored of it is gone: a crash loses it.
+    Left,
     /// It, or something before it, has not come yet or is not verified yet.
     Unknown,
     /// It is invalid, stands at another height, or does not descend from the last decided block.

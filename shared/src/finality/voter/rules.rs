@@ -21,11 +21,14 @@ impl Voter {
     pub(super) fn advance(&mut self, oracle: &dyn ChainOracle) -> Vec<Action> {
         let mut actions = Vec::new();
         self.certify(&mut actions);
+        if let Some(newest) = self.quorum_of_any_round(Step::Prevote) {
+            self.note_justified(newest);
+        }
         if let Some(term) = self.term
             && self.may_act()
         {
-            self.propose(term, oracle);
             self.note_valid(oracle);
+            self.propose(term, oracle);
             if self.log.roster.index_of(&self.key).is_some() {
                 self.prevote(term, oracle);
                 self.precommit(term, oracle);
@@ -93,7 +96,7 @@ impl Voter {
             .saturating_add(DECISION_INTERVAL_BLOCKS);
         if height < due
             || self.log.roster.members.is_empty()
-            || oracle.standing(height, &block) != BlockStanding::Verified
+            || oracle.standing(height, &block) != BlockStanding::Executed
         {
             return None;
         }
@@ -120,16 +123,27 @@ impl Voter {
         Roster::of(chosen)
     }
 
-    /// Lines 36 to 43, the part on `validValue`: more than two thirds prevoted a decision.
+    /// More than two thirds prevoted a decision, whether or not its block is here.
+    pub(super) fn note_justified(&mut self, newest: Certified) {
+        let known = self.justified.as_ref();
+        if known.is_none_or(|known| known.certificate.round < newest.certificate.round)
+            && self.is_in_order(&newest.decision)
+        {
+            self.justified = Some(newest);
+        }
+    }
+
+    /// Lines 36 to 43, the part on `validValue`: more than two thirds prevoted a decision, and its
+    /// block is here to stay.
     fn note_valid(&mut self, oracle: &dyn ChainOracle) {
-        let Some(newest) = self.quorum_of_any_round(Step::Prevote) else {
+        let Some(newest) = &self.justified else {
             return;
         };
         let known = self.state.valid.as_ref();
         if known.is_none_or(|known| known.certificate.round < newest.certificate.round)
-            && self.judge_block(&newest.decision, oracle) == Judgement::Acceptable
+            && self.may_be_bound_to(&newest.decision, oracle)
         {
-            self.state.valid = Some(newest);
+            self.state.valid = Some(newest.clone());
         }
     }
 
@@ -169,7 +183,7 @@ impl Voter {
             let Some(decision) = self.decision(&hash) else {
                 return;
             };
-            if self.judge_block(&decision, oracle) != Judgement::Acceptable {
+            if !self.may_be_bound_to(&decision, oracle) {
                 return;
             }
             self.state.locked = Some((term, decision));
@@ -202,17 +216,27 @@ impl Voter {
         }
     }
 
+    /// Nobody is bound to a block that it may lose: what is stored is the executed chain, which
+    /// goes to the justified block, as soon as that is here, and stays there.
+    fn may_be_bound_to(&self, decision: &Decision, oracle: &dyn ChainOracle) -> bool {
+        oracle.standing(decision.height, &decision.block) == BlockStanding::Executed
+            && self.judge_block(decision, oracle) == Judgement::Acceptable
+    }
+
+    fn is_in_order(&self, decision: &Decision) -> bool {
+        decision.height > self.log.decided_height
+            && decision.forced_changes == self.log.forced_changes
+            && decision.next_roster.is_well_formed()
+    }
+
     fn judge_block(&self, decision: &Decision, oracle: &dyn ChainOracle) -> Judgement {
-        if decision.height <= self.log.decided_height
-            || decision.forced_changes != self.log.forced_changes
-            || !decision.next_roster.is_well_formed()
-        {
+        if !self.is_in_order(decision) {
             return Judgement::Refused;
         }
         match oracle.standing(decision.height, &decision.block) {
             BlockStanding::Conflicting => Judgement::Refused,
             BlockStanding::Unknown => Judgement::NotYet,
-            BlockStanding::Verified => {
+            BlockStanding::Executed | BlockStanding::Left => {
                 match oracle.history_root_to(decision.height, &decision.block) {
                     None => Judgement::NotYet,
                     Some(root) if root == decision.history_root => Judgement::Acceptable,

@@ -92,7 +92,7 @@ fn a_light_branch_is_not_trusted_beyond_what_can_be_judged() {
     let mut light = Producers::new();
     // One block late in the first epoch, by who holds least.
     light.produce_from(EPOCH_SLOTS - 1, &[3], &[]);
-    let sealed = &light.blocks[0].sealed;
+    let sealed = &light.blocks[0].sealed.clone();
     assert_eq!(long.chain.insert_header(sealed, LATE_MS), Ok(true));
     let slot = light.slot() + 3 * EPOCH_SLOTS;
     let invented = light.draft(slot, 99, &[]);
@@ -101,8 +101,12 @@ fn a_light_branch_is_not_trusted_beyond_what_can_be_judged() {
     assert_eq!(refused, Err(HeaderError::StakeAhead(epoch)));
     assert!(!refused.unwrap_err().is_forged());
 
-    // It is followed all the same where a decision stands on it.
+    // It is followed all the same where a decision stands on it, or a quorum's word.
     let next = light.draft(slot, 3, &[]);
+    let mut bound = self::long();
+    bound.chain.insert_header(sealed, LATE_MS).unwrap();
+    bound.chain.justify(Some(checkpoint(&next)));
+    assert_eq!(bound.chain.insert_header(&next.sealed, LATE_MS), Ok(true));
     long.chain.decide(checkpoint(&next));
     assert_eq!(long.chain.insert_header(&next.sealed, LATE_MS), Ok(true));
 }

@@ -44,7 +44,7 @@ impl Chain {
             .iter()
             .map(|(&hash, &(height, _))| (height, hash));
         let best = verified
-            .filter(|(height, hash)| self.standing(*height, hash) == BlockStanding::Verified)
+            .filter(|(height, hash)| self.standing(*height, hash) == BlockStanding::Executed)
             .max_by_key(|&(height, _)| height);
         if let Some(best) = best.filter(|best| best.0 > self.tip.0) {
             self.tip = best;
@@ -56,7 +56,7 @@ impl Chain {
         let mut expected = height;
         loop {
             if (expected, at) == self.decided {
-                return BlockStanding::Verified;
+                return BlockStanding::Executed;
             }
             match self.blocks.get(&at) {
                 None => return BlockStanding::Unknown,
