@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use super::Chain;
 use crate::hash::BlockHash;
+use crate::limits::BODIES_PER_REQUEST_MAX;
 
 /// Blocks whose bodies are all here.
 pub(super) struct Way {
@@ -35,6 +36,25 @@ impl Chain {
         known.is_some_and(|known| !known.is_invalid)
             && self.is_better_than_tip(hash)
             && self.leads_from_decision(hash)
+    }
+
+    /// Bodies for one question, each branch's lowest first: those of a branch that was shown, if the
+    /// tip would be left for it, since others may be kept back; then these others; then those on the
+    /// way to the best header.
+    pub(crate) fn wanted_bodies(
+        &self,
+        shown: Option<&BlockHash>,
+        others: impl IntoIterator<Item = BlockHash>,
+    ) -> Vec<BlockHash> {
+        let shown = shown.filter(|hash| self.is_worth_leaving_for(hash));
+        let shown = shown.and_then(|hash| self.lacking_bodies(hash));
+        let mut wanted = HashSet::new();
+        (shown.into_iter().flatten().rev())
+            .chain(others)
+            .chain(self.missing_bodies())
+            .filter(|hash| wanted.insert(*hash))
+            .take(BODIES_PER_REQUEST_MAX)
+            .collect()
     }
 
     /// The way to the best header, as far as the bodies are here.

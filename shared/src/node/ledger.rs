@@ -9,9 +9,7 @@ use crate::finality::LogEntry;
 use crate::finality::log::{Appended, LogError};
 use crate::hash::BlockHash;
 use crate::keys::Signature;
-use crate::limits::{
-    BODIES_PER_REQUEST_MAX, BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, REQUEST_TIMEOUT_MS,
-};
+use crate::limits::{BODIES_RETRY_MS, HEADERS_PER_MESSAGE_MAX, REQUEST_TIMEOUT_MS};
 use crate::message::{Admission, BlockAnnouncement, Message, Submission};
 use crate::rejection::RejectionKind;
 use crate::replica::{Announced, RefusedTransaction, Replica, Update};
@@ -27,6 +25,8 @@ pub(super) struct Sync {
     headers_asked_ms: Option<u64>,
     bodies_asked_ms: Option<u64>,
     bodies_retry_ms: Option<u64>,
+    /// The last block that was announced without all of its transactions being here.
+    announced: Option<BlockHash>,
     /// The first of the bodies that were asked for last in vain.
     body_withheld: Option<BlockHash>,
 }
@@ -255,8 +255,13 @@ impl Node {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
+        let hash = announcement.sealed.header.hash();
         match ledger.replica.announced(announcement, network_time_ms) {
-            Announced::Complete | Announced::BodyMissing => self.advance(now_ms),
+            Announced::Complete => self.advance(now_ms),
+            Announced::BodyMissing => {
+                ledger.sync.announced = Some(hash);
+                self.advance(now_ms);
+            }
             Announced::Orphan => ledger.sync.want_headers(),
             Announced::Known | Announced::Deferred => {}
             Announced::Refused(error) if error.is_forged() => {
@@ -404,15 +409,11 @@ impl Node {
             questions.push(Message::GetHeaders(List::truncated(locator)));
         }
         if sync.bodies_asked_ms.is_none() && sync.bodies_retry_ms.is_none() {
-            let missing: Vec<_> = ledger
-                .replica
-                .chain()
-                .missing_bodies()
-                .take(BODIES_PER_REQUEST_MAX)
-                .collect();
-            if !missing.is_empty() {
+            let chain = ledger.replica.chain();
+            let wanted = chain.wanted_bodies(sync.announced.as_ref(), None);
+            if !wanted.is_empty() {
                 sync.bodies_asked_ms = Some(now_ms);
-                questions.push(Message::GetBodies(List::truncated(missing)));
+                questions.push(Message::GetBodies(List::truncated(wanted)));
             }
         }
         for question in &questions {

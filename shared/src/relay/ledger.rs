@@ -1,6 +1,5 @@
 //! The replica in the relay: what members send is verified, stored, and only then passed on.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::interface::{ConnectionId, Effect, Report, RequestId, Urgency};
@@ -11,7 +10,7 @@ use crate::chain::{BodyError, Checkpoint};
 use crate::encoding::{List, Text};
 use crate::hash::{BlockHash, TransactionId};
 use crate::keys::PublicKey;
-use crate::limits::{BODIES_PER_REQUEST_MAX, REQUEST_TIMEOUT_MS};
+use crate::limits::REQUEST_TIMEOUT_MS;
 use crate::mempool::AdmissionError;
 use crate::message::{Admission, BlockAnnouncement, Message, Tip};
 use crate::network::Admission as NetworkAdmission;
@@ -401,25 +400,15 @@ impl Relay {
     /// keep theirs back.
     pub(super) fn ask_bodies(&mut self, now_ms: u64, from: ConnectionId, branch: &BlockHash) {
         let chain = self.replica.chain();
-        let shown = chain
-            .lacking_bodies(branch)
-            .filter(|_| chain.is_worth_leaving_for(branch))
-            .unwrap_or_default();
         let awaited = self.awaited_bodies().unwrap_or_default();
-        let mut asked = HashSet::new();
-        let missing: Vec<_> = (shown.into_iter().rev())
-            .chain(awaited)
-            .chain(chain.missing_bodies())
-            .filter(|hash| asked.insert(*hash))
-            .take(BODIES_PER_REQUEST_MAX)
-            .collect();
+        let wanted = chain.wanted_bodies(Some(branch), awaited);
         let Some(peer) = self.connections.get_mut(&from) else {
             return;
         };
         let is_open = |asked: Option<u64>| asked.is_some_and(|at| at + REQUEST_TIMEOUT_MS > now_ms);
-        if !missing.is_empty() && !is_open(peer.bodies_asked_ms) {
+        if !wanted.is_empty() && !is_open(peer.bodies_asked_ms) {
             peer.bodies_asked_ms = Some(now_ms);
-            self.send(from, &Message::GetBodies(List::truncated(missing)));
+            self.send(from, &Message::GetBodies(List::truncated(wanted)));
         }
     }
 

@@ -176,3 +176,27 @@ fn bodies_that_the_relay_lacks_keep_nobody_from_mining() {
     assert_eq!(world.view(0).chain.height, 2);
     assert_eq!(world.relay.replica().chain().height(), 2);
 }
+
+#[test]
+fn an_announced_block_is_fetched_also_beside_a_branch_that_the_relay_lacks() {
+    let mut world = three_blocks_apart(3);
+    let chain = world.nodes[2].node.replica().unwrap().chain();
+    let headers = chain.headers_after(&[chain.hash_at(1).unwrap()], 3);
+    world.tell(0, &Message::Headers(List::truncated(headers)));
+    world.settle();
+    // Its transaction nobody else has.
+    world.ask(1, Command::Disconnect);
+    let put = Command::Put {
+        key: Key::truncated("key"),
+        value: Value::truncated("value"),
+        expect: Expect::Anything,
+    };
+    assert!(matches!(world.ask(1, put), Answer::Submitted(_)));
+    world.mine(1);
+    world.nodes[1].withholds = decides;
+    world.command(1, Command::Reconnect);
+    world.pass(30_000);
+    let tip = world.view(1).chain.tip;
+    assert_eq!(world.relay.replica().chain().tip().hash, tip);
+    assert_eq!(world.view(0).chain.tip, tip);
+}
