@@ -9,6 +9,7 @@ mod end;
 mod evidence;
 mod finality;
 mod ledger;
+mod progress;
 mod receipts;
 mod succession;
 mod transactions;
@@ -30,6 +31,7 @@ pub(crate) use end::not_settled;
 use evidence::{Equivocators, produces_twice};
 use finality::Finality;
 use ledger::Ledger;
+use progress::the_best_that_is_here_is_executed;
 use receipts::Receipts;
 use succession::Succession;
 use transactions::Transactions;
@@ -224,6 +226,7 @@ impl Invariants {
             return Ok(());
         };
         self.transactions.note_acknowledged(node);
+        the_best_that_is_here_is_executed(world, who, replica.chain())?;
         if !self.is_news(who, replica, log) {
             return Ok(());
         }
@@ -243,6 +246,7 @@ impl Invariants {
         let (replica, log) = (core.replica(), core.log());
         let who = Who::Relay(relay);
         bounds_hold(who, core.held())?;
+        the_best_that_is_here_is_executed(world, who, replica.chain())?;
         if !self.is_news(who, replica, log) {
             return Ok(());
         }
