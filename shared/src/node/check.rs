@@ -107,11 +107,10 @@ impl Node {
         }
         self.checks.count += 1;
         let check = (leader.term, self.checks.count);
-        let waiting = self
-            .members
-            .keys()
-            .map(|id| (*id, (0, height + 1)))
-            .collect();
+        let mut waiting = LiteMap::new();
+        for id in self.members.keys() {
+            waiting.insert(*id, (0, height + 1));
+        }
         self.checks.running = Some(Check {
             check,
             height,
