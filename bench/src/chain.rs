@@ -151,29 +151,33 @@ fn bare_signatures(clock: Clock, blocks: &[Encoded]) -> f64 {
 
 /// The median cost of one more block, on histories of these lengths.
 ///
-/// The blocks of the history are empty and the state is small in each, so that only the length
-/// differs; the measured blocks have transactions.
+/// The blocks of the histories are empty and the state is small in each, so that only the length
+/// differs; the measured blocks have transactions, and each history has its turn at each of them,
+/// so that all see the same machine.
 fn one_more_block(clock: Clock, histories: &[u64]) -> Vec<Figure> {
-    let mut miner = Miner::new();
-    let mut figures = Vec::new();
-    for &history in histories {
-        while miner.chain.height() < history {
-            miner.mine(0);
+    let mut miners: Vec<_> = histories
+        .iter()
+        .map(|history| {
+            let mut miner = Miner::new();
+            while miner.chain.height() < *history {
+                miner.mine(0);
+            }
+            miner
+        })
+        .collect();
+    let mut costs = vec![Vec::new(); miners.len()];
+    for _ in 0..MEASURED_BLOCKS {
+        for (miner, costs) in miners.iter_mut().zip(&mut costs) {
+            let block = miner.draft(TRANSACTIONS_PER_BLOCK);
+            let (ms, ()) = timed(clock, || miner.deliver(&block, false));
+            miner.settle();
+            costs.push(ms);
         }
-        let costs = (0..MEASURED_BLOCKS)
-            .map(|_| {
-                let block = miner.draft(TRANSACTIONS_PER_BLOCK);
-                let (ms, ()) = timed(clock, || miner.deliver(&block, false));
-                miner.settle();
-                ms
-            })
-            .collect();
-        figures.push(Figure::new(
-            format!("one more block at {history} ms"),
-            median(costs),
-        ));
     }
-    figures
+    let figure = |(history, costs): (&u64, Vec<f64>)| {
+        Figure::new(format!("one more block at {history} ms"), median(costs))
+    };
+    histories.iter().zip(costs).map(figure).collect()
 }
 
 /// The mean cost of changing one entry, root included, in states of these sizes: in time, of the

@@ -27,7 +27,7 @@ pub const ROOMS: [usize; 2] = [200, 1000];
 /// Members that join at a time.
 const JOINERS: usize = 16;
 /// Each server has its turn in each; medians are reported.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Deliveries that warm a server up.
 const WARM_DELIVERIES: usize = 20_000;
 /// Deliveries flat out. The relay's mempool holds as many transactions, warm-up and paced ones
