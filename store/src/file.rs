@@ -9,6 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use crate::limits::PAGE_CACHE_KIB;
 use crate::{Program, StoreError, WorkError};
 
 /// "TabC", as set by the first migration.
@@ -130,6 +131,8 @@ pub(crate) async fn open(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // A negative number is KiB (<https://www.sqlite.org/pragma.html#pragma_cache_size>).
+        .pragma("cache_size", format!("-{PAGE_CACHE_KIB}"))
         .connect()
         .await
         .map_err(|error| refusal(&path, error))?;
