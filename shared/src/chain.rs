@@ -14,6 +14,7 @@ use crate::difficulty::{ChainWork, Parent, Schedule, Target};
 use crate::finality::evidence::Evidence;
 use crate::finality::voter::BlockStanding;
 use crate::hash::{BlockHash, Hash, NetworkId, Tag};
+use crate::keys::Points;
 use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX};
 use crate::merkle;
 use crate::message::Tip;
@@ -88,6 +89,7 @@ pub struct Chain {
     /// The way from the executed chain to the target, target last.
     plan: VecDeque<BlockHash>,
     reorganisations: u64,
+    points: Points,
     /// Proofs that a holder signed two blocks for one slot, which nobody has taken yet.
     evidence: Vec<Evidence>,
 }
@@ -133,6 +135,7 @@ impl Chain {
             target: hash,
             plan: VecDeque::new(),
             reorganisations: 0,
+            points: Points::default(),
             evidence: Vec::new(),
         }
     }

@@ -1,9 +1,13 @@
 //! Ed25519 keys and signatures (RFC 8032), with the one acceptance predicate of this protocol.
 
+use std::collections::HashMap;
+
 use bech32::Bech32m;
 pub(crate) use bech32::Hrp;
 use borsh::{BorshDeserialize, BorshSerialize};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+
+use crate::limits::POINTS_MAX;
 
 /// The public key that names a node, a sender, a producer or a relay.
 #[derive(
@@ -34,15 +38,12 @@ impl PublicKey {
     /// Accepted is what `verify_strict` accepts: canonical S and R, the equation without
     /// cofactor, neither the key nor R of small order.
     pub fn verify(&self, statement: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        self.point()?.verify(statement, signature)
+    }
+
+    fn point(&self) -> Result<Point, SignatureError> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| SignatureError::Key(*self))?;
-        if key.is_weak() {
-            return Err(SignatureError::Key(*self));
-        }
-        key.verify_strict(
-            statement,
-            &ed25519_dalek::Signature::from_bytes(&signature.0),
-        )
-        .map_err(|_| SignatureError::Signature(*self))
+        Ok(Point(key))
     }
 
     /// The last characters of the written form: enough to tell members of a class apart.
@@ -51,6 +52,54 @@ impl PublicKey {
         let text = self.to_string();
         let tail = text.len().saturating_sub(8);
         format!("…{}", text.get(tail..).unwrap_or_default())
+    }
+}
+
+/// A public key as the point of the curve that it names.
+#[derive(Debug)]
+struct Point(VerifyingKey);
+
+impl Point {
+    fn verify(&self, statement: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        self.0.verify_strict(statement, &signature).map_err(|_| {
+            let key = PublicKey(self.0.to_bytes());
+            if self.0.is_weak() {
+                SignatureError::Key(key)
+            } else {
+                SignatureError::Signature(key)
+            }
+        })
+    }
+}
+
+/// The points of keys whose signatures were verified lately. To find a key's point is an eighth of
+/// verifying a signature, and most of a chain is signed by few.
+#[derive(Debug, Default)]
+pub(crate) struct Points(HashMap<PublicKey, Point>);
+
+impl Points {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// As [`PublicKey::verify`].
+    pub(crate) fn verify(
+        &mut self,
+        key: &PublicKey,
+        statement: &[u8],
+        signature: &Signature,
+    ) -> Result<(), SignatureError> {
+        if let Some(point) = self.0.get(key) {
+            return point.verify(statement, signature);
+        }
+        let point = key.point()?;
+        point.verify(statement, signature)?;
+        if self.0.len() >= POINTS_MAX {
+            self.0.clear();
+        }
+        self.0.insert(*key, point);
+        Ok(())
     }
 }
 
@@ -142,5 +191,62 @@ impl SecretKey {
 impl core::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "SecretKey of {}", self.public_key())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn secret(number: u64) -> SecretKey {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&number.to_le_bytes());
+        SecretKey::from_seed(&seed)
+    }
+
+    #[test]
+    fn a_known_point_verifies_as_its_key_does() {
+        let (signer, other) = (secret(1), secret(2));
+        let (key, statement) = (signer.public_key(), b"statement".as_slice());
+        let good = signer.sign(statement);
+        let forged = other.sign(statement);
+        let mut points = Points::default();
+        for known in [0, 1, 1] {
+            assert_eq!(points.len(), known);
+            assert_eq!(points.verify(&key, statement, &good), Ok(()));
+            let wrong = Err(SignatureError::Signature(key));
+            assert_eq!(points.verify(&key, statement, &forged), wrong);
+            assert_eq!(points.verify(&key, b"another", &good), wrong);
+        }
+    }
+
+    #[test]
+    fn a_key_of_small_order_is_named_and_not_kept() {
+        // The neutral element, for which R = S = 0 would satisfy the equation.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let key = PublicKey(neutral);
+        let mut signature = Signature([0; 64]);
+        signature.0[..32].copy_from_slice(&neutral);
+        let mut points = Points::default();
+        let refused = Err(SignatureError::Key(key));
+        assert_eq!(points.verify(&key, b"anything", &signature), refused);
+        assert_eq!(key.verify(b"anything", &signature), refused);
+        assert_eq!(points.len(), 0);
+    }
+
+    #[test]
+    fn points_are_bounded() {
+        let mut points = Points::default();
+        let max = u64::try_from(POINTS_MAX).unwrap();
+        for number in 0..=max {
+            let signer = secret(number);
+            let signature = signer.sign(b"");
+            let verified = points.verify(&signer.public_key(), b"", &signature);
+            assert_eq!(verified, Ok(()));
+            assert!(points.len() <= POINTS_MAX);
+        }
+        assert_eq!(points.len(), 1);
     }
 }

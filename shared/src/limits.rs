@@ -176,6 +176,8 @@ pub const SILENCE_MAX_MS: u64 = 20_000;
 pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
 /// A peer that lacks bodies which it should have is asked again after this time.
 pub const BODIES_RETRY_MS: u64 = 2_000;
+/// Points of keys that a chain keeps, with which it verified signatures lately.
+pub const POINTS_MAX: usize = 1024;
 /// Bytes of bodies in one answer.
 pub const BODIES_ANSWER_BYTES_MAX: usize = 900 * 1024;
 /// Questions for bodies for which a relay reads its store at a time, one of each member.

@@ -7,7 +7,7 @@ use crate::encoding::{List, decode};
 use crate::finality::evidence::Evidence;
 use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
-use crate::keys::PublicKey;
+use crate::keys::{Points, PublicKey};
 use crate::limits::{
     BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX,
     MEMPOOL_RETURNED_TRANSACTIONS_MAX, MEMPOOL_TRANSACTIONS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
@@ -157,8 +157,8 @@ impl Replica {
         signed: SignedTransaction,
         submitter: PublicKey,
     ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
-        let verified =
-            Verified::trusted(signed).verify(self.chain.network(), &self.chain.network_id())?;
+        let (network, id) = (self.chain.network(), self.chain.network_id());
+        let verified = Verified::trusted(signed).verify(network, &id, &mut Points::default())?;
         self.admit_verified(verified, submitter)
     }
 

@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::encoding::{Text, TextError, encode};
 use crate::hash::{Hash, NetworkId, Tag, TransactionId};
-use crate::keys::{PublicKey, Signature, SignatureError};
+use crate::keys::{Points, PublicKey, Signature, SignatureError};
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::network::NetworkParameters;
 
@@ -169,7 +169,7 @@ impl SignedTransaction {
         let candidate = Verified::trusted(self);
         let id = candidate.id();
         candidate
-            .verify(network, &network.id())
+            .verify(network, &network.id(), &mut Points::default())
             .map_err(|error| InvalidTransaction { id, error })
     }
 }
@@ -198,11 +198,13 @@ impl Verified {
         }
     }
 
-    /// Verifies what was wrapped before it is trusted. `id` is the network's.
+    /// Verifies what was wrapped before it is trusted. `id` is the network's; `points` may be of any
+    /// network.
     pub(crate) fn verify(
         self,
         network: &NetworkParameters,
         id: &NetworkId,
+        points: &mut Points,
     ) -> Result<Self, TransactionError> {
         let transaction = &self.signed.transaction;
         if transaction.network != *id {
@@ -223,9 +225,8 @@ impl Verified {
                 came: work,
             });
         }
-        transaction
-            .sender
-            .verify(&transaction.statement(), &self.signed.signature)?;
+        let statement = transaction.statement();
+        points.verify(&transaction.sender, &statement, &self.signed.signature)?;
         Ok(self)
     }
 

@@ -8,7 +8,7 @@ use crate::block::{Body, Header, Outcomes};
 use crate::difficulty;
 use crate::encoding::{List, encode};
 use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
-use crate::keys::PublicKey;
+use crate::keys::{Points, PublicKey};
 use crate::limits::BLOCK_BODY_BYTES_MAX;
 use crate::network::Consensus;
 use crate::stake::StakeError;
@@ -229,9 +229,13 @@ impl Chain {
             return Err(BlockError::BodyBytes(encoded.len()));
         }
         let verified = match manner {
-            Manner::Verifying(is_verified) => {
-                Some(verify_body(&self.network, &self.id, body, is_verified)?)
-            }
+            Manner::Verifying(is_verified) => Some(verify_body(
+                &self.network,
+                &self.id,
+                body,
+                is_verified,
+                &mut self.points,
+            )?),
             Manner::Following => None,
         };
         let ids = match &verified {
@@ -404,6 +408,7 @@ fn verify_body(
     id: &NetworkId,
     body: &Body,
     is_verified: &dyn Fn(&Hash) -> bool,
+    points: &mut Points,
 ) -> Result<Vec<Verified>, BlockError> {
     let mut verified = Vec::with_capacity(body.transactions.len());
     for (index, signed) in body.transactions.iter().enumerate() {
@@ -412,7 +417,7 @@ fn verify_body(
             candidate
         } else {
             candidate
-                .verify(network, id)
+                .verify(network, id, points)
                 .map_err(|error| BlockError::Transaction { index, error })?
         });
     }

@@ -3,7 +3,7 @@
 use super::{Chain, index_of};
 use crate::held::Held;
 use crate::limits::{
-    BODIES_PER_REQUEST_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX,
+    BODIES_PER_REQUEST_MAX, POINTS_MAX, SIDE_BODIES_MAX, SIDE_HEADERS_MAX, UNDECIDED_BLOCKS_MAX,
 };
 
 impl Chain {
@@ -18,8 +18,8 @@ impl Chain {
         index_of(UNDECIDED_BLOCKS_MAX) + BODIES_PER_REQUEST_MAX + SIDE_BODIES_MAX
     }
 
-    /// What is kept of blocks that are not final.
-    pub(crate) fn held(&self) -> [Held; 2] {
+    /// What is kept of blocks that are not final, and of who signed.
+    pub(crate) fn held(&self) -> [Held; 3] {
         // A reorganisation leaves a branch beside those that came as such, and the body that is
         // executed next is taken in any case.
         let branch_max = index_of(UNDECIDED_BLOCKS_MAX);
@@ -28,6 +28,7 @@ impl Chain {
         [
             Held::new("side headers", self.side_headers(), headers_max),
             Held::new("bodies", self.bodies.len(), bodies_max),
+            Held::new("points of keys", self.points.len(), POINTS_MAX),
         ]
     }
 }
