@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use relay::settings::{Effective, Job, LogFormat, Settings, SettingsError};
 use relay::{
     BackupError, PruneError, RunError, Server, StartError, VerifyError, backup, new_operator_token,
@@ -12,6 +13,9 @@ use relay::{
 use tokio::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Why the program ends with an error.
 #[derive(Debug, thiserror::Error)]
