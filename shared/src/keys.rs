@@ -195,7 +195,6 @@ impl core::fmt::Debug for SecretKey {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
