@@ -73,7 +73,7 @@ impl Point {
     }
 }
 
-/// The points of keys whose signatures were verified lately. To find a key's point is an eighth of
+/// The points of keys whose signatures were verified lately. To find a key's point is up to a tenth of
 /// verifying a signature, and most of a chain is signed by few.
 #[derive(Debug, Default)]
 pub(crate) struct Points(HashMap<PublicKey, Point>);
