@@ -76,7 +76,7 @@ impl Point {
 /// The points of keys whose signatures were verified lately. To find a key's point is up to a tenth of
 /// verifying a signature, and most of a chain is signed by few.
 #[derive(Debug, Default)]
-pub(crate) struct Points(HashMap<PublicKey, Point>);
+pub struct Points(HashMap<PublicKey, Point>);
 
 impl Points {
     pub(crate) fn len(&self) -> usize {
@@ -84,7 +84,7 @@ impl Points {
     }
 
     /// As [`PublicKey::verify`].
-    pub(crate) fn verify(
+    pub fn verify(
         &mut self,
         key: &PublicKey,
         statement: &[u8],
