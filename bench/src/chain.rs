@@ -7,6 +7,7 @@ use shared::chain::Checkpoint;
 use shared::encoding::{decode, encode};
 use shared::hash::{Hash, Tag};
 use shared::keys::Points;
+use shared::limits::POINTS_MAX;
 use shared::replica::Replica;
 use shared::state::tree::StateTree;
 use shared::state::{Account, Entry};
@@ -93,7 +94,7 @@ fn import(clock: Clock, blocks: u64) -> Vec<Figure> {
             .collect::<Vec<_>>()
     });
     let mut signatures_ms = 0.0;
-    let mut points = Points::default();
+    let mut points = Points::at_most(POINTS_MAX);
     let mut rows = 0;
     for (bodies, hashes) in encoded
         .chunks(PORTION_BLOCKS)

@@ -68,6 +68,8 @@ pub const INPUTS_MAX: usize = 1024;
 pub const INPUT_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
 /// Signatures that a socket's task checks before it leaves its thread to others.
 pub const VERIFIED_AT_ONCE_MAX: usize = 16;
+/// Senders that a socket's task knows: for one of them a check takes less.
+pub const SENDERS_PER_SOCKET_MAX: usize = 4;
 /// Time that REST waits for a network's core and store.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 

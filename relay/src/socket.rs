@@ -138,12 +138,12 @@ async fn serve(
         wire.begin_frames();
     }
     let (outbox, mut reader) = outbox(wire.clone());
-    let Ok(line) = network.open(outbox).await else {
+    let Ok(mut line) = network.open(outbox).await else {
         return;
     };
     let (mut sink, mut stream) = socket.split();
     let (closing, is_refused) = tokio::select! {
-        refusal = receive(&mut stream, form, &line) => (refusal, true),
+        refusal = receive(&mut stream, form, &mut line) => (refusal, true),
         closing = async {
             match &wire {
                 Some(wire) => catch_up(wire, &mut reader, WRITE_TIMEOUT).await,
@@ -167,7 +167,11 @@ async fn serve(
 }
 
 /// Passes frames to the core. Returns why the socket is to be closed; nothing if it is closed.
-async fn receive(stream: &mut SplitStream<WebSocket>, form: Form, line: &Line) -> Option<Closing> {
+async fn receive(
+    stream: &mut SplitStream<WebSocket>,
+    form: Form,
+    line: &mut Line,
+) -> Option<Closing> {
     while let Some(message) = stream.next().await {
         let frame = match (message, form) {
             (Ok(Message::Binary(frame)), Form::Binary) => frame,

@@ -14,13 +14,13 @@ use crate::difficulty::{ChainWork, Parent, Schedule, Target};
 use crate::finality::evidence::Evidence;
 use crate::finality::voter::BlockStanding;
 use crate::hash::{BlockHash, Hash, NetworkId, Tag};
-use crate::keys::Points;
-use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, UNDECIDED_BLOCKS_MAX};
+use crate::limits::{LOCATOR_HASHES_MAX, MEDIAN_TIME_BLOCKS, POINTS_MAX, UNDECIDED_BLOCKS_MAX};
 use crate::merkle;
 use crate::message::Tip;
 use crate::network::{Consensus, NetworkParameters};
 use crate::stake::{Holders, Lottery};
 use crate::state::{Progress, State, Undo};
+use crate::transaction::Verifier;
 
 mod advance;
 mod choice;
@@ -30,7 +30,7 @@ mod restore;
 mod staking;
 mod way;
 
-pub use advance::{BlockError, Changes, IncludedTransaction, history_key};
+pub use advance::{BlockError, Changes, history_key};
 pub use headers::{BodyError, HeaderError};
 pub use restore::RestoreError;
 pub(crate) use restore::row_value;
@@ -89,7 +89,7 @@ pub struct Chain {
     /// The way from the executed chain to the target, target last.
     plan: VecDeque<BlockHash>,
     reorganisations: u64,
-    points: Points,
+    verifier: Verifier,
     /// Proofs that a holder signed two blocks for one slot, which nobody has taken yet.
     evidence: Vec<Evidence>,
 }
@@ -120,6 +120,7 @@ impl Chain {
         let mut history = merkle::Tree::default();
         history.push(history_leaf(&hash));
         Self {
+            verifier: Verifier::new(&network, POINTS_MAX),
             network,
             id,
             headers: HashMap::from([(hash, known)]),
@@ -135,7 +136,6 @@ impl Chain {
             target: hash,
             plan: VecDeque::new(),
             reorganisations: 0,
-            points: Points::default(),
             evidence: Vec::new(),
         }
     }
@@ -144,6 +144,11 @@ impl Chain {
     #[must_use]
     pub fn network(&self) -> &NetworkParameters {
         &self.network
+    }
+
+    /// Verifies transactions for this network, and knows whose stand in the last blocks.
+    pub(crate) fn verifier(&mut self) -> &mut Verifier {
+        &mut self.verifier
     }
 
     /// The network's id.

@@ -7,8 +7,6 @@ pub(crate) use bech32::Hrp;
 use borsh::{BorshDeserialize, BorshSerialize};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
-use crate::limits::POINTS_MAX;
-
 /// The public key that names a node, a sender, a producer or a relay.
 #[derive(
     Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize,
@@ -75,12 +73,24 @@ impl Point {
 
 /// The points of keys whose signatures were verified lately. To find a key's point is up to a tenth of
 /// verifying a signature, and most of a chain is signed by few.
-#[derive(Debug, Default)]
-pub struct Points(HashMap<PublicKey, Point>);
+#[derive(Debug)]
+pub struct Points {
+    known: HashMap<PublicKey, Point>,
+    max: usize,
+}
 
 impl Points {
+    /// Keeps at most so many; one more, and all others are forgotten.
+    #[must_use]
+    pub fn at_most(max: usize) -> Self {
+        Self {
+            known: HashMap::new(),
+            max,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 
     /// As [`PublicKey::verify`].
@@ -90,15 +100,15 @@ impl Points {
         statement: &[u8],
         signature: &Signature,
     ) -> Result<(), SignatureError> {
-        if let Some(point) = self.0.get(key) {
+        if let Some(point) = self.known.get(key) {
             return point.verify(statement, signature);
         }
         let point = key.point()?;
         point.verify(statement, signature)?;
-        if self.0.len() >= POINTS_MAX {
-            self.0.clear();
+        if self.known.len() >= self.max {
+            self.known.clear();
         }
-        self.0.insert(*key, point);
+        self.known.insert(*key, point);
         Ok(())
     }
 }
@@ -210,7 +220,7 @@ mod tests {
         let (key, statement) = (signer.public_key(), b"statement".as_slice());
         let good = signer.sign(statement);
         let forged = other.sign(statement);
-        let mut points = Points::default();
+        let mut points = Points::at_most(3);
         for known in [0, 1, 1] {
             assert_eq!(points.len(), known);
             assert_eq!(points.verify(&key, statement, &good), Ok(()));
@@ -228,7 +238,7 @@ mod tests {
         let key = PublicKey(neutral);
         let mut signature = Signature([0; 64]);
         signature.0[..32].copy_from_slice(&neutral);
-        let mut points = Points::default();
+        let mut points = Points::at_most(3);
         let refused = Err(SignatureError::Key(key));
         assert_eq!(points.verify(&key, b"anything", &signature), refused);
         assert_eq!(key.verify(b"anything", &signature), refused);
@@ -237,15 +247,13 @@ mod tests {
 
     #[test]
     fn points_are_bounded() {
-        let mut points = Points::default();
-        let max = u64::try_from(POINTS_MAX).unwrap();
-        for number in 0..=max {
-            let signer = secret(number);
+        let mut points = Points::at_most(3);
+        for known in [1, 2, 3, 1, 2] {
+            let signer = secret(u64::try_from(points.len()).unwrap());
             let signature = signer.sign(b"");
             let verified = points.verify(&signer.public_key(), b"", &signature);
             assert_eq!(verified, Ok(()));
-            assert!(points.len() <= POINTS_MAX);
+            assert_eq!(points.len(), known);
         }
-        assert_eq!(points.len(), 1);
     }
 }

@@ -104,6 +104,17 @@ impl Mempool {
         self.pending.get(hash)
     }
 
+    /// Whether this very transaction is pending, with this signature. Hashes nothing.
+    #[must_use]
+    pub fn holds(&self, signed: &SignedTransaction) -> bool {
+        let transaction = &signed.transaction;
+        self.senders
+            .get(&transaction.sender)
+            .and_then(|sequences| sequences.get(&transaction.sequence))
+            .and_then(|hash| self.pending.get(hash))
+            .is_some_and(|pending| pending.verified.signed() == signed)
+    }
+
     /// The hash of the signed form of the pending transaction with this id.
     #[must_use]
     pub fn hash_of(&self, id: &TransactionId) -> Option<Hash> {

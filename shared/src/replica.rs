@@ -7,7 +7,7 @@ use crate::encoding::{List, decode};
 use crate::finality::evidence::Evidence;
 use crate::hash::{BlockHash, Hash};
 use crate::held::Held;
-use crate::keys::{Points, PublicKey};
+use crate::keys::PublicKey;
 use crate::limits::{
     BLOCK_BODY_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, DEFERRED_BLOCKS_MAX,
     MEMPOOL_RETURNED_TRANSACTIONS_MAX, MEMPOOL_TRANSACTIONS_MAX, TRANSACTIONS_PER_MESSAGE_MAX,
@@ -157,8 +157,8 @@ impl Replica {
         signed: SignedTransaction,
         submitter: PublicKey,
     ) -> Result<(Verified, Vec<Write>), RefusedTransaction> {
-        let (network, id) = (self.chain.network(), self.chain.network_id());
-        let verified = Verified::trusted(signed).verify(network, &id, &mut Points::default())?;
+        let verified = self.chain.verifier().verify(signed);
+        let verified = verified.map_err(|invalid| invalid.error)?;
         self.admit_verified(verified, submitter)
     }
 
@@ -291,7 +291,7 @@ impl Replica {
     /// Executes what can be executed, and brings the mempool in line with it.
     pub fn advance(&mut self) -> Update {
         let mempool = &self.mempool;
-        let changes = self.chain.advance(&|hash| mempool.get(hash).is_some());
+        let changes = self.chain.advance(&|signed| mempool.holds(signed));
         let mut writes = Vec::new();
         if changes.moved_tip() {
             for signed in &changes.returned {

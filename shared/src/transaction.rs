@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::encoding::{Text, TextError, encode};
-use crate::hash::{Hash, NetworkId, Tag, TransactionId};
+use crate::hash::{Hash, NetworkId, Tag, TransactionId, sha256};
 use crate::keys::{Points, PublicKey, Signature, SignatureError};
 use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::network::NetworkParameters;
@@ -130,7 +130,7 @@ impl Transaction {
     /// Its name.
     #[must_use]
     pub fn id(&self) -> TransactionId {
-        TransactionId(Tag::TRANSACTION.hash_encoded(self).0)
+        TransactionId::of_statement(&self.statement())
     }
 
     /// The bytes that the sender signs.
@@ -157,6 +157,12 @@ impl Transaction {
     }
 }
 
+impl TransactionId {
+    fn of_statement(statement: &[u8]) -> Self {
+        Self(sha256([statement].iter()))
+    }
+}
+
 impl SignedTransaction {
     /// The hash of the transaction with its signature: what is announced and asked for.
     #[must_use]
@@ -166,16 +172,91 @@ impl SignedTransaction {
 
     /// Checks everything that does not depend on the state.
     pub fn verify(self, network: &NetworkParameters) -> Result<Verified, InvalidTransaction> {
-        let candidate = Verified::trusted(self);
-        let id = candidate.id();
-        candidate
-            .verify(network, &network.id(), &mut Points::default())
-            .map_err(|error| InvalidTransaction { id, error })
+        Verifier::new(network, 1).verify(self)
+    }
+}
+
+/// Verifies transactions of one network, and knows the senders of the last ones.
+#[derive(Debug)]
+pub struct Verifier {
+    network: NetworkId,
+    work_bits: u8,
+    points: Points,
+}
+
+impl Verifier {
+    /// Knows at most so many senders: for one that it knows a check takes less.
+    #[must_use]
+    pub fn new(network: &NetworkParameters, senders_max: usize) -> Self {
+        Self {
+            network: network.id(),
+            work_bits: network.transaction_work_bits,
+            points: Points::at_most(senders_max),
+        }
+    }
+
+    /// How many senders it knows.
+    pub(crate) fn senders(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Checks everything that does not depend on the state.
+    pub fn verify(&mut self, signed: SignedTransaction) -> Result<Verified, InvalidTransaction> {
+        match self.check(&signed, true) {
+            (id, Ok(())) => Ok(Verified::new(signed, id)),
+            (id, Err(error)) => Err(InvalidTransaction { id, error }),
+        }
+    }
+
+    /// The same of what stands in a block, without the signature where it was verified before; and
+    /// the transaction's name.
+    pub(crate) fn check(
+        &mut self,
+        signed: &SignedTransaction,
+        with_signature: bool,
+    ) -> (TransactionId, Result<(), TransactionError>) {
+        let transaction = &signed.transaction;
+        let statement = transaction.statement();
+        let id = TransactionId::of_statement(&statement);
+        let result = self.check_content(transaction, &id).and_then(|()| {
+            if with_signature {
+                self.points
+                    .verify(&transaction.sender, &statement, &signed.signature)?;
+            }
+            Ok(())
+        });
+        (id, result)
+    }
+
+    fn check_content(
+        &self,
+        transaction: &Transaction,
+        id: &TransactionId,
+    ) -> Result<(), TransactionError> {
+        if transaction.network != self.network {
+            return Err(TransactionError::Network {
+                expected: self.network,
+                came: transaction.network,
+            });
+        }
+        if let Action::Put { key, .. } = &transaction.action
+            && key.as_str().is_empty()
+        {
+            return Err(TransactionError::Key(TextError::Empty));
+        }
+        let work = leading_zeros(&id.0);
+        if work < u32::from(self.work_bits) {
+            return Err(TransactionError::Work {
+                expected: self.work_bits,
+                came: work,
+            });
+        }
+        Ok(())
     }
 }
 
 /// A transaction that was verified once, with its names, so that nothing is computed twice. What
-/// comes from others becomes one by [`SignedTransaction::verify`] alone.
+/// comes from others becomes one by [`Verifier::verify`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     signed: SignedTransaction,
@@ -189,6 +270,10 @@ impl Verified {
     #[must_use]
     pub fn trusted(signed: SignedTransaction) -> Self {
         let id = signed.transaction.id();
+        Self::new(signed, id)
+    }
+
+    fn new(signed: SignedTransaction, id: TransactionId) -> Self {
         let encoded = encode(&signed);
         Self {
             id,
@@ -196,38 +281,6 @@ impl Verified {
             bytes: encoded.len(),
             signed,
         }
-    }
-
-    /// Verifies what was wrapped before it is trusted. `id` is the network's; `points` may be of any
-    /// network.
-    pub(crate) fn verify(
-        self,
-        network: &NetworkParameters,
-        id: &NetworkId,
-        points: &mut Points,
-    ) -> Result<Self, TransactionError> {
-        let transaction = &self.signed.transaction;
-        if transaction.network != *id {
-            return Err(TransactionError::Network {
-                expected: *id,
-                came: transaction.network,
-            });
-        }
-        if let Action::Put { key, .. } = &transaction.action
-            && key.as_str().is_empty()
-        {
-            return Err(TransactionError::Key(TextError::Empty));
-        }
-        let work = leading_zeros(&self.id.0);
-        if work < u32::from(network.transaction_work_bits) {
-            return Err(TransactionError::Work {
-                expected: network.transaction_work_bits,
-                came: work,
-            });
-        }
-        let statement = transaction.statement();
-        points.verify(&transaction.sender, &statement, &self.signed.signature)?;
-        Ok(self)
     }
 
     /// What the sender signed.

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use shared::message::Message;
 use shared::relay::interface::ConnectionId;
-use shared::transaction::{InvalidTransaction, SignedTransaction, Verified};
+use shared::transaction::{InvalidTransaction, SignedTransaction, Verified, Verifier};
 use tokio::task::yield_now;
 
 use super::handle::{Input, NetworkHandle, Unanswered};
-use crate::limits::VERIFIED_AT_ONCE_MAX;
+use crate::limits::{SENDERS_PER_SOCKET_MAX, VERIFIED_AT_ONCE_MAX};
 
 /// A connection as its socket's task knows it.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) struct Line {
     network: NetworkHandle,
     connection: ConnectionId,
     membership: Membership,
+    verifier: Verifier,
 }
 
 /// Whether the node at the other end has registered: the network's task says so, the socket's
@@ -47,6 +48,7 @@ impl Line {
         membership: Membership,
     ) -> Self {
         Self {
+            verifier: Verifier::new(network.parameters(), SENDERS_PER_SOCKET_MAX),
             network,
             connection,
             membership,
@@ -54,7 +56,7 @@ impl Line {
     }
 
     /// Passes a frame on; waits while too many bytes are queued before it.
-    pub(crate) async fn frame(&self, frame: Bytes) -> Result<(), Unanswered> {
+    pub(crate) async fn frame(&mut self, frame: Bytes) -> Result<(), Unanswered> {
         let connection = self.connection;
         let permit = self.network.claim_input(frame.len()).await?;
         let transactions = self.membership.is_granted().then_some(&frame);
@@ -75,7 +77,7 @@ impl Line {
 
     /// Leaves the thread to others from time to time: a message may have hundreds.
     async fn verify(
-        &self,
+        &mut self,
         transactions: Vec<SignedTransaction>,
     ) -> Vec<Result<Verified, InvalidTransaction>> {
         let mut results = Vec::with_capacity(transactions.len());
@@ -83,7 +85,7 @@ impl Line {
             if results.len() % VERIFIED_AT_ONCE_MAX == VERIFIED_AT_ONCE_MAX - 1 {
                 yield_now().await;
             }
-            results.push(signed.verify(self.network.parameters()));
+            results.push(self.verifier.verify(signed));
         }
         results
     }
@@ -128,7 +130,7 @@ mod tests {
         }
     }
 
-    async fn passed(line: &Line, inputs: &mut mpsc::Receiver<Input>, frame: &[u8]) -> Input {
+    async fn passed(line: &mut Line, inputs: &mut mpsc::Receiver<Input>, frame: &[u8]) -> Input {
         let frame = Bytes::copy_from_slice(frame);
         line.frame(frame).await.unwrap();
         inputs.recv().await.unwrap()
@@ -142,16 +144,16 @@ mod tests {
         let frame = Message::Transactions(List::truncated(transactions.clone())).to_frame();
         let (handle, mut inputs) = NetworkHandle::new(network, None);
         let (outbox, _reader) = outbox(None);
-        let line = handle.open(outbox).await.unwrap();
+        let mut line = handle.open(outbox).await.unwrap();
         let membership = match inputs.recv().await.unwrap() {
             Input::Opened { membership, .. } => membership,
             other => panic!("{other:?}"),
         };
 
-        let input = passed(&line, &mut inputs, &frame).await;
+        let input = passed(&mut line, &mut inputs, &frame).await;
         assert!(matches!(input, Input::Frame { .. }), "no member: {input:?}");
         membership.grant();
-        let results = match passed(&line, &mut inputs, &frame).await {
+        let results = match passed(&mut line, &mut inputs, &frame).await {
             Input::Transactions { transactions, .. } => transactions,
             other => panic!("{other:?}"),
         };
@@ -165,7 +167,7 @@ mod tests {
         }
         let cut = &frame[..frame.len() - 1];
         for other in [&Message::Leave.to_frame(), cut, &[]] {
-            let input = passed(&line, &mut inputs, other).await;
+            let input = passed(&mut line, &mut inputs, other).await;
             assert!(matches!(input, Input::Frame { .. }), "{input:?}");
         }
     }

@@ -7,14 +7,14 @@ use super::{Chain, Frozen, Known, history_leaf, index_of};
 use crate::block::{Body, Header, Outcomes};
 use crate::difficulty;
 use crate::encoding::{List, encode};
-use crate::hash::{BlockHash, Hash, NetworkId, TransactionId};
-use crate::keys::{Points, PublicKey};
+use crate::hash::{BlockHash, Hash, TransactionId};
+use crate::keys::PublicKey;
 use crate::limits::BLOCK_BODY_BYTES_MAX;
 use crate::network::Consensus;
 use crate::stake::StakeError;
 use crate::state::{BlockContext, Entry, ExecutionError, Path, Progress, State, Undo, key_path};
 use crate::store::{Place, Table, Write, number_key};
-use crate::transaction::{Action, SignedTransaction, TransactionError, Verified};
+use crate::transaction::{Action, SignedTransaction, TransactionError, Verified, Verifier};
 
 /// Why a block is invalid although its body matches its header. It stays condemned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,19 +49,6 @@ pub enum BlockError {
     },
 }
 
-/// A transaction that a block of the best chain includes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IncludedTransaction {
-    /// The hash of the signed transaction.
-    pub hash: Hash,
-    /// Its id.
-    pub id: TransactionId,
-    /// Who wrote it.
-    pub sender: PublicKey,
-    /// Its sequence.
-    pub sequence: u64,
-}
-
 /// What an advance changed.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -73,8 +60,6 @@ pub struct Changes {
     pub applied: Vec<(u64, BlockHash, usize)>,
     /// Number of blocks that left it.
     pub reverted: usize,
-    /// Transactions of blocks that joined; not told by [`Chain::follow`].
-    pub included: Vec<IncludedTransaction>,
     /// Transactions of blocks that left; some of them may stand in those that joined.
     pub returned: Vec<SignedTransaction>,
     /// Blocks that were found invalid.
@@ -93,15 +78,15 @@ impl Changes {
 #[derive(Clone, Copy)]
 enum Manner<'a> {
     /// It verifies what is not known to be verified, and makes all rows of the store.
-    Verifying(&'a dyn Fn(&Hash) -> bool),
+    Verifying(&'a dyn Fn(&SignedTransaction) -> bool),
     /// It does neither.
     Following,
 }
 
 impl Chain {
-    /// Executes what can be executed on the way to the best header. `is_verified` tells by its
-    /// hash whether a signed transaction was verified before.
-    pub fn advance(&mut self, is_verified: &dyn Fn(&Hash) -> bool) -> Changes {
+    /// Executes what can be executed on the way to the best header. `is_verified` tells whether a
+    /// signed transaction was verified before.
+    pub fn advance(&mut self, is_verified: &dyn Fn(&SignedTransaction) -> bool) -> Changes {
         self.advance_as(Manner::Verifying(is_verified))
     }
 
@@ -228,19 +213,9 @@ impl Chain {
         if encoded.len() > BLOCK_BODY_BYTES_MAX {
             return Err(BlockError::BodyBytes(encoded.len()));
         }
-        let verified = match manner {
-            Manner::Verifying(is_verified) => Some(verify_body(
-                &self.network,
-                &self.id,
-                body,
-                is_verified,
-                &mut self.points,
-            )?),
-            Manner::Following => None,
-        };
-        let ids = match &verified {
-            Some(verified) => verified.iter().map(Verified::id).collect(),
-            None => ids(body),
+        let ids = match manner {
+            Manner::Verifying(is_verified) => verify_body(body, is_verified, &mut self.verifier)?,
+            Manner::Following => ids(body),
         };
         let context = BlockContext {
             height: header.height,
@@ -257,8 +232,8 @@ impl Chain {
 
         let writes = &mut changes.writes;
         let key = number_key(header.height);
-        match &verified {
-            Some(verified) => {
+        match manner {
+            Manner::Verifying(_) => {
                 writes.push(Write::put(Table::Headers, key.clone(), &known.sealed));
                 writes.push(Write {
                     table: Table::Bodies,
@@ -266,10 +241,9 @@ impl Chain {
                     value: Some(encoded),
                 });
                 write_state(&self.state, &undo, writes);
-                write_index(header.height, verified, writes, true);
-                changes.included.extend(verified.iter().map(included));
+                write_index(header.height, body, &ids, writes, true);
             }
-            None => changes.places.extend(undo.0.iter().map(|(path, _)| *path)),
+            Manner::Following => changes.places.extend(undo.0.iter().map(|(path, _)| *path)),
         }
         if !is_final {
             writes.push(Write::put(Table::Undo, key, &undo));
@@ -293,29 +267,14 @@ impl Chain {
             return false;
         };
         self.state.revert(&undo);
-        let verified: Vec<_> = body
-            .transactions
-            .iter()
-            .cloned()
-            .map(Verified::trusted)
-            .collect();
         let writes = &mut changes.writes;
         for table in [Table::Headers, Table::Bodies, Table::Undo] {
             writes.push(Write::remove(table, number_key(height)));
         }
         write_state(&self.state, &undo, writes);
-        write_index(height, &verified, writes, false);
+        write_index(height, body, &ids(body), writes, false);
         changes.applied.retain(|(applied, _, _)| *applied != height);
-        changes.included.retain(|included| {
-            !verified
-                .iter()
-                .any(|verified| verified.hash() == included.hash)
-        });
-        changes.returned.extend(
-            verified
-                .into_iter()
-                .map(|verified| verified.signed().clone()),
-        );
+        changes.returned.extend(body.transactions.iter().cloned());
         changes.reverted += 1;
         self.best.pop();
         self.history.truncate(self.best.len());
@@ -404,24 +363,20 @@ impl Chain {
 }
 
 fn verify_body(
-    network: &crate::network::NetworkParameters,
-    id: &NetworkId,
     body: &Body,
-    is_verified: &dyn Fn(&Hash) -> bool,
-    points: &mut Points,
-) -> Result<Vec<Verified>, BlockError> {
-    let mut verified = Vec::with_capacity(body.transactions.len());
-    for (index, signed) in body.transactions.iter().enumerate() {
-        let candidate = Verified::trusted(signed.clone());
-        verified.push(if is_verified(&candidate.hash()) {
-            candidate
-        } else {
-            candidate
-                .verify(network, id, points)
-                .map_err(|error| BlockError::Transaction { index, error })?
-        });
-    }
-    Ok(verified)
+    is_verified: &dyn Fn(&SignedTransaction) -> bool,
+    verifier: &mut Verifier,
+) -> Result<Vec<TransactionId>, BlockError> {
+    let transactions = body.transactions.iter().enumerate();
+    transactions
+        .map(|(index, signed)| {
+            let (id, result) = verifier.check(signed, !is_verified(signed));
+            match result {
+                Ok(()) => Ok(id),
+                Err(error) => Err(BlockError::Transaction { index, error }),
+            }
+        })
+        .collect()
 }
 
 fn ids(body: &Body) -> Vec<TransactionId> {
@@ -466,26 +421,30 @@ fn state_row(entry: Option<&Entry>, path: &Path) -> Write {
     }
 }
 
-fn write_index(height: u64, verified: &[Verified], writes: &mut Vec<Write>, is_applied: bool) {
-    for (index, verified) in verified.iter().enumerate() {
+fn write_index(
+    height: u64,
+    body: &Body,
+    ids: &[TransactionId],
+    writes: &mut Vec<Write>,
+    is_applied: bool,
+) {
+    for (index, (signed, id)) in body.transactions.iter().zip(ids).enumerate() {
         let place = Place {
             height,
             index: u32::try_from(index).unwrap_or(u32::MAX),
         };
-        let mut rows = vec![(
-            Table::Transactions,
-            verified.id().0.to_vec(),
-            encode(&place),
-        )];
-        if let Action::Put { key, .. } = &verified.transaction().action {
+        let mut row = |table, key, value| {
+            writes.push(Write {
+                table,
+                key,
+                value: is_applied.then_some(value),
+            });
+        };
+        row(Table::Transactions, id.0.to_vec(), encode(&place));
+        if let Action::Put { key, .. } = &signed.transaction.action {
             let key = history_key(&key_path(key), place);
-            rows.push((Table::KeyHistory, key, encode(&verified.id())));
+            row(Table::KeyHistory, key, encode(id));
         }
-        writes.extend(rows.into_iter().map(|(table, key, value)| Write {
-            table,
-            key,
-            value: is_applied.then_some(value),
-        }));
     }
 }
 
@@ -495,13 +454,4 @@ pub fn history_key(path: &Path, place: Place) -> Vec<u8> {
     let mut key = path.0.to_vec();
     key.extend_from_slice(&place.key_bytes());
     key
-}
-
-fn included(verified: &Verified) -> IncludedTransaction {
-    IncludedTransaction {
-        hash: verified.hash(),
-        id: verified.id(),
-        sender: verified.transaction().sender,
-        sequence: verified.transaction().sequence,
-    }
 }

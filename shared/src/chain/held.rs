@@ -28,7 +28,7 @@ impl Chain {
         [
             Held::new("side headers", self.side_headers(), headers_max),
             Held::new("bodies", self.bodies.len(), bodies_max),
-            Held::new("points of keys", self.points.len(), POINTS_MAX),
+            Held::new("points of keys", self.verifier.senders(), POINTS_MAX),
         ]
     }
 }

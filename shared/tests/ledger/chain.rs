@@ -19,6 +19,7 @@ use crate::common::{
     Builder, CREATED_AT_MS, LATE_MS, SPACING_MS, advance, block, deliver, hash_of, network, public,
     put, seal, secret, sign, state_of,
 };
+use crate::recorder::Recorder;
 
 /// A valid header upon genesis, changed.
 fn changed(change: impl FnOnce(&mut Header)) -> SealedHeader {
@@ -360,6 +361,24 @@ fn a_block_with_a_forged_signature_is_condemned() {
             error: TransactionError::Signature(SignatureError::Signature(public(2)))
         }
     );
+}
+
+#[test]
+fn a_pending_transaction_does_not_vouch_for_another_signature() {
+    let genuine = put(1, 0, "k", "v");
+    let mut forged = genuine.clone();
+    forged.signature = secret(3).sign(&forged.transaction.statement());
+    let bad = Builder::new().draft(1, CREATED_AT_MS + SPACING_MS, &[forged]);
+    let mut replica = Recorder::new().replica;
+    replica.admit(genuine, public(1)).unwrap();
+    replica.insert_header(&bad.sealed, LATE_MS).unwrap();
+    replica.insert_body(&hash_of(&bad), bad.body).unwrap();
+    let condemned = replica.advance().changes.condemned;
+    let [(_, BlockError::Transaction { error, .. })] = condemned.as_slice() else {
+        panic!("{condemned:?}");
+    };
+    let expected = TransactionError::Signature(SignatureError::Signature(public(1)));
+    assert_eq!(*error, expected);
 }
 
 #[test]
