@@ -52,7 +52,7 @@ COMMENT ON COLUMN blocks.hash IS 'The hash that names the block, in the order in
 COMMENT ON COLUMN blocks.previous IS 'Hash of the block before, in the same order; at height 0 the id of the network.';
 COMMENT ON COLUMN blocks."timestamp" IS 'When the producer says that it was made; infinity where PostgreSQL has no such time.';
 COMMENT ON COLUMN blocks.timestamp_ms IS 'The same in milliseconds since 1970 UTC, exactly.';
-COMMENT ON COLUMN blocks.version IS 'Version of the rules.';
+COMMENT ON COLUMN blocks.version IS 'Version of the rules, and above 16 bits what the miner chose.';
 COMMENT ON COLUMN blocks.tx_root IS 'Root over the transactions and their outcomes (RFC 6962).';
 COMMENT ON COLUMN blocks.state_root IS 'Root of the state after this block.';
 COMMENT ON COLUMN blocks.producer IS 'Public key of who made the block and is rewarded.';

@@ -224,8 +224,12 @@ fn disturb(world: &mut World, script: &mut Unstructured<'_>) -> Result<()> {
         4 => world.tell_node(index, node::Event::Visible(script.arbitrary()?)),
         5 => world.tell_node(index, node::Event::HashRate(script.arbitrary()?)),
         6 => {
-            let (work, nonce) = (script.arbitrary()?, script.arbitrary()?);
-            world.tell_node(index, node::Event::NonceFound { work, nonce });
+            let found = node::Event::NonceFound {
+                work: script.arbitrary()?,
+                version: script.arbitrary()?,
+                nonce: script.arbitrary()?,
+            };
+            world.tell_node(index, found);
         }
         _ => {
             let (id, bytes) = (script.int_in_range(0..=20)?, script.arbitrary()?);

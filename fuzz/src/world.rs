@@ -362,6 +362,7 @@ impl Member {
         })?;
         Some(node::Event::NonceFound {
             work: work.work,
+            version: work.header.version,
             nonce,
         })
     }

@@ -12,10 +12,12 @@ use crate::transaction::{Outcome, SignedTransaction};
 /// A block's header: 160 bytes, little-endian.
 ///
 /// Behind its 20-byte tag it fills, with the padding, three SHA-256 blocks exactly; the nonce
-/// is words 11 and 12 of the last one, so that an attempt costs one compression.
+/// is words 11 and 12 of the last one, so that an attempt costs one compression. The version is in
+/// the first: headers that differ there alone share the last one's schedule.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Header {
-    /// Version of the rules.
+    /// The low half is the version of the rules. The high half is the miner's to choose, like the
+    /// nonce, and 0 where the proof is stake.
     pub version: u32,
     /// Distance from the genesis block.
     pub height: u64,
@@ -38,8 +40,16 @@ pub struct Header {
 impl Header {
     /// The version of the rules that this code implements.
     pub const VERSION: u32 = 1;
+    /// Bits of `version` that are the version of the rules; above are the miner's.
+    pub const VERSION_BITS: u32 = 16;
     /// Encoded length in bytes.
     pub const BYTES: usize = 160;
+
+    /// The version of the rules.
+    #[must_use]
+    pub fn rules(&self) -> u32 {
+        self.version & ((1 << Self::VERSION_BITS) - 1)
+    }
 
     /// The hash that names the block.
     #[must_use]

@@ -206,7 +206,11 @@ impl Node {
             Event::Loaded(id, rows) => self.loaded(now_ms, id, rows),
             Event::LoadFailed(id, reason) => self.load_failed(now_ms, id, &reason),
             Event::Signed(id, signature) => self.signed(now_ms, id, signature),
-            Event::NonceFound { work, nonce } => self.nonce_found(now_ms, work, nonce),
+            Event::NonceFound {
+                work,
+                version,
+                nonce,
+            } => self.nonce_found(now_ms, work, version, nonce),
             Event::HashRate(rate) => self.set_hash_rate(rate),
             Event::Wake => self.wake(now_ms),
         }

@@ -456,6 +456,7 @@ impl World {
             Action::Found(index, life, work) if self.nodes.get(index)?.work == Some(work.work) => {
                 let found = node::Event::NonceFound {
                     work: work.work,
+                    version: work.header.version,
                     nonce: miners::search(work.header),
                 };
                 return self.node_event(index, life, found);

@@ -217,6 +217,8 @@ pub enum FromMiner {
     Found {
         /// The work's number.
         work: u64,
+        /// The header's version that it goes with.
+        version: u32,
         /// The nonce.
         nonce: u64,
     },

@@ -29,7 +29,7 @@ impl Job {
     /// The part of `work` with this low half of the nonce.
     #[must_use]
     pub fn new(work: &MiningWork, nonce_low: u32) -> Self {
-        let [first, second, block] = work.blocks(nonce_low);
+        let [first, second, block] = work.blocks(work.header.version, nonce_low);
         let mut midstate = INITIAL_STATE;
         compress256(&mut midstate, &[first, second]);
         Self {

@@ -46,6 +46,7 @@ struct BlockJson {
 pub(super) struct HeaderJson {
     height: u64,
     hash: String,
+    /// The low 16 bits are the version of the rules, the high ones the miner's choice.
     version: u32,
     timestamp_ms: u64,
     previous: String,

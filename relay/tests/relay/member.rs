@@ -271,6 +271,7 @@ fn mine(work: &MiningWork) -> Event {
     }
     Event::NonceFound {
         work: work.work,
+        version: header.version,
         nonce: header.nonce,
     }
 }

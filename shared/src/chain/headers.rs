@@ -253,10 +253,14 @@ impl Chain {
         now_ms: u64,
     ) -> Result<Known, HeaderError> {
         let header = &sealed.header;
-        if header.version != Header::VERSION {
+        let came = match &self.network.consensus {
+            Consensus::Work(_) => header.rules(),
+            Consensus::Stake(_) => header.version,
+        };
+        if came != Header::VERSION {
             return Err(HeaderError::Version {
                 expected: Header::VERSION,
-                came: header.version,
+                came,
             });
         }
         let parent = self

@@ -63,6 +63,8 @@ pub enum Event {
     NonceFound {
         /// The work's number.
         work: RequestId,
+        /// The header's version that it goes with.
+        version: u32,
         /// The nonce.
         nonce: u64,
     },

@@ -148,11 +148,12 @@ impl Node {
         self.view_changed = true;
     }
 
-    pub(super) fn nonce_found(&mut self, now_ms: u64, number: u64, nonce: u64) {
+    pub(super) fn nonce_found(&mut self, now_ms: u64, number: u64, version: u32, nonce: u64) {
         let Some(work) = self.mining.work.take_if(|work| work.number == number) else {
             return;
         };
         let mut header = work.header;
+        header.version = version;
         header.nonce = nonce;
         let block = Block {
             sealed: SealedHeader {
@@ -191,11 +192,15 @@ impl Node {
 
 /// What a miner, whatever it runs on, begins with.
 impl MiningWork {
-    /// The three blocks that SHA-256 hashes of tag and header (FIPS 180-4), with the low half of
-    /// the nonce, word 11 of the last block. The high half, word 12, is zero.
+    /// The three blocks that SHA-256 hashes of tag and header (FIPS 180-4), with this version and
+    /// the low half of the nonce, word 11 of the last block. The high half, word 12, is zero.
     #[must_use]
-    pub fn blocks(&self, nonce_low: u32) -> [[u8; 64]; 3] {
-        let header = self.header.encoded();
+    pub fn blocks(&self, version: u32, nonce_low: u32) -> [[u8; 64]; 3] {
+        let header = Header {
+            version,
+            ..self.header.clone()
+        };
+        let header = header.encoded();
         let without_nonce = header.get(..Header::BYTES - 8).unwrap_or_default();
         let message = [
             Tag::HEADER.bytes(),

@@ -44,10 +44,18 @@ fn a_valid_header_is_news_once() {
 }
 
 #[test]
+fn the_high_half_of_the_version_is_the_miners_to_choose() {
+    for high in [1, 0x8000, 0xffff] {
+        let rolled = changed(|header| header.version |= high << 16);
+        assert_eq!(judged(&rolled), Ok(true));
+    }
+}
+
+#[test]
 fn a_header_that_breaks_a_rule_is_refused_with_what_was_expected() {
     let nowhere = BlockHash([9; 32]);
     assert_eq!(
-        judged(&changed(|header| header.version = 2)),
+        judged(&changed(|header| header.version = 2 | 5 << 16)),
         Err(HeaderError::Version {
             expected: 1,
             came: 2

@@ -234,6 +234,13 @@ fn a_header_that_breaks_a_rule_is_refused_with_what_was_expected() {
         })
     );
     assert_eq!(
+        changed(|header| header.version |= 1 << 16),
+        Err(HeaderError::Version {
+            expected: 1,
+            came: 0x1_0001
+        })
+    );
+    assert_eq!(
         changed(|header| header.nonce = 7),
         Err(HeaderError::Nonce(7))
     );

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use shared::block::Header;
 use shared::difficulty::Target;
 use shared::encoding::{List, Text};
 use shared::finality::{Ballot, Step};
@@ -54,11 +55,16 @@ fn a_block_that_is_found_while_registering_is_not_sent_before_the_welcome() {
         work, mut header, ..
     } = work.expect("it mines");
     let target = Target::from_compact(header.bits).unwrap();
+    header.version |= 7 << Header::VERSION_BITS;
     while !target.is_met_by(&header.hash()) {
         header.nonce += 1;
     }
-    let nonce = header.nonce;
-    effects.extend(node.handle(now_ms, Event::NonceFound { work, nonce }));
+    let found = Event::NonceFound {
+        work,
+        version: header.version,
+        nonce: header.nonce,
+    };
+    effects.extend(node.handle(now_ms, found));
     let writes = effects.iter().filter_map(|effect| match effect {
         Effect::Write(id, _) => Some(*id),
         _ => None,

@@ -303,6 +303,7 @@ impl World {
         let nonce = search(&work);
         let found = node::Event::NonceFound {
             work: work.work,
+            version: work.header.version,
             nonce,
         };
         self.queue.push_back(Event::ToNode(index, found));

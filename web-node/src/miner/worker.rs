@@ -10,15 +10,16 @@ use shared::node::interface::MiningWork;
 use wasm_bindgen::JsValue;
 use web_sys::{MessageChannel, MessagePort};
 
-use super::kernel::{self, Job};
+use super::kernel::{self, Job, VERSIONS};
 use crate::BUILD;
 use crate::js::{log_error, now_ms};
 use crate::panic::report_panics;
 use crate::port::ParentPort;
 use crate::ports::{FromMiner, Kernel, ToMiner};
 
-/// Nonces tried in one call: some ten milliseconds. New work waits no longer than that.
-const NONCES_PER_CALL: u32 = 100_000;
+/// Nonces tried in one call, each with all versions: some ten milliseconds. New work waits no
+/// longer than that.
+const NONCES_PER_CALL: u32 = 10_000;
 /// Time between two reports of the hashes tried.
 const REPORT_INTERVAL_MS: u64 = 500;
 
@@ -151,16 +152,25 @@ fn step<K: kernel::Kernel>(shared: &Rc<RefCell<State>>) {
     let started_ms = now_ms();
     let count = search.next_count();
     let found = K::search(&search.job, search.high, count);
-    let tried = found.map_or(count, |high| high.wrapping_sub(search.high).wrapping_add(1));
-    let nonce = found.map(|high| (search.work.work, search.job.nonce(high)));
+    let tried = found.map_or(count, |found| {
+        found.high.wrapping_sub(search.high).wrapping_add(1)
+    });
+    let found = found.map(|found| {
+        let (version, nonce) = search.job.version_and_nonce(&found);
+        FromMiner::Found {
+            work: search.work.work,
+            version,
+            nonce,
+        }
+    });
     search.advance(count);
     let rest_ms = search.rest_ms(now_ms().saturating_sub(started_ms));
 
-    state.hashes += u64::from(tried);
-    if let Some((work, nonce)) = nonce {
+    state.hashes += u64::from(tried) * VERSIONS as u64;
+    if let Some(found) = found {
         state.search = None;
         state.report();
-        state.send(&FromMiner::Found { work, nonce });
+        state.send(&found);
         return;
     }
     if now_ms().saturating_sub(state.reported_ms) >= REPORT_INTERVAL_MS {

@@ -113,9 +113,15 @@ impl Miners {
             .position(|miner| miner.number == number)?;
         match event {
             Ok(FromMiner::Hello { .. }) => None,
-            Ok(FromMiner::Found { work, nonce }) => {
-                Some(Input::Node(Event::NonceFound { work, nonce }))
-            }
+            Ok(FromMiner::Found {
+                work,
+                version,
+                nonce,
+            }) => Some(Input::Node(Event::NonceFound {
+                work,
+                version,
+                nonce,
+            })),
             Ok(FromMiner::Hashed { hashes, .. }) => {
                 if let Some(measuring) = &mut self.measuring {
                     measuring.hashes += hashes;

@@ -16,6 +16,7 @@ use crate::mining::Job;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) work: RequestId,
+    pub(super) version: u32,
     pub(super) nonce: u64,
 }
 
@@ -133,9 +134,12 @@ fn mine(shared: &Shared, found: &mpsc::UnboundedSender<Found>, first: u32, steps
         number = newer;
         let is_wanted = || shared.number.load(Ordering::Relaxed) == number;
         if let Some(nonce) = search(&work, first, steps, &shared.attempts, is_wanted) {
-            let work = work.work;
             // A node that is gone wants nothing any more.
-            let _ = found.send(Found { work, nonce });
+            let _ = found.send(Found {
+                work: work.work,
+                version: work.header.version,
+                nonce,
+            });
         }
     }
 }

@@ -110,8 +110,8 @@ impl Task {
                         self.happened(Event::Wake).await?;
                     }
                 }
-                Some(Found { work, nonce }) = self.found.recv() => {
-                    self.happened(Event::NonceFound { work, nonce }).await?;
+                Some(Found { work, version, nonce }) = self.found.recv() => {
+                    self.happened(Event::NonceFound { work, version, nonce }).await?;
                 }
                 () = sleep_until(self.next_view_at), if is_seen => self.show(),
                 _ = self.rate.tick(), if self.is_mining => {
