@@ -56,6 +56,10 @@ pub const FAN_OUT_PAUSE_PER_SOCKET: Duration = Duration::from_micros(125);
 pub const FAN_OUT_PAUSE_MAX: Duration = Duration::from_millis(125);
 /// Messages to many that are gathered at most.
 pub const FAN_OUTS_GATHERED_MAX: usize = 48;
+/// Sockets of a network for each thread that writes to them.
+pub const SOCKETS_PER_WRITER_MIN: usize = 64;
+/// Threads that write to the sockets of one network.
+pub const WRITERS_MAX: usize = 4;
 /// Bytes of frames that are gathered before they are written to a socket.
 pub const SOCKET_WRITE_BUFFER_BYTES: usize = SOCKET_BATCH_BYTES;
 /// Bytes of a socket's write buffer: what is gathered, one frame, and its header.

@@ -44,11 +44,15 @@ pub(crate) struct Full;
 #[derive(Debug)]
 pub(crate) struct Outbox(Arc<Mutex<Queue>>);
 
+/// Flushes the queue, on any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Flusher(Arc<Mutex<Queue>>);
+
 /// The socket's end of the queue.
 #[derive(Debug)]
 pub(crate) struct OutboxReader(Arc<Mutex<Queue>>);
 
-/// Locked for some instructions at a time.
+/// Locked for some instructions, or one call to the system that does not wait, at a time.
 #[derive(Debug, Default)]
 struct Queue {
     /// Onto which frames are written at once; none where they need be encrypted, or put into JSON.
@@ -142,11 +146,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Has everything sent that was queued; returns whether that was done at once.
-    pub(crate) fn flush(&self) -> bool {
-        let mut queue = lock(&self.0);
-        queue.flush();
-        queue.wire.is_some() && queue.frames.is_empty()
+    /// What it is flushed by.
+    pub(crate) fn flusher(&self) -> Flusher {
+        Flusher(Arc::clone(&self.0))
     }
 
     /// Closes the socket once what is queued has been sent. The second of two changes nothing.
@@ -171,6 +173,15 @@ impl Outbox {
         let waiting = [queue.idle.take(), queue.busy.take()];
         drop(queue);
         waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Flusher {
+    /// Has everything sent that was queued; returns whether that was done at once.
+    pub(crate) fn flush(&self) -> bool {
+        let mut queue = lock(&self.0);
+        queue.flush();
+        queue.wire.is_some() && queue.frames.is_empty()
     }
 }
 

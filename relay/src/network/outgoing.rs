@@ -47,17 +47,20 @@ impl Outgoing {
     }
 
     /// Takes out what is to be written by now, and since when the oldest of it has waited.
-    /// `is_free` says that there is nothing else to do, or that there was enough of it; `sockets`
-    /// is how many there are.
+    /// `is_free` says that there is nothing else to do, or that there was enough of it;
+    /// `are_writing` that what was taken out before is being written, for which only what is urgent
+    /// does not wait; `sockets` is how many there are.
     pub(super) fn take_due(
         &mut self,
         now: Instant,
         is_free: bool,
+        are_writing: bool,
         sockets: usize,
     ) -> Option<(Due, Instant)> {
         let is_over = self.paused_until.is_none_or(|until| until <= now);
-        let are_enough = is_free && (self.is_urgent || self.fan_outs >= FAN_OUTS_GATHERED_MAX);
-        if self.fan_outs > 0 && (is_over || are_enough) {
+        let are_enough = self.fan_outs >= FAN_OUTS_GATHERED_MAX;
+        let are_due = !are_writing && (is_over || are_enough);
+        if self.fan_outs > 0 && (are_due || is_free && self.is_urgent) {
             self.fan_outs = 0;
             self.is_urgent = false;
             self.single.clear();
@@ -77,8 +80,9 @@ impl Outgoing {
     }
 
     /// When something is to be written that nothing but time holds back.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.paused_until.filter(|_| self.fan_outs > 0)
+    pub(super) fn deadline(&self, are_writing: bool) -> Option<Instant> {
+        self.paused_until
+            .filter(|_| self.fan_outs > 0 && !are_writing)
     }
 }
 
@@ -108,45 +112,45 @@ mod tests {
     fn a_message_to_all_goes_out_at_once_and_those_after_it_together() {
         let mut outgoing = Outgoing::default();
         outgoing.queued(&ROOM, Urgency::Soon, at(0));
-        assert_eq!(outgoing.deadline(), None);
-        let due = outgoing.take_due(at(0), true, SOCKETS);
+        assert_eq!(outgoing.deadline(false), None);
+        let due = outgoing.take_due(at(0), true, false, SOCKETS);
         assert_eq!(due, Some((Due::All, at(0))));
 
         outgoing.queued(&ROOM, Urgency::Soon, at(1));
         outgoing.queued(&ROOM, Urgency::Soon, at(2));
-        assert_eq!(outgoing.take_due(at(2), true, SOCKETS), None);
+        assert_eq!(outgoing.take_due(at(2), true, false, SOCKETS), None);
         let over = at(0) + FAN_OUT_PAUSE_MAX;
-        assert_eq!(outgoing.deadline(), Some(over));
+        assert_eq!(outgoing.deadline(false), Some(over));
         // Also while there is other work.
-        let due = outgoing.take_due(over, false, SOCKETS);
+        let due = outgoing.take_due(over, false, false, SOCKETS);
         assert_eq!(due, Some((Due::All, at(1))));
-        assert_eq!(outgoing.deadline(), None);
-        assert_eq!(outgoing.take_due(over + TICK, true, SOCKETS), None);
+        assert_eq!(outgoing.deadline(false), None);
+        assert_eq!(outgoing.take_due(over + TICK, true, false, SOCKETS), None);
     }
 
     #[test]
     fn a_message_to_one_waits_for_none_to_all() {
         let mut outgoing = Outgoing::default();
         outgoing.queued(&ROOM, Urgency::Soon, at(0));
-        outgoing.take_due(at(0), true, SOCKETS);
+        outgoing.take_due(at(0), true, false, SOCKETS);
         outgoing.queued(&ROOM, Urgency::Soon, at(1));
         outgoing.queued(&[2], Urgency::Now, at(2));
-        assert_eq!(outgoing.take_due(at(2), false, SOCKETS), None);
-        let due = outgoing.take_due(at(2), true, SOCKETS);
+        assert_eq!(outgoing.take_due(at(2), false, false, SOCKETS), None);
+        let due = outgoing.take_due(at(2), true, false, SOCKETS);
         assert_eq!(due, Some((Due::These(vec![2]), at(1))));
-        assert_eq!(outgoing.take_due(at(3), true, SOCKETS), None);
+        assert_eq!(outgoing.take_due(at(3), true, false, SOCKETS), None);
     }
 
     #[test]
     fn enough_messages_to_all_do_not_wait() {
         let mut outgoing = Outgoing::default();
         outgoing.queued(&ROOM, Urgency::Soon, at(0));
-        outgoing.take_due(at(0), true, SOCKETS);
+        outgoing.take_due(at(0), true, false, SOCKETS);
         for _ in 0..FAN_OUTS_GATHERED_MAX {
-            assert_eq!(outgoing.take_due(at(1), true, SOCKETS), None);
+            assert_eq!(outgoing.take_due(at(1), true, false, SOCKETS), None);
             outgoing.queued(&ROOM, Urgency::Soon, at(1));
         }
-        let due = outgoing.take_due(at(1), true, SOCKETS);
+        let due = outgoing.take_due(at(1), true, false, SOCKETS);
         assert_eq!(due, Some((Due::All, at(1))));
     }
 
@@ -154,14 +158,30 @@ mod tests {
     fn what_is_urgent_takes_along_what_waits() {
         let mut outgoing = Outgoing::default();
         outgoing.queued(&ROOM, Urgency::Soon, at(0));
-        outgoing.take_due(at(0), true, SOCKETS);
+        outgoing.take_due(at(0), true, false, SOCKETS);
         outgoing.queued(&ROOM, Urgency::Soon, at(1));
         outgoing.queued(&ROOM, Urgency::Now, at(2));
-        assert_eq!(outgoing.take_due(at(2), false, SOCKETS), None);
-        let due = outgoing.take_due(at(2), true, SOCKETS);
+        assert_eq!(outgoing.take_due(at(2), false, false, SOCKETS), None);
+        let due = outgoing.take_due(at(2), true, false, SOCKETS);
         assert_eq!(due, Some((Due::All, at(1))));
         outgoing.queued(&ROOM, Urgency::Soon, at(3));
-        assert_eq!(outgoing.take_due(at(3), true, SOCKETS), None);
+        assert_eq!(outgoing.take_due(at(3), true, false, SOCKETS), None);
+    }
+
+    #[test]
+    fn while_others_are_written_only_what_is_urgent_goes_out() {
+        let mut outgoing = Outgoing::default();
+        for _ in 0..FAN_OUTS_GATHERED_MAX {
+            outgoing.queued(&ROOM, Urgency::Soon, at(0));
+        }
+        assert_eq!(outgoing.take_due(at(0), true, true, SOCKETS), None);
+        assert_eq!(outgoing.deadline(true), None);
+        outgoing.queued(&[2], Urgency::Now, at(1));
+        let due = outgoing.take_due(at(1), true, true, SOCKETS);
+        assert_eq!(due, Some((Due::These(vec![2]), at(0))));
+        outgoing.queued(&ROOM, Urgency::Now, at(2));
+        let due = outgoing.take_due(at(2), true, true, SOCKETS);
+        assert_eq!(due, Some((Due::All, at(0))));
     }
 
     #[test]

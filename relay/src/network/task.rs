@@ -1,7 +1,10 @@
 //! The task that owns a network's core: feeds it what happens, carries out what it wants.
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZero;
+use std::ops::BitOr;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use dump::Position;
@@ -11,6 +14,7 @@ use shared::relay::Relay;
 use shared::relay::interface::{ConnectionId, Effect, Event, RequestId, Urgency};
 use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
@@ -19,9 +23,11 @@ use super::journal;
 use super::line::Membership;
 use super::outgoing::{Due, Outgoing};
 use crate::clock::{now_ms, random};
-use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{
+    BURST_MAX, REGISTRATION_TIMEOUT, SOCKETS_PER_WRITER_MIN, STOP_TIMEOUT, WRITERS_MAX,
+};
 use crate::metrics;
-use crate::outbox::{Closing, Frame, Outbox};
+use crate::outbox::{Closing, Flusher, Frame, Outbox};
 
 /// Marks the ids of reads for dumps and REST: the core counts its own from 1.
 const READ_FROM_OUTSIDE: RequestId = 1 << 63;
@@ -35,6 +41,9 @@ pub(crate) struct NetworkTask {
     inputs: mpsc::Receiver<Input>,
     connections: HashMap<ConnectionId, Connection>,
     outgoing: Outgoing,
+    processors: usize,
+    /// Threads that write to a large network what was flushed last.
+    writers: JoinSet<()>,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
     submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
@@ -73,6 +82,8 @@ impl NetworkTask {
             inputs,
             connections: HashMap::new(),
             outgoing: Outgoing::default(),
+            processors: available_parallelism().map_or(1, NonZero::get),
+            writers: JoinSet::new(),
             questions: HashMap::new(),
             submissions: HashMap::new(),
             administrations: HashMap::new(),
@@ -110,6 +121,7 @@ impl NetworkTask {
                 // by what the core asked for.
                 biased;
                 Some(completion) = self.completions.recv() => self.completed(completion).await,
+                Some(_) = self.writers.join_next() => {}
                 () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
                     self.meet_deadlines().await;
                 }
@@ -137,7 +149,8 @@ impl NetworkTask {
 
     fn next_deadline(&self) -> Option<Instant> {
         let registration = self.registrations.front().map(|(by, _)| *by);
-        let fan_out = self.outgoing.deadline().map(Instant::from_std);
+        let fan_out = self.outgoing.deadline(self.are_writing());
+        let fan_out = fan_out.map(Instant::from_std);
         [self.wake_at, registration, self.stop_by, fan_out]
             .into_iter()
             .flatten()
@@ -428,24 +441,35 @@ impl NetworkTask {
     fn flush(&mut self, is_free: bool) {
         let now = std::time::Instant::now();
         let sockets = self.connections.len();
-        let Some((due, since)) = self.outgoing.take_due(now, is_free, sockets) else {
+        let are_writing = self.are_writing();
+        let due = self.outgoing.take_due(now, is_free, are_writing, sockets);
+        let Some((due, since)) = due else {
             return;
         };
-        let flush = |open: &Connection| open.outbox.flush();
-        let is_delivered = match due {
-            Due::All => self
-                .connections
-                .values()
-                .map(flush)
-                .fold(false, core::ops::BitOr::bitor),
-            Due::These(connections) => connections
-                .iter()
-                .filter_map(|connection| self.connections.get(connection).map(flush))
-                .fold(false, core::ops::BitOr::bitor),
-        };
-        if is_delivered {
-            metrics::delivered_after(since.elapsed());
+        match due {
+            Due::All => {
+                let outboxes = self.connections.values().map(|open| &open.outbox);
+                let threads = writing_threads(sockets, self.processors);
+                if threads == 1 || are_writing {
+                    return flush(outboxes.map(Outbox::flusher), since);
+                }
+                let flushers: Vec<_> = outboxes.map(Outbox::flusher).collect();
+                for share in flushers.chunks(sockets.div_ceil(threads)) {
+                    let share = share.to_vec();
+                    self.writers.spawn_blocking(move || flush(share, since));
+                }
+            }
+            Due::These(connections) => {
+                let open = connections
+                    .iter()
+                    .filter_map(|connection| self.connections.get(connection));
+                flush(open.map(|open| open.outbox.flusher()), since);
+            }
         }
+    }
+
+    fn are_writing(&self) -> bool {
+        !self.writers.is_empty()
     }
 
     /// Tells a socket's task that its node has registered: from the first frame on that comes after.
@@ -469,6 +493,33 @@ impl NetworkTask {
     }
 }
 
+/// Has sent what is queued, the oldest of it since then.
+fn flush(flushers: impl IntoIterator<Item = Flusher>, since: std::time::Instant) {
+    let flushed = flushers.into_iter().map(|flusher| flusher.flush());
+    if flushed.fold(false, BitOr::bitor) {
+        metrics::delivered_after(since.elapsed());
+    }
+}
+
+/// How many threads write to so many sockets.
+fn writing_threads(sockets: usize, processors: usize) -> usize {
+    let useful = sockets / SOCKETS_PER_WRITER_MIN;
+    useful.min(processors).clamp(1, WRITERS_MAX)
+}
+
 fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_networks_are_written_to_by_several_threads() {
+        let threads = |sockets| writing_threads(sockets, 16);
+        assert_eq!([0, 1, 127, 128].map(threads), [1, 1, 1, 2]);
+        assert_eq!(threads(100_000), WRITERS_MAX);
+        assert_eq!(writing_threads(100_000, 1), 1);
+    }
 }

@@ -87,7 +87,7 @@ async fn whoever_waits_is_woken_by_frames_closes_and_cuts() {
     for happens in [
         |outbox: &Outbox| {
             send(outbox, b"frame").unwrap();
-            outbox.flush();
+            outbox.flusher().flush();
         },
         |outbox: &Outbox| outbox.close(Closing::shutting_down()),
         |outbox: &Outbox| outbox.cut(Closing::too_slow()),
@@ -134,7 +134,7 @@ async fn a_flush_writes_on_the_wire_without_the_socket() {
     send(&outbox, b"one").unwrap();
     send(&outbox, b"two").unwrap();
     assert_eq!(outbox.queued().0, 2, "they go out together");
-    assert!(outbox.flush());
+    assert!(outbox.flusher().flush());
     assert_eq!(outbox.queued(), (0, 0));
     let mut read = [0; 10];
     client.read_exact(&mut read).await.unwrap();
