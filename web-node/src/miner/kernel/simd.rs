@@ -2,7 +2,7 @@
 //! side, then the rounds of four versions with each of them.
 //!
 //! A module with a single such instruction does not even compile in a browser without them: only
-//! a program that is started after [`is_supported`] may contain this kernel.
+//! a program that is started where the browser has been asked may contain this kernel.
 
 use core::arch::wasm32::{
     i8x16_shuffle, u32x4, u32x4_add, u32x4_bitmask, u32x4_extract_lane, u32x4_le, u32x4_shl,
