@@ -84,7 +84,7 @@ async fn everyone_hears_everything_once_and_in_the_order_of_its_sender() {
     });
     let of_each: Vec<_> = of_each.collect();
     // Enough for the relay to write by several threads.
-    let mut listeners = join_all((100..240).map(|seed| join(relay, seed))).await;
+    let mut listeners = join_all((100..230).map(|seed| join(relay, seed))).await;
     let writers = of_each.into_iter().map(|(seed, all)| async move {
         let (mut socket, secret) = join(relay, seed).await;
         for signed in all {
