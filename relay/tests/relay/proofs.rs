@@ -251,11 +251,9 @@ async fn what_a_key_has_sent_is_paged_newest_first() {
         };
         ids.push(id.to_string());
     }
-    until("all wait for a block", || async {
-        let pending = get_ok(&relay, "/api/v1/mempool").await;
-        (pending["transactions"].as_array()?.len() == 3).then_some(())
-    })
-    .await;
+    writer
+        .until("all wait for its block", |view| view.pending == 3)
+        .await;
     writer.mine_one().await;
     until("the last one is in a block", || async {
         let (_, found) = get(&relay, &format!("/api/v1/transactions/{foreign}")).await;
