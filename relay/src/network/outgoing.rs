@@ -150,7 +150,8 @@ mod tests {
             assert_eq!(outgoing.take_due(at(1), true, false, SOCKETS), None);
             outgoing.queued(&ROOM, Urgency::Soon, at(1));
         }
-        let due = outgoing.take_due(at(1), true, false, SOCKETS);
+        // Also while there is other work.
+        let due = outgoing.take_due(at(1), false, false, SOCKETS);
         assert_eq!(due, Some((Due::All, at(1))));
     }
 
