@@ -3,6 +3,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -25,6 +26,15 @@ pub fn chrome() -> Result<PathBuf> {
 /// Chromium's WebDriver server.
 pub fn chromedriver() -> Result<PathBuf> {
     program("CHROMEDRIVER", Path::new("/usr/bin/chromedriver"))
+}
+
+/// A command that runs `program` as if on another machine: it gets what CPU time the browsers on
+/// this one leave.
+#[must_use]
+pub fn elsewhere(program: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.arg("-n19").arg(program);
+    command
 }
 
 /// The folder for what failed tests leave behind.

@@ -39,6 +39,15 @@ impl Network {
     }
 }
 
+/// Where a relay seems to run.
+#[derive(Clone, Copy, Debug)]
+pub enum Host {
+    /// On the browsers' machine.
+    Shared,
+    /// On another one, for what is measured of a browser: see [`environment::elsewhere`].
+    Elsewhere,
+}
+
 /// A relay; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Relay {
@@ -46,22 +55,29 @@ pub struct Relay {
     port: u16,
     data: PathBuf,
     log: PathBuf,
+    host: Host,
     flags: Vec<String>,
 }
 
 impl Relay {
     /// Starts one on a free port, and waits until it accepts connections.
-    pub async fn start(folder: &Path, network: Network, flags: &[&str]) -> Result<Self> {
+    pub async fn start(
+        folder: &Path,
+        network: Network,
+        host: Host,
+        flags: &[&str],
+    ) -> Result<Self> {
         let data = folder.join("relay-data");
         let log = folder.join("relay.log");
         let flags = [network.flags(), flags].concat();
         let flags: Vec<String> = flags.into_iter().map(str::to_owned).collect();
-        let (service, port) = launch(0, &data, &log, &flags).await?;
+        let (service, port) = launch(host, 0, &data, &log, &flags).await?;
         Ok(Self {
             service,
             port,
             data,
             log,
+            host,
             flags,
         })
     }
@@ -96,7 +112,7 @@ impl Relay {
 
     /// Starts it again on the same port and data folder.
     pub async fn restart(&mut self) -> Result<()> {
-        let (service, _) = launch(self.port, &self.data, &self.log, &self.flags).await?;
+        let (service, _) = launch(self.host, self.port, &self.data, &self.log, &self.flags).await?;
         self.service = service;
         Ok(())
     }
@@ -112,15 +128,25 @@ impl Relay {
     }
 }
 
-async fn launch(port: u16, data: &Path, log: &Path, flags: &[String]) -> Result<(Service, u16)> {
-    let mut service = Service::start("the relay", command(port, data, flags)?, log)?;
+async fn launch(
+    host: Host,
+    port: u16,
+    data: &Path,
+    log: &Path,
+    flags: &[String],
+) -> Result<(Service, u16)> {
+    let mut service = Service::start("the relay", command(host, port, data, flags)?, log)?;
     let line = service.line_with(READY, START_DEADLINE).await?;
     let port = port_of(&line).with_context(|| format!("the relay names no port in `{line}`"))?;
     Ok((service, port))
 }
 
-fn command(port: u16, data: &Path, flags: &[String]) -> Result<Command> {
-    let mut command = Command::new(environment::relay()?);
+fn command(host: Host, port: u16, data: &Path, flags: &[String]) -> Result<Command> {
+    let program = environment::relay()?;
+    let mut command = match host {
+        Host::Shared => Command::new(program),
+        Host::Elsewhere => environment::elsewhere(&program),
+    };
     command
         .arg(format!("--port={port}"))
         .arg("--data")
@@ -151,7 +177,7 @@ pub struct FailedStart {
 /// Starts a relay that is expected to give up at once.
 pub async fn start_in_vain(folder: &Path, port: u16, data: &Path) -> Result<FailedStart> {
     let log = folder.join("relay-in-vain.log");
-    let mut service = Service::start("the relay", command(port, data, &[])?, &log)?;
+    let mut service = Service::start("the relay", command(Host::Shared, port, data, &[])?, &log)?;
     let status = service.ended(START_DEADLINE).await?;
     Ok(FailedStart {
         status,

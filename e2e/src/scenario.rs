@@ -14,7 +14,7 @@ use crate::browser::{Browser, LAN_NAME, Options};
 use crate::driver::ChromeDriver;
 use crate::evidence;
 use crate::proxy::Proxy;
-use crate::relay::{Network, Relay};
+use crate::relay::{Host, Network, Relay};
 use crate::tab::Tab;
 
 /// No scenario takes longer, unless something hangs.
@@ -150,6 +150,12 @@ impl World {
         self.start_relay_with(network, &[]).await
     }
 
+    /// Starts the scenario's relay on another host, as far as its CPU time goes.
+    pub async fn start_relay_elsewhere(&mut self, network: Network) -> Result<&mut Relay> {
+        let relay = Relay::start(self.folder.path(), network, Host::Elsewhere, &[]).await?;
+        Ok(self.relay.insert(relay))
+    }
+
     /// Starts the scenario's relay with further flags.
     pub async fn start_relay_with(
         &mut self,
@@ -161,7 +167,7 @@ impl World {
             Address::Lan => [flags, &[by_name.as_str()]].concat(),
             Address::Localhost | Address::Tls => flags.to_vec(),
         };
-        let relay = Relay::start(self.folder.path(), network, &flags).await?;
+        let relay = Relay::start(self.folder.path(), network, Host::Shared, &flags).await?;
         Ok(self.relay.insert(relay))
     }
 
