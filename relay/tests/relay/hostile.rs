@@ -1,9 +1,9 @@
 //! Clients that break rules are told so and closed, and cost the others nothing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::SinkExt;
+use relay::limits::SOCKET_QUEUE_FRAMES_MAX;
 use shared::encoding::Text;
 use shared::keys::{SecretKey, Signature};
 use shared::limits::FRAME_BYTES_MAX;
@@ -12,7 +12,7 @@ use shared::node::interface::Connection;
 use tokio_tungstenite::tungstenite::{self, Error};
 
 use crate::member::Member;
-use crate::program::{Local, until};
+use crate::program::Local;
 use crate::wire;
 
 #[tokio::test]
@@ -223,34 +223,40 @@ async fn another_subprotocol_is_refused() {
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_1013_and_costs_the_others_nothing() {
     let relay = Local::start().await;
-    let mut slow = wire::connect(relay.port()).await.unwrap();
-    wire::register(&mut slow, &SecretKey::from_seed(&[1; 32])).await;
     let writer = Member::start(2, relay.port());
     let reader = Member::start(3, relay.port());
     writer.joined().await;
     reader.joined().await;
+    let mut slow = wire::connect_narrowly(relay.port()).await.unwrap();
+    wire::register(&mut slow, &SecretKey::from_seed(&[1; 32])).await;
+    writer
+        .until("the slow reader is a member", |view| {
+            view.members.len() == 3
+        })
+        .await;
+    // However long this takes, it is not for silence that it is to be closed.
+    let alive = tungstenite::Message::binary(Message::Status(NodeStatus::default()).to_frame());
 
     // Each transaction is fanned out; the slow one does not read a single byte of them.
     let value = "x".repeat(4096);
-    let mut written = 0;
-    let most_queued = AtomicU64::new(0);
-    until("the slow reader is no member any more", || {
-        written += 1;
-        let (writer, value, key) = (&writer, &value, format!("key {written}"));
-        let (relay, most_queued) = (&relay, &most_queued);
-        async move {
-            for _ in 0..50 {
-                writer.put(&key, value).await;
-            }
-            most_queued.fetch_max(queued_bytes(relay).await, Ordering::Relaxed);
-            writer.mine_one().await;
-            (writer.view().await.members.len() == 2).then_some(())
+    let (mut written, mut most_queued) = (0, 0);
+    while writer.view().await.members.len() == 3 {
+        assert!(
+            written < 4 * SOCKET_QUEUE_FRAMES_MAX,
+            "it is a member still"
+        );
+        // The relay may have closed it already.
+        let _ = slow.send(alive.clone()).await;
+        for _ in 0..50 {
+            writer.put(&format!("key {written}"), &value).await;
+            written += 1;
         }
-    })
-    .await;
+        most_queued = most_queued.max(queued_bytes(&relay).await);
+        writer.mine_one().await;
+    }
     let (code, _) = wire::closing(&mut slow).await;
     assert_eq!(code, ErrorCode::TooSlow.close_code());
-    assert!(most_queued.into_inner() > 0, "metrics showed no queue");
+    assert!(most_queued > 0, "metrics showed no queue");
 
     let tip = writer.view().await.chain.height;
     reader
