@@ -119,7 +119,7 @@ pub struct Settings {
         help_heading = "Logs",
         env = "TABCHAIN_LOG",
         value_name = "FILTER",
-        default_value = "info"
+        default_value = "info,memory_serve=warn"
     )]
     pub log: String,
 }
