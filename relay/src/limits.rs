@@ -45,8 +45,8 @@ pub const JSON_FRAME_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
 pub const SOCKET_READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes of frames after which no more are taken for one write to a socket.
 pub const SOCKET_BATCH_BYTES: usize = 64 * 1024;
-/// Frames that one call to the system writes on a socket.
-pub const FRAMES_PER_WRITE_MAX: usize = 64;
+/// Pieces of frames that one call to the system writes on a socket.
+pub const PIECES_PER_WRITE_MAX: usize = 64;
 /// Inputs and completions that a network's core takes in before what they gave is written.
 pub const BURST_MAX: usize = 64;
 /// Time from one fan-out to the next for each socket of the network, in which messages to many are

@@ -2,11 +2,13 @@
 //! relay speaks to their cores.
 
 mod creation;
+mod gathering;
 mod handle;
 mod journal;
 mod keeper;
 mod line;
 mod outgoing;
+mod sockets;
 mod task;
 
 use std::collections::HashMap;

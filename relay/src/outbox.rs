@@ -16,12 +16,15 @@ use shared::message::ErrorCode;
 use crate::limits::{SOCKET_BATCH_BYTES, SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX};
 use crate::wire::Wire;
 
-/// A message as it goes to all its receivers; cheap to clone.
+/// A message as a server sends it (RFC 6455, section 5.2), to all its receivers; cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    /// As a server sends it (RFC 6455, section 5.2).
+pub(crate) struct Frame(Bytes);
+
+/// Frames that follow upon each other for many receivers, in one piece; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Joined {
     bytes: Bytes,
-    header_bytes: usize,
+    frames: Vec<Frame>,
 }
 
 /// Why a socket is closed.
@@ -59,8 +62,9 @@ struct Queue {
     wire: Option<Wire>,
     /// The wire took no more: the socket waits until it does.
     is_full: bool,
-    /// Each with the time at which it was queued.
-    frames: VecDeque<(Instant, Frame)>,
+    pieces: VecDeque<Piece>,
+    /// Of all pieces.
+    frames: usize,
     bytes: usize,
     /// How it ends, behind the last frame.
     end: Option<Closing>,
@@ -72,6 +76,14 @@ struct Queue {
     idle: Option<Waker>,
     /// The socket, while it is sending.
     busy: Option<Waker>,
+}
+
+/// What was queued in one go: one frame, or on a wire several that were joined.
+#[derive(Debug)]
+struct Piece {
+    queued: Instant,
+    bytes: Bytes,
+    frames: usize,
 }
 
 /// An empty queue, onto a wire or for a socket that takes frames itself.
@@ -103,18 +115,44 @@ impl Frame {
                 bytes.extend(length.to_be_bytes());
             }
         }
-        let header_bytes = bytes.len();
         bytes.extend_from_slice(message);
-        Self {
-            bytes: bytes.into(),
-            header_bytes,
-        }
+        Self(bytes.into())
     }
 
     /// The message.
     #[must_use]
     pub(crate) fn message(&self) -> Bytes {
-        self.bytes.slice(self.header_bytes..)
+        let header_bytes = match self.0.get(1) {
+            Some(126) => 4,
+            Some(127) => 10,
+            _ => 2,
+        };
+        self.0.slice(header_bytes..)
+    }
+
+    /// How long it is, its header included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Joined {
+    /// Puts frames together.
+    #[must_use]
+    pub(crate) fn new(frames: Vec<Frame>) -> Self {
+        let bytes = match frames.as_slice() {
+            [frame] => frame.0.clone(),
+            frames => {
+                let parts: Vec<_> = frames.iter().map(|frame| &*frame.0).collect();
+                parts.concat().into()
+            }
+        };
+        Self { bytes, frames }
+    }
+
+    /// What was put together.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.frames
     }
 }
 
@@ -122,28 +160,27 @@ impl Outbox {
     /// How many frames wait, and how many bytes they have.
     pub(crate) fn queued(&self) -> (usize, usize) {
         let queue = lock(&self.0);
-        (queue.frames.len(), queue.bytes)
+        (queue.frames, queue.bytes)
     }
 
     /// Queues a frame, which goes out when the queue is flushed, or before.
-    pub(crate) fn send(&self, frame: Frame, now: Instant) -> Result<(), Full> {
+    pub(crate) fn send(&self, frame: &Frame, now: Instant) -> Result<(), Full> {
         let mut queue = lock(&self.0);
-        // A socket that has ended reports that by itself.
-        if queue.is_abandoned || queue.end.is_some() {
-            return Ok(());
-        }
-        if !queue.has_room_for(&frame) {
-            queue.flush();
-        }
-        if !queue.has_room_for(&frame) {
-            return Err(Full);
-        }
-        queue.bytes += frame.bytes.len();
-        queue.frames.push_back((now, frame));
+        queue.push(&frame.0, 1, now)?;
         if queue.bytes >= SOCKET_BATCH_BYTES {
             queue.flush();
         }
         Ok(())
+    }
+
+    /// Queues frames that others get as well, and which go out when the queue is flushed.
+    pub(crate) fn send_joined(&self, joined: &Joined, now: Instant) -> Result<(), Full> {
+        let mut queue = lock(&self.0);
+        if queue.wire.is_some() {
+            return queue.push(&joined.bytes, joined.frames().len(), now);
+        }
+        let mut frames = joined.frames().iter();
+        frames.try_for_each(|frame| queue.push(&frame.0, 1, now))
     }
 
     /// What it is flushed by.
@@ -181,7 +218,7 @@ impl Flusher {
     pub(crate) fn flush(&self) -> bool {
         let mut queue = lock(&self.0);
         queue.flush();
-        queue.wire.is_some() && queue.frames.is_empty()
+        queue.wire.is_some() && queue.pieces.is_empty()
     }
 }
 
@@ -198,8 +235,8 @@ impl OutboxReader {
     pub(crate) async fn next(&mut self, batch: &mut Vec<Frame>) -> Result<Duration, Closing> {
         poll_fn(|context| {
             let mut queue = lock(&self.0);
-            if let Some((queued, _)) = queue.frames.front() {
-                let waited = queued.elapsed();
+            if let Some(oldest) = queue.pieces.front() {
+                let waited = oldest.queued.elapsed();
                 queue.take(batch);
                 Poll::Ready(Ok(waited))
             } else if let Some(closing) = &queue.end {
@@ -216,7 +253,7 @@ impl OutboxReader {
     pub(crate) async fn behind(&mut self) -> Result<(), Closing> {
         poll_fn(|context| {
             let mut queue = lock(&self.0);
-            if queue.is_full || (queue.end.is_some() && !queue.frames.is_empty()) {
+            if queue.is_full || (queue.end.is_some() && !queue.pieces.is_empty()) {
                 Poll::Ready(Ok(()))
             } else if let Some(closing) = &queue.end {
                 Poll::Ready(Err(closing.clone()))
@@ -231,7 +268,7 @@ impl OutboxReader {
     /// Writes onto the wire again, which takes more by now; returns how long the oldest waited.
     pub(crate) fn catch_up(&mut self) -> Duration {
         let mut queue = lock(&self.0);
-        let oldest = queue.frames.front().map(|(queued, _)| queued.elapsed());
+        let oldest = queue.pieces.front().map(|oldest| oldest.queued.elapsed());
         queue.is_full = false;
         queue.write();
         oldest.unwrap_or_default()
@@ -260,14 +297,35 @@ impl Drop for OutboxReader {
 }
 
 impl Queue {
-    fn has_room_for(&self, frame: &Frame) -> bool {
-        self.frames.len() < SOCKET_QUEUE_FRAMES_MAX
-            && self.bytes + frame.bytes.len() <= SOCKET_QUEUE_BYTES_MAX
+    fn push(&mut self, bytes: &Bytes, frames: usize, now: Instant) -> Result<(), Full> {
+        // A socket that has ended reports that by itself.
+        if self.is_abandoned || self.end.is_some() {
+            return Ok(());
+        }
+        if !self.has_room_for(bytes, frames) {
+            self.flush();
+        }
+        if !self.has_room_for(bytes, frames) {
+            return Err(Full);
+        }
+        self.frames += frames;
+        self.bytes += bytes.len();
+        self.pieces.push_back(Piece {
+            queued: now,
+            bytes: bytes.clone(),
+            frames,
+        });
+        Ok(())
+    }
+
+    fn has_room_for(&self, bytes: &Bytes, frames: usize) -> bool {
+        self.frames + frames <= SOCKET_QUEUE_FRAMES_MAX
+            && self.bytes + bytes.len() <= SOCKET_QUEUE_BYTES_MAX
     }
 
     /// Writes what the wire takes; without one, or where that is not all, wakes the socket.
     fn flush(&mut self) {
-        if self.frames.is_empty() {
+        if self.pieces.is_empty() {
             return;
         }
         if !self.is_full {
@@ -280,21 +338,20 @@ impl Queue {
         }
     }
 
-    /// Writes what the wire takes, what it holds of the frame before it first.
+    /// Writes what the wire takes, what it holds of the piece before it first.
     fn write(&mut self) {
         while let Some(wire) = self.wire.clone() {
-            let frames = self.frames.iter().map(|(_, frame)| &frame.bytes);
-            match wire.write(frames) {
+            match wire.write(self.pieces.iter().map(|piece| &piece.bytes)) {
                 Ok(taken) => {
                     self.is_full = taken.is_full;
-                    for (_, frame) in self.frames.drain(..taken.frames) {
-                        self.bytes -= frame.bytes.len();
+                    for _ in 0..taken.pieces {
+                        self.pop();
                     }
                 }
                 // The socket's reader learns of it too, and ends.
                 Err(_) => self.abandon(),
             }
-            if self.is_full || self.frames.is_empty() {
+            if self.is_full || self.pieces.is_empty() {
                 return;
             }
         }
@@ -303,12 +360,18 @@ impl Queue {
     fn take(&mut self, batch: &mut Vec<Frame>) {
         let mut taken = 0;
         while taken < SOCKET_BATCH_BYTES
-            && let Some((_, frame)) = self.frames.pop_front()
+            && let Some(bytes) = self.pop()
         {
-            taken += frame.bytes.len();
-            batch.push(frame);
+            taken += bytes.len();
+            batch.push(Frame(bytes));
         }
-        self.bytes -= taken;
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.pop_front()?;
+        self.frames -= piece.frames;
+        self.bytes -= piece.bytes.len();
+        Some(piece.bytes)
     }
 
     fn abandon(&mut self) {
@@ -318,7 +381,8 @@ impl Queue {
     }
 
     fn drain(&mut self) {
-        self.frames = VecDeque::new();
+        self.pieces = VecDeque::new();
+        self.frames = 0;
         self.bytes = 0;
     }
 }

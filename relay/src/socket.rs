@@ -285,7 +285,7 @@ mod tests {
         let (outbox, mut reader) = outbox(Some(wire.clone()));
         let frame = Frame::new(&vec![0; FRAME_BYTES_MAX]);
         while outbox.queued() == (0, 0) {
-            outbox.send(frame.clone(), Instant::now()).unwrap();
+            outbox.send(&frame, Instant::now()).unwrap();
         }
         outbox.close(Closing::shutting_down());
         let end = catch_up(&wire, &mut reader, Duration::from_millis(20)).await;

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tower_layer::Layer;
 
-use crate::limits::FRAMES_PER_WRITE_MAX;
+use crate::limits::PIECES_PER_WRITE_MAX;
 
 /// Writes on a connection.
 #[derive(Clone, Debug)]
@@ -32,15 +32,15 @@ struct Writer {
     half: OwnedWriteHalf,
     /// It is a WebSocket by now: frames go out in one piece.
     has_frames: bool,
-    /// What the system did not take of a frame.
+    /// What the system did not take of a piece.
     rest: Bytes,
 }
 
 /// How far a write went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// Frames that are not to be handed in again.
-    pub frames: usize,
+    /// Those that are not to be handed in again.
+    pub pieces: usize,
     /// The system takes no more at present.
     pub is_full: bool,
 }
@@ -63,44 +63,45 @@ impl Wire {
         self.lock().has_frames = true;
     }
 
-    /// Writes frames, [`FRAMES_PER_WRITE_MAX`] of them at most, as far as the system takes them.
+    /// Writes pieces of whole frames, [`PIECES_PER_WRITE_MAX`] of them at most, as far as the system
+    /// takes them.
     pub(crate) fn write<'a>(
         &self,
-        frames: impl Iterator<Item = &'a Bytes> + Clone,
+        pieces: impl Iterator<Item = &'a Bytes> + Clone,
     ) -> io::Result<Taken> {
         let mut writer = self.lock();
         if !writer.write_rest()? {
             return Ok(Taken {
-                frames: 0,
+                pieces: 0,
                 is_full: true,
             });
         }
-        let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE_MAX];
+        let mut slices = [IoSlice::new(&[]); PIECES_PER_WRITE_MAX];
         let mut count = 0;
-        for (slice, frame) in slices.iter_mut().zip(frames.clone()) {
-            *slice = IoSlice::new(frame);
+        for (slice, piece) in slices.iter_mut().zip(pieces.clone()) {
+            *slice = IoSlice::new(piece);
             count += 1;
         }
         let written = match slices.get(..count).unwrap_or_default() {
             // The usual one, for which the system has less to do.
-            [frame] => writer.half.try_write(frame),
-            frames => writer.half.try_write_vectored(frames),
+            [piece] => writer.half.try_write(piece),
+            pieces => writer.half.try_write_vectored(pieces),
         };
         let mut written = taken(written)?;
         let mut taken = 0;
-        for frame in frames.take(count) {
+        for piece in pieces.take(count) {
             if written == 0 {
                 break;
             }
             taken += 1;
-            if frame.len() > written {
-                writer.rest = frame.slice(written..);
+            if piece.len() > written {
+                writer.rest = piece.slice(written..);
                 break;
             }
-            written -= frame.len();
+            written -= piece.len();
         }
         Ok(Taken {
-            frames: taken,
+            pieces: taken,
             is_full: taken < count || !writer.rest.is_empty(),
         })
     }
@@ -117,7 +118,7 @@ impl Wire {
 }
 
 impl Writer {
-    /// Whether nothing is left of the frame before.
+    /// Whether nothing is left of the piece before.
     fn write_rest(&mut self) -> io::Result<bool> {
         if !self.rest.is_empty() {
             let written = taken(self.half.try_write(&self.rest))?;
@@ -260,7 +261,7 @@ pub(crate) mod tests {
         let other = vec![b'w'; FRAME_BYTES];
         stream.write_all(&other).await.unwrap();
         wire.writable().await.unwrap();
-        sent += wire.write([&frame, &frame].into_iter()).unwrap().frames;
+        sent += wire.write([&frame, &frame].into_iter()).unwrap().pieces;
         stream.shutdown().await.unwrap();
 
         let all = reading.await.unwrap();

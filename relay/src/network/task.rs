@@ -1,33 +1,25 @@
 //! The task that owns a network's core: feeds it what happens, carries out what it wants.
 
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZero;
-use std::ops::BitOr;
-use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use dump::Position;
 use shared::message::{Admission, ErrorCode};
 use shared::node::interface::Answer;
 use shared::relay::Relay;
-use shared::relay::interface::{ConnectionId, Effect, Event, RequestId, Urgency};
+use shared::relay::interface::{ConnectionId, Effect, Event, RequestId};
 use sqlite_store::{Completion, ReplicaStore};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
 use super::handle::{Administered, Input, Look, Measured, Rows};
 use super::journal;
 use super::line::Membership;
-use super::outgoing::{Due, Outgoing};
+use super::sockets::{Slow, Sockets};
 use crate::clock::{now_ms, random};
-use crate::limits::{
-    BURST_MAX, REGISTRATION_TIMEOUT, SOCKETS_PER_WRITER_MIN, STOP_TIMEOUT, WRITERS_MAX,
-};
-use crate::metrics;
-use crate::outbox::{Closing, Flusher, Frame, Outbox};
+use crate::limits::{BURST_MAX, REGISTRATION_TIMEOUT, STOP_TIMEOUT};
+use crate::outbox::{Closing, Outbox};
 
 /// Marks the ids of reads for dumps and REST: the core counts its own from 1.
 const READ_FROM_OUTSIDE: RequestId = 1 << 63;
@@ -39,11 +31,7 @@ pub(crate) struct NetworkTask {
     store: ReplicaStore,
     completions: mpsc::UnboundedReceiver<Completion>,
     inputs: mpsc::Receiver<Input>,
-    connections: HashMap<ConnectionId, Connection>,
-    outgoing: Outgoing,
-    processors: usize,
-    /// Threads that write to a large network what was flushed last.
-    writers: JoinSet<()>,
+    sockets: Sockets,
     questions: HashMap<RequestId, oneshot::Sender<Answer>>,
     submissions: HashMap<RequestId, oneshot::Sender<Admission>>,
     administrations: HashMap<RequestId, oneshot::Sender<Administered>>,
@@ -56,13 +44,6 @@ pub(crate) struct NetworkTask {
     registrations: VecDeque<(Instant, ConnectionId)>,
     wake_at: Option<Instant>,
     stop_by: Option<Instant>,
-}
-
-struct Connection {
-    outbox: Outbox,
-    membership: Membership,
-    /// The core has closed it: frames that still come in are not for it any more.
-    is_closing: bool,
 }
 
 impl NetworkTask {
@@ -80,10 +61,7 @@ impl NetworkTask {
             store,
             completions,
             inputs,
-            connections: HashMap::new(),
-            outgoing: Outgoing::default(),
-            processors: available_parallelism().map_or(1, NonZero::get),
-            writers: JoinSet::new(),
+            sockets: Sockets::new(),
             questions: HashMap::new(),
             submissions: HashMap::new(),
             administrations: HashMap::new(),
@@ -111,7 +89,9 @@ impl NetworkTask {
             burst += 1;
             let is_idle = self.inputs.is_empty() && self.completions.is_empty();
             let is_free = is_idle || burst >= BURST_MAX;
-            self.flush(is_free);
+            let slow = self.sockets.flush(is_free);
+            let events = self.cut_off(slow).collect();
+            self.work_off(events).await;
             if is_free {
                 burst = 0;
             }
@@ -121,7 +101,7 @@ impl NetworkTask {
                 // by what the core asked for.
                 biased;
                 Some(completion) = self.completions.recv() => self.completed(completion).await,
-                Some(_) = self.writers.join_next() => {}
+                Some(()) = self.sockets.written() => {}
                 () = sleep_until(deadline.unwrap_or_else(far_future)), if deadline.is_some() => {
                     self.meet_deadlines().await;
                 }
@@ -149,8 +129,7 @@ impl NetworkTask {
 
     fn next_deadline(&self) -> Option<Instant> {
         let registration = self.registrations.front().map(|(by, _)| *by);
-        let fan_out = self.outgoing.deadline(self.are_writing());
-        let fan_out = fan_out.map(Instant::from_std);
+        let fan_out = self.sockets.deadline().map(Instant::from_std);
         [self.wake_at, registration, self.stop_by, fan_out]
             .into_iter()
             .flatten()
@@ -173,18 +152,16 @@ impl NetworkTask {
         if self.core.has_joined(connection) {
             return;
         }
-        if let Some(open) = self.connections.get_mut(&connection) {
-            open.is_closing = true;
-            open.outbox.close(Closing {
-                code: ErrorCode::Unresponsive,
-                reason: format!("not registered within {} s", REGISTRATION_TIMEOUT.as_secs()),
-            });
-        }
+        let closing = Closing {
+            code: ErrorCode::Unresponsive,
+            reason: format!("not registered within {} s", REGISTRATION_TIMEOUT.as_secs()),
+        };
+        self.sockets.close(connection, closing);
     }
 
     fn has_ended(&self) -> bool {
         self.stop_by.is_some_and(|by| {
-            by <= Instant::now() || (self.connections.is_empty() && self.writes_under_way == 0)
+            by <= Instant::now() || (self.sockets.count() == 0 && self.writes_under_way == 0)
         })
     }
 
@@ -200,8 +177,10 @@ impl NetworkTask {
                 frame,
                 permit,
             } => {
-                if self.is_open(connection) {
-                    self.grant_membership(connection);
+                if self.sockets.is_open(connection) {
+                    if self.core.has_joined(connection) {
+                        self.sockets.grant_membership(connection);
+                    }
                     let frame = Vec::from(frame);
                     self.happened(Event::Frame { connection, frame }).await;
                 }
@@ -212,7 +191,7 @@ impl NetworkTask {
                 transactions,
                 permit,
             } => {
-                if self.is_open(connection) {
+                if self.sockets.is_open(connection) {
                     let event = Event::Transactions {
                         connection,
                         transactions,
@@ -222,7 +201,7 @@ impl NetworkTask {
                 drop(permit);
             }
             Input::Closed { connection } => {
-                if self.connections.remove(&connection).is_some() {
+                if self.sockets.remove(connection) {
                     self.happened(Event::Closed { connection }).await;
                 }
             }
@@ -272,13 +251,10 @@ impl NetworkTask {
     }
 
     fn measure(&self) -> Measured {
-        let queued = self.connections.values().map(|open| open.outbox.queued());
-        let (queued_frames, queued_bytes) = queued.fold((0, 0), |(frames, bytes), next| {
-            (frames + next.0, bytes + next.1)
-        });
+        let (queued_frames, queued_bytes) = self.sockets.queued();
         Measured {
             view: self.core.view(),
-            connections: self.connections.len(),
+            connections: self.sockets.count(),
             queued_frames,
             queued_bytes,
         }
@@ -297,12 +273,7 @@ impl NetworkTask {
         }
         match random() {
             Ok(nonce) => {
-                let open = Connection {
-                    outbox,
-                    membership,
-                    is_closing: false,
-                };
-                self.connections.insert(connection, open);
+                self.sockets.insert(connection, outbox, membership);
                 self.registrations
                     .push_back((Instant::now() + REGISTRATION_TIMEOUT, connection));
                 self.happened(Event::Opened { connection, nonce }).await;
@@ -323,12 +294,7 @@ impl NetworkTask {
         }
         self.stop_by = Some(Instant::now() + STOP_TIMEOUT);
         self.happened(Event::Stopping).await;
-        for connection in self.connections.values_mut() {
-            if !connection.is_closing {
-                connection.is_closing = true;
-                connection.outbox.close(Closing::shutting_down());
-            }
-        }
+        self.sockets.close_all(&Closing::shutting_down());
     }
 
     async fn happened(&mut self, event: Event) {
@@ -365,17 +331,15 @@ impl NetworkTask {
                 connections,
                 frame,
                 urgency,
-            } => self.send(&connections, frame, urgency, events),
+            } => {
+                let slow = self.sockets.send(connections, &frame, urgency);
+                events.extend(self.cut_off(slow));
+            }
             Effect::Close {
                 connection,
                 code,
                 reason,
-            } => {
-                if let Some(open) = self.connections.get_mut(&connection) {
-                    open.is_closing = true;
-                    open.outbox.close(Closing { code, reason });
-                }
-            }
+            } => self.sockets.close(connection, Closing { code, reason }),
             Effect::Write(request, writes) => {
                 self.writes_under_way += 1;
                 self.store.write(request, writes).await;
@@ -407,84 +371,13 @@ impl NetworkTask {
         }
     }
 
-    /// Queues a frame for each connection; one that has no room is cut off on the spot.
-    fn send(
-        &mut self,
-        connections: &[ConnectionId],
-        frame: Arc<[u8]>,
-        urgency: Urgency,
-        events: &mut VecDeque<Event>,
-    ) {
-        let frame = Frame::new(&frame);
-        let now = std::time::Instant::now();
-        self.outgoing.queued(connections, urgency, now);
-        for &connection in connections {
-            let Some(open) = self.connections.get_mut(&connection) else {
-                continue;
-            };
-            if open.is_closing {
-                continue;
-            }
-            if open.outbox.send(frame.clone(), now).is_err() {
-                open.outbox.cut(Closing::too_slow());
-                self.connections.remove(&connection);
-                events.push_back(Event::Closed { connection });
-                info!(
-                    network = self.name,
-                    connection, "closed a socket that reads too slowly"
-                );
-            }
-        }
-    }
-
-    /// Has sent what is due of what was queued.
-    fn flush(&mut self, is_free: bool) {
-        let now = std::time::Instant::now();
-        let sockets = self.connections.len();
-        let are_writing = self.are_writing();
-        let due = self.outgoing.take_due(now, is_free, are_writing, sockets);
-        let Some((due, since)) = due else {
-            return;
-        };
-        match due {
-            Due::All => {
-                let outboxes = self.connections.values().map(|open| &open.outbox);
-                let threads = writing_threads(sockets, self.processors);
-                if threads == 1 || are_writing {
-                    return flush(outboxes.map(Outbox::flusher), since);
-                }
-                let flushers: Vec<_> = outboxes.map(Outbox::flusher).collect();
-                for share in flushers.chunks(sockets.div_ceil(threads)) {
-                    let share = share.to_vec();
-                    self.writers.spawn_blocking(move || flush(share, since));
-                }
-            }
-            Due::These(connections) => {
-                let open = connections
-                    .iter()
-                    .filter_map(|connection| self.connections.get(connection));
-                flush(open.map(|open| open.outbox.flusher()), since);
-            }
-        }
-    }
-
-    fn are_writing(&self) -> bool {
-        !self.writers.is_empty()
-    }
-
-    /// Tells a socket's task that its node has registered: from the first frame on that comes after.
-    fn grant_membership(&self, connection: ConnectionId) {
-        if self.core.has_joined(connection)
-            && let Some(open) = self.connections.get(&connection)
-        {
-            open.membership.grant();
-        }
-    }
-
-    fn is_open(&self, connection: ConnectionId) -> bool {
-        self.connections
-            .get(&connection)
-            .is_some_and(|open| !open.is_closing)
+    /// What the core is told of sockets that were cut off.
+    fn cut_off(&self, slow: Slow) -> impl Iterator<Item = Event> {
+        slow.into_iter().map(|connection| {
+            let network = &self.name;
+            info!(network, connection, "closed a socket that reads too slowly");
+            Event::Closed { connection }
+        })
     }
 
     fn next_request(&mut self) -> RequestId {
@@ -493,33 +386,6 @@ impl NetworkTask {
     }
 }
 
-/// Has sent what is queued, the oldest of it since then.
-fn flush(flushers: impl IntoIterator<Item = Flusher>, since: std::time::Instant) {
-    let flushed = flushers.into_iter().map(|flusher| flusher.flush());
-    if flushed.fold(false, BitOr::bitor) {
-        metrics::delivered_after(since.elapsed());
-    }
-}
-
-/// How many threads write to so many sockets.
-fn writing_threads(sockets: usize, processors: usize) -> usize {
-    let useful = sockets / SOCKETS_PER_WRITER_MIN;
-    useful.min(processors).clamp(1, WRITERS_MAX)
-}
-
 fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(86_400)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_networks_are_written_to_by_several_threads() {
-        let threads = |sockets| writing_threads(sockets, 16);
-        assert_eq!([0, 1, 127, 128].map(threads), [1, 1, 1, 2]);
-        assert_eq!(threads(100_000), WRITERS_MAX);
-        assert_eq!(writing_threads(100_000, 1), 1);
-    }
 }

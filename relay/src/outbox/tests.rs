@@ -9,7 +9,7 @@ use super::*;
 use crate::wire::tests::connection;
 
 fn send(outbox: &Outbox, frame: &'static [u8]) -> Result<(), Full> {
-    outbox.send(Frame::new(frame), Instant::now())
+    outbox.send(&Frame::new(frame), Instant::now())
 }
 
 /// What is taken until the end.
@@ -52,14 +52,14 @@ async fn bytes_are_bounded_and_given_back() {
     const HEADER_BYTES: usize = 10;
     let half = Frame::new(&vec![0; SOCKET_QUEUE_BYTES_MAX / 2 - HEADER_BYTES]);
     let now = Instant::now();
-    outbox.send(half.clone(), now).unwrap();
-    outbox.send(half.clone(), now).unwrap();
+    outbox.send(&half, now).unwrap();
+    outbox.send(&half, now).unwrap();
     assert_eq!(send(&outbox, b"x"), Err(Full));
     let mut batch = Vec::new();
     reader.next(&mut batch).await.unwrap();
     assert_eq!(batch.len(), 1, "more than a batch was taken");
-    assert_eq!(outbox.queued(), (1, half.bytes.len()));
-    outbox.send(half, now).unwrap();
+    assert_eq!(outbox.queued(), (1, half.bytes()));
+    outbox.send(&half, now).unwrap();
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ fn a_frame_has_the_header_of_its_length() {
     ] {
         let message = vec![7; length];
         let frame = Frame::new(&message);
-        assert_eq!(frame.bytes, [header, message.clone()].concat());
+        assert_eq!(frame.0, [header, message.clone()].concat());
         assert_eq!(frame.message(), message);
     }
 }
@@ -142,6 +142,38 @@ async fn a_flush_writes_on_the_wire_without_the_socket() {
 }
 
 #[tokio::test]
+async fn joined_frames_count_by_themselves_and_only_a_wire_gets_them_in_one_piece() {
+    let joined = Joined::new(vec![Frame::new(b"one"), Frame::new(b"two")]);
+    let (_stream, wire, mut client) = connection().await;
+    let (outbox, _reader) = outbox(Some(wire));
+    outbox.send_joined(&joined, Instant::now()).unwrap();
+    assert_eq!(outbox.queued(), (2, 10));
+    assert_eq!(lock(&outbox.0).pieces.len(), 1);
+    assert!(outbox.flusher().flush());
+    assert_eq!(outbox.queued(), (0, 0));
+    let mut read = [0; 10];
+    client.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"\x82\x03one\x82\x03two");
+
+    let (outbox, mut reader) = super::outbox(None);
+    outbox.send_joined(&joined, Instant::now()).unwrap();
+    outbox.close(Closing::too_slow());
+    let expected = (vec!["one".into(), "two".into()], Closing::too_slow());
+    assert_eq!(all(&mut reader).await, expected);
+}
+
+#[tokio::test]
+async fn joined_frames_are_bounded_like_others() {
+    let (_stream, wire, _client) = connection().await;
+    let (outbox, _reader) = outbox(Some(wire));
+    lock(&outbox.0).is_full = true;
+    let joined = Joined::new(vec![Frame::new(b"x"); SOCKET_QUEUE_FRAMES_MAX / 2]);
+    outbox.send_joined(&joined, Instant::now()).unwrap();
+    outbox.send_joined(&joined, Instant::now()).unwrap();
+    assert_eq!(outbox.send_joined(&joined, Instant::now()), Err(Full));
+}
+
+#[tokio::test]
 async fn what_a_slow_reader_leaves_comes_in_order_and_before_the_end() {
     const MESSAGE_BYTES: usize = 50_000;
     let (_stream, wire, mut client) = connection().await;
@@ -150,7 +182,7 @@ async fn what_a_slow_reader_leaves_comes_in_order_and_before_the_end() {
     let mut sent = 0_u8;
     while !lock(&outbox.0).is_full {
         let frame = Frame::new(&vec![sent; MESSAGE_BYTES]);
-        outbox.send(frame, Instant::now()).unwrap();
+        outbox.send(&frame, Instant::now()).unwrap();
         sent += 1;
     }
     outbox.close(Closing::too_slow());

@@ -1,12 +1,12 @@
-//! What sockets get: everything once, in the order of its sender; and numbers of their own.
+//! What sockets get: everything once, all in one order; and numbers of their own.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use shared::encoding::List;
-use shared::hash::NetworkId;
+use shared::hash::{NetworkId, TransactionId};
 use shared::keys::{PublicKey, SecretKey};
-use shared::message::Message;
+use shared::message::{Admission, Message};
 use shared::transaction::{Action, Expect, Key, SignedTransaction, Transaction, Value};
 
 use crate::program::Local;
@@ -44,25 +44,25 @@ async fn join(relay: &Local, seed: u8) -> (Socket, SecretKey) {
     (socket, secret)
 }
 
-/// The sequences that come in from each sender, up to so many in all, and what is behind them.
-async fn heard(socket: &mut Socket, total: u64) -> BTreeMap<PublicKey, Vec<u64>> {
-    let mut heard: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// The transactions that come in and one's own as they are admitted, up to so many in all, and what
+/// is behind them.
+async fn heard(socket: &mut Socket, total: usize) -> Vec<TransactionId> {
+    let mut heard = Vec::new();
     let mut is_asked = false;
     loop {
-        let count: usize = heard.values().map(Vec::len).sum();
-        if count as u64 >= total && !is_asked {
+        if heard.len() >= total && !is_asked {
             // The answer comes behind whatever is still queued for this socket.
             is_asked = true;
             wire::send(socket, &Message::GetLog { from: 0 }).await;
         }
         match wire::receive(socket).await.unwrap() {
             Message::Submitted(all) => {
-                for submission in all.iter() {
-                    let transaction = &submission.signed.transaction;
-                    let of_sender = heard.entry(transaction.sender).or_default();
-                    of_sender.push(transaction.sequence);
-                }
+                heard.extend(all.iter().map(|one| one.signed.transaction.id()));
             }
+            Message::Admitted(all) => heard.extend(all.iter().map(|(id, admission)| {
+                assert_eq!(*admission, Admission::Pending);
+                *id
+            })),
             Message::Log(_) if is_asked => return heard,
             _ => {}
         }
@@ -70,7 +70,7 @@ async fn heard(socket: &mut Socket, total: u64) -> BTreeMap<PublicKey, Vec<u64>>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everyone_hears_everything_once_and_in_the_order_of_its_sender() {
+async fn everyone_hears_everything_once_and_in_the_same_order() {
     let relay = &Local::start().await;
     let network = reqwest::get(relay.url("/api/v1/network")).await.unwrap();
     let network: serde_json::Value = network.json().await.unwrap();
@@ -80,28 +80,30 @@ async fn everyone_hears_everything_once_and_in_the_order_of_its_sender() {
         let secret = SecretKey::from_seed(&[seed; 32]);
         let sequences = 0..TRANSACTIONS_OF_EACH;
         let all = sequences.map(|sequence| put(&secret, network, sequence));
-        (seed, all.collect::<Vec<_>>())
+        (seed, all.collect())
     });
-    let of_each: Vec<_> = of_each.collect();
     // Enough for the relay to write by several threads.
-    let mut listeners = join_all((100..230).map(|seed| join(relay, seed))).await;
-    let writers = of_each.into_iter().map(|(seed, all)| async move {
-        let (mut socket, secret) = join(relay, seed).await;
-        for signed in all {
-            let one = List::new(vec![signed]).unwrap();
-            wire::send(&mut socket, &Message::Transactions(one)).await;
-        }
-        (socket, secret.public_key())
+    let listeners = (100..230).map(|seed| (seed, Vec::new()));
+    let members = of_each.chain(listeners).map(|(seed, all)| async move {
+        let (socket, secret) = join(relay, seed).await;
+        (socket, secret.public_key(), all)
     });
-    let total = u64::from(WRITERS) * TRANSACTIONS_OF_EACH;
-    let listening = listeners.iter_mut().map(|(socket, _)| heard(socket, total));
-    let (writers, all) = tokio::join!(join_all(writers), join_all(listening));
-    let in_order: Vec<_> = (0..TRANSACTIONS_OF_EACH).collect();
-    for heard in all {
-        assert_eq!(heard.len(), writers.len());
-        for (_, writer) in &writers {
-            assert_eq!(heard[writer], in_order);
-        }
+    let members: Vec<(Socket, PublicKey, Vec<SignedTransaction>)> = join_all(members).await;
+    let total = usize::from(WRITERS) * usize::try_from(TRANSACTIONS_OF_EACH).unwrap();
+    let hearing = members
+        .into_iter()
+        .map(|(mut socket, key, all)| async move {
+            for signed in all {
+                let one = List::new(vec![signed]).unwrap();
+                wire::send(&mut socket, &Message::Transactions(one)).await;
+            }
+            (key, heard(&mut socket, total).await)
+        });
+    let all = join_all(hearing).await;
+    let (_, first) = &all[0];
+    assert_eq!(first.iter().collect::<HashSet<_>>().len(), total);
+    for (key, heard) in &all {
+        assert!(heard == first, "{key} heard {heard:?}, others {first:?}");
     }
 }
 
