@@ -78,7 +78,8 @@ pub enum AdmissionError {
 /// The pending transactions of one replica.
 #[derive(Debug, Default)]
 pub struct Mempool {
-    pending: HashMap<Hash, Pending>,
+    /// Each by itself, so that a table that grows moves none of them.
+    pending: HashMap<Hash, Box<Pending>>,
     /// An id has one hash at most: what replaces a transaction has its sequence.
     ids: HashMap<TransactionId, Hash>,
     senders: BTreeMap<PublicKey, BTreeMap<u64, Hash>>,
@@ -101,7 +102,7 @@ impl Mempool {
     /// A pending transaction by the hash of its signed form.
     #[must_use]
     pub fn get(&self, hash: &Hash) -> Option<&Pending> {
-        self.pending.get(hash)
+        self.pending.get(hash).map(Box::as_ref)
     }
 
     /// Whether this very transaction is pending, with this signature. Hashes nothing.
@@ -126,7 +127,7 @@ impl Mempool {
         self.senders
             .values()
             .flat_map(BTreeMap::values)
-            .filter_map(|hash| self.pending.get(hash))
+            .filter_map(|hash| self.get(hash))
     }
 
     /// The sequence that a sender's next transaction should carry, after those pending.
@@ -226,7 +227,7 @@ impl Mempool {
             .or_default()
             .insert(transaction.sequence, hash);
         self.ids.insert(pending.verified.id(), hash);
-        self.pending.insert(hash, pending);
+        self.pending.insert(hash, Box::new(pending));
     }
 
     /// Notes that the relay has stored a transaction. True where that is news.
@@ -257,7 +258,7 @@ impl Mempool {
             }
         }
         self.bytes = self.bytes.saturating_sub(removed.verified.bytes());
-        Some(removed)
+        Some(*removed)
     }
 
     /// Removes what can be included no more: mined, superseded or expired. Their hashes.

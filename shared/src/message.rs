@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::block::{Body, SealedHeader};
 use crate::difficulty::ChainWork;
-use crate::encoding::{DecodeError, List, Text, decode};
+use crate::encoding::{DecodeError, List, Text, append, decode};
 use crate::finality::evidence::Evidence;
 use crate::finality::mark::VoteMark;
 use crate::finality::{Certificate, Decision, LogEntry, Proposal, Vote};
@@ -33,6 +33,9 @@ pub type Term = u64;
 
 /// By which the encoding tells [`Message::Transactions`] from other messages.
 const TRANSACTIONS: u8 = 10;
+
+/// Most frames fit into so many bytes at once.
+const USUAL_FRAME_BYTES: usize = 2048;
 
 /// Everything that travels over a connection, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -506,8 +509,9 @@ impl Message {
     /// The message as a frame.
     #[must_use]
     pub fn to_frame(&self) -> Vec<u8> {
-        let mut frame = vec![PROTOCOL_VERSION];
-        frame.extend_from_slice(&crate::encoding::encode(self));
+        let mut frame = Vec::with_capacity(USUAL_FRAME_BYTES);
+        frame.push(PROTOCOL_VERSION);
+        append(&mut frame, self);
         frame
     }
 
